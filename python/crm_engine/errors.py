@@ -1,0 +1,69 @@
+"""The exceptions of crm_engine.
+
+::
+
+    CrmError
+    ├── ConfigError        a wrong option, mapping or config file (also a ValueError)
+    ├── SchemaError        a table lacks a column or has one of the wrong type
+    ├── RuleError          a rule does not parse or does not fit the schema
+    ├── FileFormatError    a file cannot be read as what it claims to be
+    ├── StoreError         a base is damaged or cannot be written
+    ├── LockedError        another process holds the base
+    ├── LimitError         a limit on memory or size was reached
+    └── InternalError      a fault of crm_engine itself
+
+What the operating system says (``FileNotFoundError``, ``PermissionError``, ...) stays itself.
+"""
+
+from __future__ import annotations
+
+
+class CrmError(Exception):
+    """The root of every exception that crm_engine raises itself."""
+
+
+class ConfigError(CrmError, ValueError):
+    """An option, a mapping or a config file is wrong."""
+
+
+class SchemaError(CrmError):
+    """A table lacks a column that is needed, or has it in the wrong type."""
+
+
+class RuleError(CrmError):
+    """A rule does not parse or does not fit the schema.
+
+    ``line`` and ``column`` count from 1; ``nearest`` is the nearest valid name, where a name was unknown.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None, column: int | None = None, nearest: str | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+        self.nearest = nearest
+
+
+class FileFormatError(CrmError):
+    """A file cannot be read as what it claims to be; ``row`` counts from 1."""
+
+    def __init__(self, message: str, *, file: str | None = None, row: int | None = None, column: str | None = None) -> None:
+        super().__init__(message)
+        self.file = file
+        self.row = row
+        self.column = column
+
+
+class StoreError(CrmError):
+    """A base or a spool is damaged or cannot be written."""
+
+
+class LockedError(CrmError):
+    """Another process holds the base; trying again later helps."""
+
+
+class LimitError(CrmError):
+    """A limit on memory, size or count was reached."""
+
+
+class InternalError(CrmError):
+    """A fault of crm_engine itself."""

@@ -1,0 +1,30 @@
+//! The native module `crm_engine._core`: every function converts its arguments, calls a pure crate behind [`gate::gate`], and converts back.
+use pyo3::prelude::*;
+
+mod errors;
+mod gate;
+
+/// The native half of crm_engine; use the public names of `crm_engine` instead.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::{panic_for_test, parse_byte_size, version};
+}
+
+/// The version of the native module.
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// A byte size as people write it (`2.5GiB`), in bytes.
+#[pyfunction]
+fn parse_byte_size(py: Python<'_>, text: &str) -> PyResult<u64> {
+    crm_core::parse_byte_size(text).map_err(|error| errors::to_python(py, error))
+}
+
+/// Panics behind the gate, so that a test can see what becomes of it.
+#[pyfunction(name = "_panic_for_test")]
+fn panic_for_test(py: Python<'_>) -> PyResult<()> {
+    gate::gate(py, None, |_| panic!("asked to"))
+}

@@ -1,0 +1,2 @@
+//! Records to golden contacts: normalize, block, compare, score, cluster, merge.
+#![warn(missing_docs)]

@@ -1,0 +1,31 @@
+"""The exception tree, and what the boundary makes of Rust's failures."""
+
+import inspect
+
+import pytest
+
+import crm_engine as crm
+from crm_engine import _core, errors
+
+
+def test_every_error_is_public_and_a_crm_error() -> None:
+    classes = {name for name, value in vars(errors).items() if inspect.isclass(value)}
+    assert classes <= set(crm.__all__)
+    assert all(issubclass(getattr(errors, name), crm.CrmError) for name in classes)
+    assert issubclass(crm.ConfigError, ValueError)
+
+
+def test_a_panic_becomes_an_internal_error() -> None:
+    with pytest.raises(crm.InternalError, match="asked to"):
+        _core._panic_for_test()
+
+
+@pytest.mark.parametrize(("text", "size"), [("2.5GiB", 2_684_354_560), ("800 MB", 800_000_000), ("4096", 4096)])
+def test_byte_sizes(text: str, size: int) -> None:
+    assert _core.parse_byte_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1GB", "1e3GB", "0"])
+def test_a_wrong_byte_size_says_how_to_write_one(text: str) -> None:
+    with pytest.raises(crm.ConfigError, match="2.5GiB"):
+        _core.parse_byte_size(text)
