@@ -1,2 +1,6 @@
 //! Records to golden contacts: normalize, block, compare, score, cluster, merge.
 #![warn(missing_docs)]
+
+mod edge;
+
+pub use edge::{Edge, EdgeBuffer, EdgeSink, PairScorer, WEIGHT_ONE, weight_to_probability};
