@@ -1,0 +1,86 @@
+use serde::{Deserialize, Serialize};
+
+/// What a file is, by its content first and its name second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Delimited text: `.csv`, `.tsv`, `.txt`.
+    Csv,
+    /// One JSON object per line, or one JSON array of objects.
+    Jsonl,
+    /// Office Open XML workbook.
+    Xlsx,
+    /// Office Open XML workbook with macros.
+    Xlsm,
+    /// Binary Office Open XML workbook.
+    Xlsb,
+    /// BIFF workbook.
+    Xls,
+    /// OpenDocument spreadsheet.
+    Ods,
+}
+
+impl Format {
+    /// Whether it is read by [`crate::workbook`].
+    pub fn is_workbook(self) -> bool {
+        matches!(self, Self::Xlsx | Self::Xlsm | Self::Xlsb | Self::Xls | Self::Ods)
+    }
+
+    /// The format that a file name claims.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let lower = name.to_ascii_lowercase();
+        let stem = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zst")).unwrap_or(&lower);
+        Some(match stem.rsplit_once('.')?.1 {
+            "csv" | "tsv" | "tab" | "txt" | "psv" => Self::Csv,
+            "jsonl" | "ndjson" | "json" => Self::Jsonl,
+            "xlsx" | "xltx" => Self::Xlsx,
+            "xlsm" | "xltm" => Self::Xlsm,
+            "xlsb" => Self::Xlsb,
+            "xls" | "xlt" => Self::Xls,
+            "ods" | "ots" => Self::Ods,
+            _ => return None,
+        })
+    }
+
+    /// The workbook format that the first bytes and the name together say, if it is one.
+    ///
+    /// Zip packages (`PK`) and compound files (`D0 CF 11 E0`) are workbooks whatever their name; the name then only chooses among them.
+    /// A compound file named `.xlsx` is an encrypted one, which the workbook reader tells.
+    pub fn workbook_from_content(head: &[u8], name: &str) -> Option<Self> {
+        let named = Self::from_name(name).filter(|format| format.is_workbook());
+        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+            return Some(named.filter(|format| *format != Self::Xls).unwrap_or(Self::Xlsx));
+        }
+        if head.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
+            return Some(named.unwrap_or(Self::Xls));
+        }
+        // BIFF2 to BIFF4 streams have no container; their first record is BOF.
+        if named == Some(Self::Xls) && matches!(head, [0x09, 0x00 | 0x02 | 0x04 | 0x08, ..]) {
+            return Some(Self::Xls);
+        }
+        None
+    }
+}
+
+/// How the bytes of a file are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// gzip, also of several members.
+    Gzip,
+    /// Zstandard, also of several frames.
+    Zstd,
+}
+
+impl Compression {
+    /// The compression that the first bytes say.
+    pub fn from_content(head: &[u8]) -> Option<Self> {
+        if head.starts_with(b"\x1F\x8B") {
+            Some(Self::Gzip)
+        } else if head.starts_with(b"\x28\xB5\x2F\xFD") {
+            Some(Self::Zstd)
+        } else {
+            None
+        }
+    }
+}

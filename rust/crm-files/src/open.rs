@@ -1,0 +1,51 @@
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crm_core::{Control, Error, Result};
+
+use crate::{Format, ReadOptions, TableReader, text, workbook};
+
+/// Opens a file and returns one reader per table in it.
+pub fn open_path(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<Vec<Box<dyn TableReader>>> {
+    let name = path.display().to_string();
+    let mut file = File::open(path).map_err(|error| Error::os(&error, &*name))?;
+    let mut head = [0_u8; 16];
+    let n_head = read_up_to(&mut file, &mut head).map_err(|error| Error::os(&error, &*name))?;
+    let format = match options.format {
+        Some(format) => format,
+        None => match Format::workbook_from_content(&head[..n_head], &name) {
+            Some(format) => format,
+            None => Format::from_name(&name).filter(|format| !format.is_workbook()).unwrap_or(Format::Csv),
+        },
+    };
+    if format.is_workbook() {
+        return workbook::open(path, format, options, control);
+    }
+    let input = std::io::Cursor::new(head[..n_head].to_vec()).chain(file);
+    text::open(&name, format, Box::new(input), options, control)
+}
+
+/// Opens a stream (standard input, say), which cannot be a workbook: those are read by seeking.
+pub fn open_stream(
+    name: &str,
+    input: Box<dyn Read + Send>,
+    options: &ReadOptions,
+    control: &dyn Control,
+) -> Result<Vec<Box<dyn TableReader>>> {
+    let format = options.format.or_else(|| Format::from_name(name)).filter(|format| !format.is_workbook()).unwrap_or(Format::Csv);
+    text::open(name, format, input, options, control)
+}
+
+fn read_up_to(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
