@@ -28,6 +28,27 @@ test-rust:
 test-python: build
 	$(BIN)/python -m pytest tests -q
 
+test-long: build
+	CRM_LONG=1 cargo test --release --workspace --quiet
+	CRM_LONG=1 $(BIN)/python benchmarks/record_run.py test-long -- $(BIN)/python -m pytest tests -q
+
+# Sample exports, the main job on them, and where to look.
+demo: build
+	rm -rf demo
+	$(BIN)/crm-engine demo -o demo/exports
+	$(BIN)/crm-engine dedupe demo/exports/hubspot_contacts.csv demo/exports/bitrix24_*.csv demo/exports/klienti.xlsx \
+	    demo/exports/webshop_customers.parquet -o demo/out
+	$(BIN)/crm-engine evaluate demo/out demo/exports/truth.csv
+	@echo
+	@echo "The exports are in demo/exports, the golden contacts and all they rest on in demo/out."
+	@echo "Look further:  $(BIN)/crm-engine profile demo/exports/klienti.xlsx"
+
+bench: build
+	$(BIN)/python benchmarks/dedupe_speed.py
+
+bench-accuracy: build
+	$(BIN)/python benchmarks/accuracy.py
+
 lint: build
 	cargo fmt --check
 	cargo clippy --release --workspace --all-targets --quiet -- -D warnings
