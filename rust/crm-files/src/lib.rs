@@ -19,6 +19,7 @@ mod options;
 mod reader;
 mod report;
 
+pub mod output;
 pub mod text;
 pub mod workbook;
 

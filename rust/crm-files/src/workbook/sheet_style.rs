@@ -1,0 +1,220 @@
+//! How a written sheet looks: what the caller may say, and what follows from the data.
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Schema};
+use crm_core::{Error, Result, nearest_name};
+use rust_xlsxwriter::{Color, DataValidation, Format, FormatAlign, FormatBorder};
+use serde::{Deserialize, Serialize};
+
+use crate::output::{Cell, CellColumn};
+
+/// Rows that column widths are taken from.
+const WIDTH_SAMPLE_ROWS: usize = 1000;
+const MIN_WIDTH: usize = 6;
+const MAX_WIDTH: usize = 60;
+/// Room for the filter's button beside the header.
+const FILTER_BUTTON_WIDTH: usize = 3;
+
+/// The look of one sheet. Everything is optional.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SheetStyle {
+    /// Columns at the left that stay in view, besides the header row.
+    pub freeze_columns: u16,
+    /// Leave out the filter buttons.
+    pub no_filter: bool,
+    /// By column name.
+    pub columns: BTreeMap<String, ColumnStyle>,
+}
+
+/// The look of one column. Everything is optional.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ColumnStyle {
+    /// The header to show instead of the column's name.
+    pub label: Option<String>,
+    /// Width in characters.
+    pub width: Option<f64>,
+    /// A number format of spreadsheets (`0.00`, `dd.mm.yyyy`).
+    pub format: Option<String>,
+    /// Write every value as text: ids, phones.
+    pub text: Option<bool>,
+    /// Values to choose from a drop-down list.
+    pub choices: Vec<String>,
+    /// A column of this table, not written itself, that marks cells of this one: `true`, or the name of a colour
+    /// (`yellow`, `red`, `green`, `blue`, `orange`, `grey`).
+    pub highlight_by: Option<String>,
+    /// Keep the column out of sight.
+    pub hidden: bool,
+    /// Break long text into lines.
+    pub wrap: bool,
+}
+
+/// How a value is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Number,
+    Date,
+    DateTime,
+}
+
+/// What is done with one column.
+pub(super) struct ColumnPlan {
+    /// Its position in the batches.
+    pub index: usize,
+    pub label: String,
+    pub width: f64,
+    pub as_text: bool,
+    pub hidden: bool,
+    pub validation: Option<DataValidation>,
+    /// Position of the column that marks its cells.
+    pub highlight_by: Option<usize>,
+    formats: Vec<Option<Format>>,
+}
+
+/// Names and fills; the position is what [`colour`] returns.
+const COLOURS: [(&str, u32); 6] =
+    [("yellow", 0xFFF2_CC), ("red", 0xF8CB_AD), ("green", 0xE2EF_DA), ("blue", 0xDDEB_F7), ("orange", 0xFCE4_D6), ("grey", 0xEDED_ED)];
+
+impl ColumnPlan {
+    /// The format of a cell, `None` where the sheet's default will do.
+    pub fn format(&self, kind: Kind, colour: Option<usize>) -> Option<&Format> {
+        self.formats[kind as usize + 4 * colour.map_or(0, |colour| colour + 1)].as_ref()
+    }
+}
+
+/// The colour that a marking cell asks for.
+pub(super) fn colour(mark: &Cell<'_>) -> Option<usize> {
+    match mark {
+        Cell::Boolean(true) => Some(0),
+        Cell::Text(name) => COLOURS.iter().position(|(known, _)| *known == name.as_ref()),
+        _ => None,
+    }
+}
+
+/// The format of header cells.
+pub(super) fn header_format() -> Format {
+    Format::new()
+        .set_bold()
+        .set_font_color(Color::White)
+        .set_background_color(Color::RGB(0x0030_5496))
+        .set_border_bottom(FormatBorder::Thin)
+        .set_align(FormatAlign::Top)
+}
+
+/// Decides on every column from the schema, the caller's wishes and the first batch.
+pub(super) fn plan_columns(schema: &Schema, style: &SheetStyle, first: Option<&RecordBatch>) -> Result<Vec<ColumnPlan>> {
+    let position = |name: &str| {
+        schema.index_of(name).map_err(|_| {
+            let nearest = nearest_name(name, schema.fields().iter().map(|field| field.name().as_str()));
+            let hint = nearest.map_or(String::new(), |nearest| format!("; did you mean {nearest:?}?"));
+            Error::config(format!("the sheet's style names a column {name:?} that the table does not have{hint}"))
+        })
+    };
+    let mut marks = Vec::new();
+    for (name, column) in &style.columns {
+        position(name)?;
+        if let Some(mark) = &column.highlight_by {
+            marks.push(position(mark)?);
+        }
+    }
+    let default = ColumnStyle::default();
+    let mut plans = Vec::with_capacity(schema.fields().len());
+    for (index, field) in schema.fields().iter().enumerate() {
+        if marks.contains(&index) {
+            continue;
+        }
+        let wish = style.columns.get(field.name()).unwrap_or(&default);
+        let label = wish.label.clone().unwrap_or_else(|| field.name().clone());
+        let as_text = wish.text.unwrap_or_else(|| is_text(field.data_type()) || (wish.format.is_none() && is_identifier(field.name())));
+        plans.push(ColumnPlan {
+            index,
+            width: match wish.width {
+                Some(width) => width.clamp(0.5, 255.0),
+                None => sampled_width(&label, field.name(), first.map(|batch| (batch, index)))?,
+            },
+            label,
+            as_text,
+            hidden: wish.hidden,
+            validation: validation(field.name(), &wish.choices)?,
+            highlight_by: wish.highlight_by.as_deref().map(position).transpose()?,
+            formats: formats(wish, as_text),
+        });
+    }
+    Ok(plans)
+}
+
+fn validation(name: &str, choices: &[String]) -> Result<Option<DataValidation>> {
+    if choices.is_empty() {
+        return Ok(None);
+    }
+    let validation = DataValidation::new().allow_list_strings(choices).map_err(|_| {
+        Error::config(format!("the choices of column {name:?} are too long for a drop-down list: together they may have 255 characters"))
+    })?;
+    Ok(Some(validation))
+}
+
+/// One format per kind and colour; [`ColumnPlan::format`] knows the order.
+fn formats(wish: &ColumnStyle, as_text: bool) -> Vec<Option<Format>> {
+    let colours = std::iter::once(None).chain(COLOURS.iter().map(|(_, fill)| Some(*fill)));
+    let kinds = [Kind::Text, Kind::Number, Kind::Date, Kind::DateTime];
+    colours
+        .flat_map(|fill| {
+            kinds.map(|kind| {
+                let number_format = match (&wish.format, kind) {
+                    (_, Kind::Text) => as_text.then_some("@"),
+                    (Some(own), _) => Some(own.as_str()),
+                    (None, Kind::Number) => None,
+                    (None, Kind::Date) => Some("yyyy-mm-dd"),
+                    (None, Kind::DateTime) => Some("yyyy-mm-dd hh:mm:ss"),
+                };
+                if number_format.is_none() && fill.is_none() && !wish.wrap {
+                    return None;
+                }
+                let mut format = Format::new();
+                if let Some(number_format) = number_format {
+                    format = format.set_num_format(number_format);
+                }
+                if let Some(fill) = fill {
+                    format = format.set_background_color(Color::RGB(fill));
+                }
+                if wish.wrap {
+                    format = format.set_text_wrap().set_align(FormatAlign::Top);
+                }
+                Some(format)
+            })
+        })
+        .collect()
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _) => true,
+        DataType::Dictionary(_, value) => is_text(value),
+        _ => false,
+    }
+}
+
+/// Whether numbers under this name are names of things, not amounts: nobody adds them up, and `1.2E+11` helps nobody.
+fn is_identifier(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.split(|character: char| !character.is_alphanumeric()).any(|word| {
+        matches!(word, "id" | "key" | "phone" | "phones" | "mobile" | "fax" | "inn" | "kpp" | "ogrn" | "postcode" | "zip" | "телефон" | "инн")
+    })
+}
+
+fn sampled_width(label: &str, name: &str, first: Option<(&RecordBatch, usize)>) -> Result<f64> {
+    let mut width = label.chars().count() + FILTER_BUTTON_WIDTH;
+    if let Some((batch, index)) = first {
+        let column = CellColumn::new(name, batch.column(index))?;
+        for row in 0..batch.num_rows().min(WIDTH_SAMPLE_ROWS) {
+            let text = column.get(row)?;
+            let longest = text.to_text().lines().map(|line| line.chars().count()).max().unwrap_or(0);
+            width = width.max(longest + 1);
+        }
+    }
+    Ok(width.clamp(MIN_WIDTH, MAX_WIDTH) as f64)
+}
