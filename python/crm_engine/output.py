@@ -89,9 +89,7 @@ def write_sheets(
         raise ConfigError(f"a style is given for a sheet {unknown[0]!r} that is not written")
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(atomic_file(target))
-        streams = [
-            (name, stack.enter_context(_Stream(data)), json.dumps((styles or {}).get(name, {}))) for name, data in sheets.items()
-        ]
+        streams = [(name, stack.enter_context(_Stream(data)), json.dumps((styles or {}).get(name, {}))) for name, data in sheets.items()]
         report = _core.write_workbook(streams, scratch, scratch.parent, progress)
     warnings: list[str] = json.loads(report)["warnings"]
     return warnings

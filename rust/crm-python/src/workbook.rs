@@ -55,7 +55,8 @@ pub fn strip_formula_guard(text: &str) -> &str {
 }
 
 fn sheet_source(py: Python<'_>, name: String, stream: PyRecordBatchReader, style: &str) -> PyResult<SheetSource> {
-    let style = serde_json::from_str(style).map_err(|error| to_python(py, Error::config(format!("the style of sheet {name:?}: {error}"))))?;
+    let style =
+        serde_json::from_str(style).map_err(|error| to_python(py, Error::config(format!("the style of sheet {name:?}: {error}"))))?;
     Ok(SheetSource { name, style, source: batch_source(stream)? })
 }
 

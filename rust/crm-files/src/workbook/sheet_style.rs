@@ -202,7 +202,10 @@ fn is_text(data_type: &DataType) -> bool {
 fn is_identifier(name: &str) -> bool {
     let name = name.to_lowercase();
     name.split(|character: char| !character.is_alphanumeric()).any(|word| {
-        matches!(word, "id" | "key" | "phone" | "phones" | "mobile" | "fax" | "inn" | "kpp" | "ogrn" | "postcode" | "zip" | "телефон" | "инн")
+        matches!(
+            word,
+            "id" | "key" | "phone" | "phones" | "mobile" | "fax" | "inn" | "kpp" | "ogrn" | "postcode" | "zip" | "телефон" | "инн"
+        )
     })
 }
 

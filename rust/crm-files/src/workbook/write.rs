@@ -239,9 +239,7 @@ fn write_cell(
         Cell::Integer(value) if !plan.as_text && value.abs() <= MAX_EXACT_INTEGER => Some((*value as f64, Kind::Number)),
         Cell::Float(value) if !plan.as_text && value.is_finite() => Some((*value, Kind::Number)),
         Cell::Date(days) if !plan.as_text => serial(f64::from(*days)).map(|serial| (serial, Kind::Date)),
-        Cell::DateTime(micros, _) if !plan.as_text => {
-            serial(*micros as f64 / 86_400_000_000.0).map(|serial| (serial, Kind::DateTime))
-        }
+        Cell::DateTime(micros, _) if !plan.as_text => serial(*micros as f64 / 86_400_000_000.0).map(|serial| (serial, Kind::DateTime)),
         _ => None,
     };
     if let Some((number, kind)) = number {
@@ -289,7 +287,11 @@ fn cut(text: &str) -> (&str, bool) {
 fn free_sheet_name(name: &str, taken: &[String]) -> String {
     let clean: String = name
         .chars()
-        .map(|character| if character.is_control() || matches!(character, '[' | ']' | ':' | '*' | '?' | '/' | '\\') { '_' } else { character })
+        .map(
+            |character| {
+                if character.is_control() || matches!(character, '[' | ']' | ':' | '*' | '?' | '/' | '\\') { '_' } else { character }
+            },
+        )
         .collect();
     let mut clean = clean.trim_matches('\'').trim().to_owned();
     if matches!(crate::output::guard(&clean), std::borrow::Cow::Owned(_)) || clean.starts_with('+') {
