@@ -76,7 +76,8 @@ def write_sheets(
 ) -> list[str]:
     """Writes one workbook of several sheets; returns warnings.
 
-    ``styles`` has a dict per sheet: ``freeze_columns`` (int), ``no_filter`` (bool) and ``columns``, which for a column's name has
+    ``styles`` has a dict per sheet: ``freeze_columns`` (int), ``no_filter`` (bool), ``title`` (a line above the
+    header) and ``columns``, which for a column's name has
     any of ``label``, ``width``, ``format`` (a spreadsheet's number format), ``text`` (write numbers as text), ``choices`` (a
     drop-down list), ``highlight_by`` (another column of the table, not written, that is true or names a colour where the cell
     is to be marked), ``hidden``, ``wrap``.

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from crm_engine.demo import related
 from crm_engine.demo.exports import ExportRows, export_rows
 from crm_engine.errors import ConfigError
+from crm_engine.output import write_table
 
 #: A worksheet holds 1,048,576 rows; two are the title and the header, and small workbooks are what people have.
 _WORKBOOK_ROWS = 1_000_000
@@ -102,9 +103,8 @@ class _WorkbookSink:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         if kind is None and self.tables:
-            from crm_engine.output import write_workbook
-
-            write_workbook(pa.concat_tables(self.tables), self.path, sheet="Klienti", title="Klientu saraksts 2026. gada 1. novembrī")
+            title = "Klientu saraksts 2026. gada 1. novembrī"
+            write_table(pa.concat_tables(self.tables), self.path, sheet="Klienti", style={"title": title})
 
 
 def write_demo(directory: str | Path, *, rows: int = 2_000, seed: int = 1) -> DemoSummary:

@@ -24,8 +24,17 @@ pub struct SheetStyle {
     pub freeze_columns: u16,
     /// Leave out the filter buttons.
     pub no_filter: bool,
+    /// A line above the header, with a blank row between.
+    pub title: Option<String>,
     /// By column name.
     pub columns: BTreeMap<String, ColumnStyle>,
+}
+
+impl SheetStyle {
+    /// Rows from 0; the title and its blank row stand above.
+    pub fn header_row(&self) -> u32 {
+        if self.title.is_some() { 2 } else { 0 }
+    }
 }
 
 /// The look of one column. Everything is optional.

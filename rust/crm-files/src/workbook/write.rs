@@ -103,7 +103,9 @@ impl Writer {
             )));
         }
         let mut page = self.begin_page(&name, &style, &columns, path)?;
-        let mut next_row: u64 = 1;
+        let first_row = u64::from(style.header_row()) + 1;
+        let mut next_row = first_row;
+        let mut n_pages = 1;
         let mut total: u64 = 0;
         let mut n_cut: u64 = 0;
         for batch in first.map(Ok).into_iter().chain(batches) {
@@ -113,7 +115,8 @@ impl Writer {
                 if next_row == MAX_SHEET_ROWS {
                     self.end_page(page, next_row, &style, &columns, path)?;
                     page = self.begin_page(&name, &style, &columns, path)?;
-                    next_row = 1;
+                    next_row = first_row;
+                    n_pages += 1;
                 }
                 let n_rows = (batch.num_rows() - begin).min((MAX_SHEET_ROWS - next_row) as usize);
                 let slice = batch.slice(begin, n_rows);
@@ -126,7 +129,7 @@ impl Writer {
         }
         self.end_page(page, next_row, &style, &columns, path)?;
         self.report.rows += total;
-        if total >= MAX_SHEET_ROWS {
+        if n_pages > 1 {
             self.report.warnings.push(format!("sheet {name:?}: {total} rows do not fit one sheet and are continued on further ones"));
         }
         if n_cut > 0 {
@@ -143,15 +146,19 @@ impl Writer {
         let name = free_sheet_name(name, &self.report.sheets);
         let sheet = self.workbook.add_worksheet_with_constant_memory().map_err(failed)?;
         sheet.set_name(&name).map_err(failed)?;
+        if let Some(title) = &style.title {
+            sheet.write_string_with_format(0, 0, cut(title).0, &Format::new().set_bold()).map_err(failed)?;
+        }
+        let header_row = style.header_row();
         for (position, column) in columns.iter().enumerate() {
             let position = position as u16;
-            sheet.write_string_with_format(0, position, cut(&column.label).0, &self.header).map_err(failed)?;
+            sheet.write_string_with_format(header_row, position, cut(&column.label).0, &self.header).map_err(failed)?;
             sheet.set_column_width(position, column.width).map_err(failed)?;
             if column.hidden {
                 sheet.set_column_hidden(position).map_err(failed)?;
             }
         }
-        sheet.set_freeze_panes(1, style.freeze_columns).map_err(failed)?;
+        sheet.set_freeze_panes(header_row + 1, style.freeze_columns).map_err(failed)?;
         self.report.sheets.push(name);
         Ok(self.report.sheets.len() - 1)
     }
@@ -160,18 +167,19 @@ impl Writer {
     fn end_page(&mut self, page: usize, n_rows: u64, style: &SheetStyle, columns: &[ColumnPlan], path: &Path) -> Result<()> {
         let failed = |error| xlsx_error(path, error);
         let last_row = (n_rows - 1) as u32;
+        let first_row = style.header_row() + 1;
         let sheet = self.worksheet(page, path)?;
         let Some(last_column) = columns.len().checked_sub(1) else { return Ok(()) };
         if !style.no_filter {
-            sheet.autofilter(0, 0, last_row, last_column as u16).map_err(failed)?;
+            sheet.autofilter(first_row - 1, 0, last_row, last_column as u16).map_err(failed)?;
         }
         for (position, column) in columns.iter().enumerate() {
             let position = position as u16;
             if let Some(validation) = &column.validation {
-                sheet.add_data_validation(1, position, last_row.max(1), position, validation).map_err(failed)?;
+                sheet.add_data_validation(first_row, position, last_row.max(first_row), position, validation).map_err(failed)?;
             }
-            if column.as_text && last_row > 0 {
-                sheet.ignore_error_range(1, position, last_row, position, IgnoreError::NumberStoredAsText).map_err(failed)?;
+            if column.as_text && last_row >= first_row {
+                sheet.ignore_error_range(first_row, position, last_row, position, IgnoreError::NumberStoredAsText).map_err(failed)?;
             }
         }
         Ok(())
