@@ -1,0 +1,41 @@
+"""What all tests share: the folder of public data and corpora beside the checkout, and the switch for full counts."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+
+#: Full counts (`make test-long`) instead of moderate ones.
+LONG = os.environ.get("CRM_LONG") == "1"
+
+
+def find_shared() -> Path | None:
+    """The folder `shared`: where `CRM_SHARED` says, or beside the checkout or one of its parents."""
+    named = os.environ.get("CRM_SHARED")
+    if named:
+        return Path(named)
+    parents = list(Path(__file__).resolve().parents)[1:4]
+    return next((folder.parent / "shared" for folder in parents if (folder.parent / "shared" / "DESIGN.md").exists()), None)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of labelled data and corpora; tests that need it are skipped, loudly, where it is not."""
+    folder = find_shared()
+    if folder is None:
+        warnings.warn(
+            "the folder `shared` is not beside the checkout: tests on public data are skipped", pytest.PytestWarning, stacklevel=1
+        )
+        pytest.skip("needs the folder `shared` beside the checkout, or CRM_SHARED")
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips what is marked `long` unless full counts are asked for."""
+    if not LONG:
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="full counts: run with CRM_LONG=1 (make test-long)"))
