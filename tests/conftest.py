@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import pytest
@@ -26,9 +25,6 @@ def shared() -> Path:
     """The folder of labelled data and corpora; tests that need it are skipped, loudly, where it is not."""
     folder = find_shared()
     if folder is None:
-        warnings.warn(
-            "the folder `shared` is not beside the checkout: tests on public data are skipped", pytest.PytestWarning, stacklevel=1
-        )
         pytest.skip("needs the folder `shared` beside the checkout, or CRM_SHARED")
     return folder
 
