@@ -3,5 +3,6 @@
 
 pub mod cluster;
 mod edge;
+pub mod merge;
 
 pub use edge::{Edge, EdgeBuffer, EdgeSink, PairScorer, WEIGHT_ONE, weight_to_probability};

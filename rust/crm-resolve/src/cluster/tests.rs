@@ -117,8 +117,10 @@ fn cancelling_stops() {
     assert!(outcome.is_err());
 }
 
+type Graph = (Vec<Edge>, Vec<(u32, u32)>, Vec<(u32, u32)>, Vec<u16>);
+
 /// A noisy graph: true groups with mostly positive weights inside and mostly negative ones between.
-fn noisy(n: usize) -> impl Strategy<Value = (Vec<Edge>, Vec<(u32, u32)>, Vec<(u32, u32)>, Vec<u16>)> {
+fn noisy(n: usize) -> impl Strategy<Value = Graph> {
     let pair = (0..n as u32, 0..n as u32).prop_filter("two records", |(a, b)| a != b);
     let edge = (pair.clone(), -8 * BIT..9 * BIT).prop_map(|((a, b), weight)| Edge::new(a, b, weight));
     (
