@@ -1,17 +1,34 @@
 //! Delimited text and JSON lines.
+//!
+//! Bytes are unwrapped ([`input`]), decoded ([`encoding`]), their syntax found ([`sniff`]), their shape ([`shape`]); then records are
+//! parsed ([`record`]), placed ([`rows`]) and built into columns ([`columns`]).
 use std::io::Read;
 
-use crm_core::{Control, Error, Result};
+use crm_core::{Control, Result};
 
 use crate::{Format, ReadOptions, TableReader};
+
+mod columns;
+mod delimited;
+mod dialect;
+mod encoding;
+mod header_words;
+mod input;
+mod kind;
+mod layout;
+mod record;
+mod rows;
+mod shape;
+mod sniff;
 
 /// Opens a text file: one reader.
 pub fn open(
     name: &str,
-    format: Format,
-    _input: Box<dyn Read + Send>,
-    _options: &ReadOptions,
-    _control: &dyn Control,
+    _format: Format,
+    input: Box<dyn Read + Send>,
+    options: &ReadOptions,
+    control: &dyn Control,
 ) -> Result<Vec<Box<dyn TableReader>>> {
-    Err(Error::file_format(name, format!("{format:?} text cannot be read yet")))
+    control.check()?;
+    Ok(vec![Box::new(delimited::DelimitedReader::open(name, input, options)?)])
 }

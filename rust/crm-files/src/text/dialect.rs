@@ -1,0 +1,75 @@
+//! How the cells of delimited text are told apart.
+use crate::Dialect;
+
+/// What ends a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineEnd {
+    /// `\n`; a `\r` elsewhere is content.
+    Lf,
+    /// `\r\n`, and a lone `\n` too.
+    CrLf,
+    /// `\r` alone.
+    Cr,
+    /// Any of the three.
+    Mixed,
+}
+
+/// The syntax that the record parser follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Syntax {
+    /// Empty where the file has one column.
+    pub delimiter: Vec<u8>,
+    /// Opening and closing quote, the same in most files.
+    pub quote: Option<(Vec<u8>, Vec<u8>)>,
+    pub escape: Option<u8>,
+    pub line_end: LineEnd,
+    pub comment: Option<Vec<u8>>,
+    /// Whether blanks around delimiters are no part of the cells.
+    pub trim: bool,
+}
+
+impl Default for Syntax {
+    fn default() -> Self {
+        Self {
+            delimiter: b",".to_vec(),
+            quote: Some((b"\"".to_vec(), b"\"".to_vec())),
+            escape: None,
+            line_end: LineEnd::Lf,
+            comment: None,
+            trim: false,
+        }
+    }
+}
+
+impl Syntax {
+    /// The same for the report.
+    pub(super) fn describe(&self) -> Dialect {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let closing = self.quote.as_ref().filter(|(open, close)| open != close);
+        Dialect {
+            delimiter: text(&self.delimiter),
+            quote: self.quote.as_ref().map(|(open, _)| text(open)),
+            closing_quote: closing.map(|(_, close)| text(close)),
+            escape: self.escape.map(|byte| text(&[byte])),
+            line_end: match self.line_end {
+                LineEnd::Lf => "\\n",
+                LineEnd::CrLf => "\\r\\n",
+                LineEnd::Cr => "\\r",
+                LineEnd::Mixed => "mixed",
+            }
+            .to_owned(),
+            comment: self.comment.as_deref().map(text),
+            trim: self.trim,
+        }
+    }
+
+    /// Whether the fast scanner can follow it: one byte each for delimiter, quote and line end, nothing else.
+    pub(super) fn is_plain(&self) -> bool {
+        let one_byte = |quote: &(Vec<u8>, Vec<u8>)| quote.0 == quote.1 && quote.0.len() == 1;
+        self.delimiter.len() == 1
+            && self.quote.as_ref().is_none_or(one_byte)
+            && self.escape.is_none()
+            && !self.trim
+            && self.line_end != LineEnd::Mixed
+    }
+}

@@ -1,0 +1,396 @@
+//! The careful record parser: follows any [`Syntax`], one record at a time, and says where a record departed from it.
+use memchr::memmem;
+
+use super::dialect::{LineEnd, Syntax};
+
+/// How quotes are read. The first is the rule; the others are tried on a record whose number of cells is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quotes {
+    /// A quote opens a cell only at its beginning and closes it only before a delimiter or a line end.
+    AtEdges,
+    /// A quote opens and closes anywhere: `abc "d, e" f`.
+    Anywhere,
+    /// As `AtEdges`, but a record ends with its line, so that a quote that never closes is a character.
+    InLine,
+    /// Quotes are characters.
+    Literal,
+}
+
+/// One cell: a range of the input or, where quotes or escapes were resolved, of [`Record::resolved`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cell {
+    start: usize,
+    end: usize,
+    resolved: bool,
+    /// Whether it stood in quotes.
+    pub quoted: bool,
+}
+
+/// The cells of the record parsed last; reused between records.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub cells: Vec<Cell>,
+    resolved: Vec<u8>,
+    /// Where the next record begins.
+    pub next: usize,
+    /// Where this record's text ends, without its line end.
+    pub end: usize,
+    /// Lines it takes up, at least 1.
+    pub n_lines: u64,
+    /// A quote stood where the syntax has none, or never closed.
+    pub stray_quote: bool,
+}
+
+impl Record {
+    /// The bytes of cell `idx`.
+    pub(super) fn cell<'a>(&'a self, input: &'a [u8], idx: usize) -> &'a [u8] {
+        let cell = self.cells[idx];
+        if cell.resolved { &self.resolved[cell.start..cell.end] } else { &input[cell.start..cell.end] }
+    }
+
+    /// All cells.
+    pub(super) fn iter<'a>(&'a self, input: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        (0..self.cells.len()).map(move |idx| self.cell(input, idx))
+    }
+
+    /// Whether every cell is blank.
+    pub(super) fn is_blank(&self, input: &[u8]) -> bool {
+        self.iter(input).all(|cell| cell.trim_ascii().is_empty())
+    }
+}
+
+/// What parsing at a position came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A record is in [`Record`].
+    Done,
+    /// The input ends within the record.
+    NeedMore,
+    /// No record: the input is at its end.
+    End,
+    /// A quoted cell exceeded its bounds; parse this record anew with [`Quotes::InLine`].
+    Runaway,
+}
+
+/// Bounds of one quoted cell.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub cell_bytes: usize,
+    pub cell_lines: u64,
+}
+
+/// The parser: a syntax made ready.
+pub(super) struct Parser {
+    pub syntax: Syntax,
+    pub bounds: Bounds,
+    /// Bytes at which an unquoted cell has to be looked at.
+    special: [bool; 256],
+    special_anywhere: [bool; 256],
+}
+
+impl Parser {
+    pub(super) fn new(syntax: Syntax, bounds: Bounds) -> Self {
+        let mut special = [false; 256];
+        if let Some(first) = syntax.delimiter.first() {
+            special[usize::from(*first)] = true;
+        }
+        special[usize::from(b'\n')] = syntax.line_end != LineEnd::Cr;
+        special[usize::from(b'\r')] = syntax.line_end != LineEnd::Lf;
+        if let Some(escape) = syntax.escape {
+            special[usize::from(escape)] = true;
+        }
+        let mut special_anywhere = special;
+        if let Some((open, _)) = &syntax.quote {
+            special_anywhere[usize::from(open[0])] = true;
+        }
+        Self { syntax, bounds, special, special_anywhere }
+    }
+
+    /// Length of the line end at `pos`; `None` where there is none or the input ends too early to say.
+    fn line_end(&self, input: &[u8], pos: usize, at_eof: bool) -> Option<Option<usize>> {
+        match (input[pos], self.syntax.line_end) {
+            (b'\n', LineEnd::Lf | LineEnd::CrLf | LineEnd::Mixed) => Some(Some(1)),
+            (b'\r', LineEnd::Cr) => Some(Some(1)),
+            (b'\r', LineEnd::CrLf | LineEnd::Mixed) => match input.get(pos + 1) {
+                Some(b'\n') => Some(Some(2)),
+                None if !at_eof => None,
+                None => Some(Some(1)),
+                Some(_) if self.syntax.line_end == LineEnd::Mixed => Some(Some(1)),
+                Some(_) => Some(None),
+            },
+            _ => Some(None),
+        }
+    }
+
+    /// Parses the record at `pos` into `record`. `at_eof` says that nothing follows `input`.
+    pub(super) fn parse(&self, input: &[u8], pos: usize, at_eof: bool, quotes: Quotes, record: &mut Record) -> Step {
+        record.cells.clear();
+        record.resolved.clear();
+        record.n_lines = 1;
+        record.stray_quote = false;
+        if pos >= input.len() {
+            return if at_eof { Step::End } else { Step::NeedMore };
+        }
+        let mut pos = pos;
+        loop {
+            let step = self.cell(input, &mut pos, at_eof, quotes, record);
+            match step {
+                CellEnd::Delimiter => {}
+                CellEnd::Line(len) => {
+                    record.end = pos;
+                    record.next = pos + len;
+                    return Step::Done;
+                }
+                CellEnd::NeedMore => return Step::NeedMore,
+                CellEnd::Runaway => return Step::Runaway,
+            }
+        }
+    }
+
+    fn cell(&self, input: &[u8], pos: &mut usize, at_eof: bool, quotes: Quotes, record: &mut Record) -> CellEnd {
+        let start = *pos;
+        if matches!(quotes, Quotes::AtEdges | Quotes::InLine | Quotes::Anywhere)
+            && let Some((open, _)) = &self.syntax.quote
+        {
+            let at = self.skip_blanks(input, start);
+            if input.len() < at + open.len() && !at_eof && open.starts_with(&input[at..]) {
+                return CellEnd::NeedMore;
+            }
+            if input[at..].starts_with(open) {
+                match self.quoted_cell(input, at + open.len(), at_eof, quotes, record) {
+                    QuotedEnd::Closed(end, cell_end) => {
+                        *pos = end;
+                        return cell_end;
+                    }
+                    QuotedEnd::NeedMore => return CellEnd::NeedMore,
+                    QuotedEnd::Runaway => return CellEnd::Runaway,
+                    QuotedEnd::NotQuoted => record.stray_quote = true,
+                }
+            }
+        }
+        self.unquoted_cell(input, pos, at_eof, quotes, record)
+    }
+
+    /// Past the blanks at `pos`, unless they may be delimiters.
+    fn skip_blanks(&self, input: &[u8], mut pos: usize) -> usize {
+        while let Some(byte) = input.get(pos)
+            && (*byte == b' ' || *byte == b'\t')
+            && self.syntax.delimiter.first() != Some(byte)
+        {
+            pos += 1;
+        }
+        pos
+    }
+
+    /// The delimiter or line end at `pos`; `Some(None)` for neither, `None` where the input ends too early to say.
+    fn boundary(&self, input: &[u8], pos: usize, at_eof: bool) -> Option<Option<(CellEnd, usize)>> {
+        if pos >= input.len() {
+            return if at_eof { Some(Some((CellEnd::Line(0), 0))) } else { None };
+        }
+        let delimiter = &self.syntax.delimiter;
+        if !delimiter.is_empty() {
+            if input[pos..].starts_with(delimiter) {
+                return Some(Some((CellEnd::Delimiter, delimiter.len())));
+            }
+            if !at_eof && input.len() - pos < delimiter.len() && delimiter.starts_with(&input[pos..]) {
+                return None;
+            }
+        }
+        Some(self.line_end(input, pos, at_eof)?.map(|len| (CellEnd::Line(len), 0)))
+    }
+
+    fn unquoted_cell(&self, input: &[u8], pos: &mut usize, at_eof: bool, quotes: Quotes, record: &mut Record) -> CellEnd {
+        let start = *pos;
+        let special = if quotes == Quotes::Anywhere { &self.special_anywhere } else { &self.special };
+        let mut at = start;
+        // Set once an escape was resolved: from then on the cell is copied.
+        let mut copied: Option<(usize, usize)> = None;
+        loop {
+            match input[at..].iter().position(|byte| special[usize::from(*byte)]) {
+                Some(offset) => at += offset,
+                None if at_eof => at = input.len(),
+                None => return CellEnd::NeedMore,
+            }
+            match self.boundary(input, at, at_eof) {
+                None => return CellEnd::NeedMore,
+                Some(Some((cell_end, skip))) => {
+                    self.push(input, start, at, copied, record);
+                    *pos = at + skip;
+                    return cell_end;
+                }
+                Some(None) => {}
+            }
+            if self.syntax.escape == Some(input[at]) {
+                if at + 1 >= input.len() && !at_eof {
+                    return CellEnd::NeedMore;
+                }
+                if let Some(&next) = input.get(at + 1)
+                    && self.is_escapable(next)
+                {
+                    let (from, resolved_start) = copied.unwrap_or((start, record.resolved.len()));
+                    record.resolved.extend_from_slice(&input[from..at]);
+                    record.resolved.push(next);
+                    record.n_lines += u64::from(next == b'\n');
+                    at += 2;
+                    copied = Some((at, resolved_start));
+                    continue;
+                }
+            } else if quotes == Quotes::Anywhere
+                && let Some((open, close)) = &self.syntax.quote
+                && input[at..].starts_with(open)
+            {
+                // To the closing quote, which is content here, as the opening one is.
+                let from = at + open.len();
+                let line = memchr::memchr2(b'\n', b'\r', &input[from..]).map_or(input.len(), |offset| from + offset);
+                if let Some(offset) = memmem::find(&input[from..line], close) {
+                    at = from + offset + close.len();
+                    continue;
+                }
+            }
+            at += 1;
+        }
+    }
+
+    /// What an escape character may stand before; before anything else it is a character (`C:\dir`).
+    fn is_escapable(&self, byte: u8) -> bool {
+        self.syntax.escape == Some(byte)
+            || self.syntax.delimiter.first() == Some(&byte)
+            || self.syntax.quote.as_ref().is_some_and(|(open, close)| open[0] == byte || close[0] == byte)
+            || byte == b'\n'
+    }
+
+    fn push(&self, input: &[u8], start: usize, end: usize, copied: Option<(usize, usize)>, record: &mut Record) {
+        let (mut start, mut end, resolved) = match copied {
+            None => (start, end, false),
+            Some((from, resolved_start)) => {
+                record.resolved.extend_from_slice(&input[from..end]);
+                (resolved_start, record.resolved.len(), true)
+            }
+        };
+        if self.syntax.trim {
+            let bytes = if resolved { &record.resolved[start..end] } else { &input[start..end] };
+            let blanks = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            let behind = bytes[blanks..].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            start += blanks;
+            end -= behind;
+        }
+        record.cells.push(Cell { start, end, resolved, quoted: false });
+    }
+
+    /// A cell whose opening quote ends before `start`.
+    fn quoted_cell(&self, input: &[u8], start: usize, at_eof: bool, quotes: Quotes, record: &mut Record) -> QuotedEnd {
+        let Some((open, close)) = &self.syntax.quote else { return QuotedEnd::NotQuoted };
+        let doubled = open == close;
+        let (n_lines_before, n_resolved_before, stray_before) = (record.n_lines, record.resolved.len(), record.stray_quote);
+        // Copied from here on; what lies before is in `resolved` already.
+        let mut from = start;
+        let mut is_copied = false;
+        let mut at = start;
+        let give_up = |record: &mut Record, end: QuotedEnd| {
+            record.n_lines = n_lines_before;
+            record.resolved.truncate(n_resolved_before);
+            record.stray_quote = stray_before;
+            end
+        };
+        loop {
+            let offset = input[at..].iter().position(|&byte| {
+                byte == close[0] || byte == b'\n' || byte == b'\r' || self.syntax.escape == Some(byte)
+            });
+            let Some(offset) = offset else {
+                if at_eof || input.len() - start > self.bounds.cell_bytes {
+                    return give_up(record, if quotes == Quotes::AtEdges { QuotedEnd::Runaway } else { QuotedEnd::NotQuoted });
+                }
+                return give_up(record, QuotedEnd::NeedMore);
+            };
+            at += offset;
+            let byte = input[at];
+            if byte == b'\n' || byte == b'\r' {
+                if quotes != Quotes::AtEdges && self.line_end(input, at, at_eof).flatten().is_some() {
+                    return give_up(record, QuotedEnd::NotQuoted);
+                }
+                let is_line = byte == b'\n' || input.get(at + 1) != Some(&b'\n');
+                record.n_lines += u64::from(is_line);
+                at += 1;
+                if record.n_lines - n_lines_before > self.bounds.cell_lines || at - start > self.bounds.cell_bytes {
+                    return give_up(record, QuotedEnd::Runaway);
+                }
+                continue;
+            }
+            if self.syntax.escape == Some(byte) && !(doubled && byte == close[0]) {
+                match input.get(at + 1) {
+                    None if !at_eof => return give_up(record, QuotedEnd::NeedMore),
+                    Some(&next) if self.is_escapable(next) && next != b'\n' => {
+                        record.resolved.extend_from_slice(&input[from..at]);
+                        record.resolved.push(next);
+                        is_copied = true;
+                        at += 2;
+                        from = at;
+                    }
+                    _ => at += 1,
+                }
+                continue;
+            }
+            if !input[at..].starts_with(close) {
+                if !at_eof && input.len() - at < close.len() && close.starts_with(&input[at..]) {
+                    return give_up(record, QuotedEnd::NeedMore);
+                }
+                at += 1;
+                continue;
+            }
+            let behind = at + close.len();
+            if behind >= input.len() && !at_eof {
+                return give_up(record, QuotedEnd::NeedMore);
+            }
+            let is_doubled = doubled && input[behind.min(input.len())..].starts_with(close);
+            // In a record tried anew a doubled quote before a boundary closes: `"a""` is a stray quote, not an open cell.
+            if is_doubled && quotes == Quotes::AtEdges || is_doubled && !self.closes(input, behind + close.len(), at_eof) {
+                record.resolved.extend_from_slice(&input[from..behind]);
+                is_copied = true;
+                at = behind + close.len();
+                from = at;
+                continue;
+            }
+            let after_blanks = self.skip_blanks(input, behind);
+            match self.boundary(input, after_blanks, at_eof) {
+                None => return give_up(record, QuotedEnd::NeedMore),
+                Some(Some((cell_end, skip))) => {
+                    let (start, end) = if is_copied {
+                        record.resolved.extend_from_slice(&input[from..at]);
+                        (n_resolved_before, record.resolved.len())
+                    } else {
+                        (start, at)
+                    };
+                    record.cells.push(Cell { start, end, resolved: is_copied, quoted: true });
+                    return QuotedEnd::Closed(after_blanks + skip, cell_end);
+                }
+                Some(None) => {
+                    record.stray_quote = true;
+                    at = behind;
+                }
+            }
+        }
+    }
+
+    /// Whether a cell that closed before `pos` would be followed by a boundary.
+    fn closes(&self, input: &[u8], pos: usize, at_eof: bool) -> bool {
+        matches!(self.boundary(input, self.skip_blanks(input, pos), at_eof), Some(Some(_)))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CellEnd {
+    Delimiter,
+    /// Length of the line end.
+    Line(usize),
+    NeedMore,
+    Runaway,
+}
+
+enum QuotedEnd {
+    /// Where the input goes on, and how.
+    Closed(usize, CellEnd),
+    NeedMore,
+    Runaway,
+    /// The quote is a character after all.
+    NotQuoted,
+}

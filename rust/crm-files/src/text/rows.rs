@@ -1,0 +1,324 @@
+//! Records to rows: which are data, which are left out and why, which are mended.
+use super::columns::ColumnBuilder;
+use super::kind::{Kind, kind_of};
+use super::layout::Layout;
+use super::record::Record;
+use crate::{Limits, Reject, Skipped};
+
+/// Rows that end early and may turn out to be footers, at most; more of them are data.
+const MAX_PENDING: usize = 32;
+
+/// Rows of a batch being built, and what was left out.
+pub(super) struct Rows {
+    pub columns: Vec<ColumnBuilder>,
+    pub source_rows: Vec<u64>,
+    pub rejects: Vec<Reject>,
+    pub skipped: Vec<Skipped>,
+    pub notes: Notes,
+    pending: Vec<Pending>,
+    raw_bytes: usize,
+}
+
+/// Damage that was mended or merely seen, with the first rows it was seen in.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Notes {
+    pub short: Places,
+    pub long_mended: Places,
+    pub stray_quote: Places,
+}
+
+/// A count, and the first rows counted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Places {
+    pub count: u64,
+    pub first: Vec<u64>,
+}
+
+impl Places {
+    pub(super) fn add(&mut self, row: u64) {
+        self.count += 1;
+        if self.first.len() < 5 {
+            self.first.push(row);
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        let room = 5 - self.first.len().min(5);
+        self.first.extend(other.first.iter().take(room));
+    }
+
+    /// `3 rows (17, 99, 240)`.
+    pub(super) fn describe(&self) -> String {
+        let rows = self.first.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        let more = if self.count > self.first.len() as u64 { ", ..." } else { "" };
+        format!("{} row{} ({rows}{more})", self.count, if self.count == 1 { "" } else { "s" })
+    }
+}
+
+impl Notes {
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.short.merge(&other.short);
+        self.long_mended.merge(&other.long_mended);
+        self.stray_quote.merge(&other.stray_quote);
+    }
+
+    /// Sentences for the report.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let mut add = |places: &Places, text: &str| {
+            if places.count > 0 {
+                warnings.push(format!("{}: {text}", places.describe()));
+            }
+        };
+        add(&self.short, "fewer cells than the header; the missing ones are null");
+        add(&self.long_mended, "an unquoted delimiter stood within a cell; the cell was put together again");
+        add(&self.stray_quote, "quotes that open, close or stand where they should not; read as characters where no other reading fits");
+        warnings
+    }
+}
+
+struct Pending {
+    row: u64,
+    raw: String,
+    cells: Vec<Vec<u8>>,
+}
+
+/// What becomes of a record.
+enum Place {
+    Row,
+    /// Its first cells; what follows is blank.
+    RowCutTo(usize),
+    /// Cells `.0..=.1` are one.
+    RowJoining(usize, usize),
+    Short,
+    Skip(&'static str),
+    Reject(Option<usize>, String),
+}
+
+impl Rows {
+    pub(super) fn new(layout: &Layout, limits: &Limits, n_rows: usize, n_bytes: usize) -> Self {
+        let n_columns = layout.n_columns();
+        Self {
+            columns: (0..n_columns).map(|_| ColumnBuilder::with_capacity(n_rows, n_bytes / n_columns.max(1))).collect(),
+            source_rows: Vec::with_capacity(n_rows),
+            rejects: Vec::new(),
+            skipped: Vec::new(),
+            notes: Notes::default(),
+            pending: Vec::new(),
+            raw_bytes: limits.raw_bytes,
+        }
+    }
+
+    /// Bytes of the cells so far.
+    pub(super) fn n_bytes(&self) -> usize {
+        self.columns.iter().map(|column| column.values.len()).sum()
+    }
+
+    /// Places one record; `raw` is its text as it stood.
+    pub(super) fn add(&mut self, layout: &Layout, input: &[u8], record: &Record, raw: &[u8], row: u64) {
+        let place = self.place(layout, input, record, raw);
+        if !matches!(place, Place::Short | Place::Skip("blank")) {
+            self.release_pending();
+        }
+        match place {
+            Place::Row => self.push((0..record.cells.len()).map(|idx| record.cell(input, idx)), row),
+            Place::RowCutTo(n) => self.push((0..n).map(|idx| record.cell(input, idx)), row),
+            Place::RowJoining(first, last) => {
+                let joined = join(layout, input, record, first, last);
+                let cells: Vec<&[u8]> = (0..first)
+                    .map(|idx| record.cell(input, idx))
+                    .chain([joined.as_slice()])
+                    .chain((last + 1..record.cells.len()).map(|idx| record.cell(input, idx)))
+                    .collect();
+                self.push(cells.into_iter().take(layout.n_columns()), row);
+                self.notes.long_mended.add(row);
+            }
+            Place::Short => {
+                let cells = record.iter(input).map(<[u8]>::to_vec).collect();
+                self.pending.push(Pending { row, raw: self.raw(raw), cells });
+                if self.pending.len() > MAX_PENDING {
+                    self.release_pending();
+                }
+            }
+            Place::Skip(reason) => {
+                let raw = self.raw(raw);
+                self.skipped.push(Skipped { row, reason: reason.to_owned(), raw });
+            }
+            Place::Reject(column, reason) => {
+                let column = column.and_then(|idx| layout.schema.fields().get(idx)).map(|field| field.name().clone());
+                self.reject(row, column, reason, raw);
+            }
+        }
+    }
+
+    /// Rejects a row outright.
+    pub(super) fn reject(&mut self, row: u64, column: Option<String>, reason: String, raw: &[u8]) {
+        let raw = self.raw(raw);
+        self.rejects.push(Reject { row, column, reason, raw });
+    }
+
+    fn push<'a>(&mut self, cells: impl Iterator<Item = &'a [u8]>, row: u64) {
+        let mut n_filled = 0;
+        for (column, cell) in self.columns.iter_mut().zip(cells) {
+            column.push(Some(cell));
+            n_filled += 1;
+        }
+        for column in &mut self.columns[n_filled..] {
+            column.push(None);
+        }
+        self.source_rows.push(row);
+    }
+
+    fn place(&self, layout: &Layout, input: &[u8], record: &Record, raw: &[u8]) -> Place {
+        let n_columns = layout.n_columns();
+        let n_cells = record.cells.len();
+        if let Some(comment) = &layout.syntax.comment
+            && raw.starts_with(comment)
+        {
+            return Place::Skip("comment");
+        }
+        if record.is_blank(input) && !(n_columns == 1 && record.cells.first().is_some_and(|cell| cell.quoted)) {
+            return Place::Skip("blank");
+        }
+        if std::str::from_utf8(raw).is_err() {
+            let column = (0..n_cells).find(|idx| std::str::from_utf8(record.cell(input, *idx)).is_err());
+            return Place::Reject(column, "bytes that are no text in the file's encoding".to_owned());
+        }
+        if layout.header.iter().any(|header| is_header_again(header, input, record)) {
+            return Place::Skip("repeated header");
+        }
+        if n_cells == n_columns {
+            return Place::Row;
+        }
+        if n_cells < n_columns {
+            return Place::Short;
+        }
+        if (n_columns..n_cells).all(|idx| record.cell(input, idx).trim_ascii().is_empty()) {
+            return Place::RowCutTo(n_columns);
+        }
+        match certain_join(layout, input, record) {
+            Some((first, last)) => Place::RowJoining(first, last),
+            None => Place::Reject(
+                None,
+                format!("{n_cells} cells where the header has {n_columns}: an unquoted delimiter stands within a cell, and which one is not certain"),
+            ),
+        }
+    }
+
+    /// Rows that ended early are data after all: something follows them.
+    pub(super) fn release_pending(&mut self) {
+        for pending in std::mem::take(&mut self.pending) {
+            self.notes.short.add(pending.row);
+            self.push(pending.cells.iter().map(Vec::as_slice), pending.row);
+        }
+    }
+
+    /// At the end of the file: pending rows are footers where they look so, and the last full rows may be totals.
+    pub(super) fn finish(&mut self, layout: &Layout) {
+        let n_columns = layout.n_columns();
+        let pending = std::mem::take(&mut self.pending);
+        // Footers come last: whatever precedes the first row that cannot be data is data.
+        let is_footer = |row: &Pending| {
+            let n_filled = row.cells.iter().filter(|cell| !cell.trim_ascii().is_empty()).count();
+            n_columns >= 3 && n_filled <= 2 && n_filled * 2 < n_columns.max(4) || is_total(row.cells.iter().map(Vec::as_slice))
+        };
+        let first_footer = pending.iter().rposition(|row| !is_footer(row)).map_or(0, |idx| idx + 1);
+        for (idx, pending) in pending.into_iter().enumerate() {
+            if idx >= first_footer {
+                self.skipped.push(Skipped { row: pending.row, reason: "footer".to_owned(), raw: pending.raw });
+            } else {
+                self.notes.short.add(pending.row);
+                self.push(pending.cells.iter().map(Vec::as_slice), pending.row);
+            }
+        }
+        while self.source_rows.len() > 1 {
+            let row = self.source_rows.len() - 1;
+            if n_columns < 2 || !is_total(self.columns.iter().map(|column| column.get(row))) {
+                break;
+            }
+            let delimiter = String::from_utf8_lossy(&layout.syntax.delimiter).into_owned();
+            let cells: Vec<String> = self.columns.iter().map(|column| String::from_utf8_lossy(column.get(row)).into_owned()).collect();
+            for column in &mut self.columns {
+                column.pop();
+            }
+            if let Some(row) = self.source_rows.pop() {
+                self.skipped.push(Skipped { row, reason: "total".to_owned(), raw: cells.join(&delimiter) });
+            }
+        }
+        self.skipped.sort_by_key(|skipped| skipped.row);
+    }
+
+    fn raw(&self, raw: &[u8]) -> String {
+        escape_bytes(&raw[..raw.len().min(self.raw_bytes)])
+    }
+}
+
+/// Text as it is, bytes that are none as `\xNN`.
+pub(super) fn escape_bytes(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02X}"));
+        }
+    }
+    text
+}
+
+fn is_header_again(header: &[Vec<u8>], input: &[u8], record: &Record) -> bool {
+    header.len() == record.cells.len() && header.iter().enumerate().all(|(idx, cell)| cell == record.cell(input, idx))
+}
+
+/// Whether a row sums up the others: its first filled cell says so, and the rest is empty or numbers.
+fn is_total<'a>(cells: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut filled = cells.filter(|cell| !cell.trim_ascii().is_empty());
+    let Some(first) = filled.next().and_then(|cell| std::str::from_utf8(cell).ok()) else { return false };
+    let word = first.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    TOTAL_WORDS.contains(&word.as_str()) && filled.all(|cell| matches!(kind_of(cell), Kind::Number | Kind::Phone))
+}
+
+const TOTAL_WORDS: [&str; 32] = [
+    "total", "totals", "grand total", "sum", "subtotal", "sub total", "sub-total", "count", "average", "итого", "всего", "итог", "сумма",
+    "итого по странице", "общий итог", "всего записей", "kopā", "pavisam", "summa", "viso", "iš viso", "kokku", "summe", "gesamt",
+    "gesamtsumme", "razem", "suma", "suma całkowita", "totale", "total général", "totaal", "yhteensä",
+];
+
+fn join(layout: &Layout, input: &[u8], record: &Record, first: usize, last: usize) -> Vec<u8> {
+    let cells: Vec<&[u8]> = (first..=last).map(|idx| record.cell(input, idx)).collect();
+    cells.join(layout.syntax.delimiter.as_slice())
+}
+
+/// The cells that are certainly one, in a row with too many: the only place where joining makes every cell fit its column.
+fn certain_join(layout: &Layout, input: &[u8], record: &Record) -> Option<(usize, usize)> {
+    let n_columns = layout.n_columns();
+    let n_extra = record.cells.len().checked_sub(n_columns)?;
+    if n_columns < 2 || n_extra == 0 || n_extra > 8 {
+        return None;
+    }
+    let fits = |idx: usize, cell: &[u8]| layout.columns.get(idx).is_some_and(|looks| looks.accepts(cell));
+    let mut found = Vec::new();
+    for first in 0..n_columns {
+        let last = first + n_extra;
+        if (first..=last).any(|idx| record.cells[idx].quoted) {
+            continue;
+        }
+        let joined = join(layout, input, record, first, last);
+        let before = (0..first).all(|idx| fits(idx, record.cell(input, idx)));
+        if before && fits(first, &joined) && (first + 1..n_columns).all(|idx| fits(idx, record.cell(input, idx + n_extra))) {
+            found.push((first, last));
+        }
+    }
+    if let [only] = found.as_slice() {
+        return Some(*only);
+    }
+    // "Smith, John": among the places that fit, the only one where every later part begins with a blank.
+    let mut spaced = found.iter().filter(|(first, last)| {
+        !layout.columns[*first].may_begin_blank()
+            && (first + 1..=*last).all(|idx| record.cell(input, idx).starts_with(b" "))
+    });
+    match (spaced.next(), spaced.next()) {
+        (Some(only), None) => Some(*only),
+        _ => None,
+    }
+}
