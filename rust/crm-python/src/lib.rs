@@ -2,12 +2,15 @@
 use pyo3::prelude::*;
 
 mod errors;
+mod files;
 mod gate;
 mod workbook;
 
 /// The native half of crm_engine; use the public names of `crm_engine` instead.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::files::{FileTable, open_file};
     #[pymodule_export]
     use super::workbook::{guard_formula, strip_formula_guard, write_csv, write_json_lines, write_workbook};
     #[pymodule_export]

@@ -75,9 +75,5 @@ impl ColumnBuilder {
 
 /// A batch of `n_rows`, also where there is no column.
 pub(super) fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>, n_rows: usize) -> Result<RecordBatch> {
-    Ok(RecordBatch::try_new_with_options(
-        Arc::clone(schema),
-        columns,
-        &RecordBatchOptions::new().with_row_count(Some(n_rows)),
-    )?)
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &RecordBatchOptions::new().with_row_count(Some(n_rows)))?)
 }

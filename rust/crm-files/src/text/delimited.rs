@@ -62,9 +62,7 @@ impl DelimitedReader {
         decoder.decode(&sample[detected.bom_len..], is_whole, &mut text);
         let fixed = Fixed {
             delimiter: options.delimiter.as_deref().map(delimiter_from_option).transpose()?,
-            quote: options.quote.as_ref().map(|quote| {
-                (!quote.is_empty()).then(|| (quote.as_bytes().to_vec(), quote.as_bytes().to_vec()))
-            }),
+            quote: options.quote.as_ref().map(|quote| (!quote.is_empty()).then(|| (quote.as_bytes().to_vec(), quote.as_bytes().to_vec()))),
         };
         let (start, line, sep) = sep_line(&text);
         let fixed = Fixed { delimiter: fixed.delimiter.or(sep), ..fixed };
@@ -77,7 +75,11 @@ impl DelimitedReader {
         if layout.n_columns() > options.limits.columns {
             return Err(Error::file_format(
                 name,
-                format!("{name}: {} columns, more than the limit of {}; raise it if this is meant", layout.n_columns(), options.limits.columns),
+                format!(
+                    "{name}: {} columns, more than the limit of {}; raise it if this is meant",
+                    layout.n_columns(),
+                    options.limits.columns
+                ),
             ));
         }
         report.header_row = shaped.header_row;
@@ -139,7 +141,10 @@ impl DelimitedReader {
         }
         let row = self.line;
         let is_odd = record.stray_quote || record.n_lines > 1;
-        if record.cells.len() != self.layout.n_columns() && self.layout.syntax.quote.is_some() && (is_odd || record.cells.len() > self.layout.n_columns()) {
+        if record.cells.len() != self.layout.n_columns()
+            && self.layout.syntax.quote.is_some()
+            && (is_odd || record.cells.len() > self.layout.n_columns())
+        {
             self.try_other_readings(record);
         }
         if record.stray_quote {
@@ -259,4 +264,3 @@ fn sep_line(text: &[u8]) -> (usize, u64, Option<Vec<u8>>) {
     };
     (next, 2, Some(line[4..].to_vec()))
 }
-

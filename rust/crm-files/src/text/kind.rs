@@ -134,8 +134,7 @@ fn is_number(cell: &[u8]) -> bool {
 /// A number with letters in it: an exponent, or a currency before or behind.
 fn is_amount(cell: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(cell) else { return false };
-    const CURRENCIES: [&str; 16] =
-        ["€", "£", "¥", "₽", "$", "EUR", "USD", "GBP", "RUB", "руб.", "руб", "р.", "PLN", "CHF", "SEK", "zł"];
+    const CURRENCIES: [&str; 16] = ["€", "£", "¥", "₽", "$", "EUR", "USD", "GBP", "RUB", "руб.", "руб", "р.", "PLN", "CHF", "SEK", "zł"];
     for currency in CURRENCIES {
         if let Some(rest) = text.strip_prefix(currency).or_else(|| text.strip_suffix(currency)) {
             return is_number(rest.trim().replace(['\u{a0}', '\u{202f}'], " ").as_bytes());
@@ -177,8 +176,7 @@ fn is_day(text: &[u8]) -> bool {
 fn is_time(text: &[u8]) -> bool {
     let text = text.split(|byte| matches!(byte, b'+' | b'.')).next().unwrap_or(text);
     let groups: Vec<&[u8]> = text.split(|byte| *byte == b':').collect();
-    matches!(groups.len(), 2 | 3)
-        && groups.iter().all(|group| (1..=2).contains(&group.len()) && group.iter().all(u8::is_ascii_digit))
+    matches!(groups.len(), 2 | 3) && groups.iter().all(|group| (1..=2).contains(&group.len()) && group.iter().all(u8::is_ascii_digit))
 }
 
 /// `2024-03-01T10:00:00Z` and times with AM or PM.

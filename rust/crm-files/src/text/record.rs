@@ -293,9 +293,8 @@ impl Parser {
             end
         };
         loop {
-            let offset = input[at..].iter().position(|&byte| {
-                byte == close[0] || byte == b'\n' || byte == b'\r' || self.syntax.escape == Some(byte)
-            });
+            let offset =
+                input[at..].iter().position(|&byte| byte == close[0] || byte == b'\n' || byte == b'\r' || self.syntax.escape == Some(byte));
             let Some(offset) = offset else {
                 if at_eof || input.len() - start > self.bounds.cell_bytes {
                     return give_up(record, if quotes == Quotes::AtEdges { QuotedEnd::Runaway } else { QuotedEnd::NotQuoted });

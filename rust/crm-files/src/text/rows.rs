@@ -201,7 +201,9 @@ impl Rows {
             Some((first, last)) => Place::RowJoining(first, last),
             None => Place::Reject(
                 None,
-                format!("{n_cells} cells where the header has {n_columns}: an unquoted delimiter stands within a cell, and which one is not certain"),
+                format!(
+                    "{n_cells} cells where the header has {n_columns}: an unquoted delimiter stands within a cell, and which one is not certain"
+                ),
             ),
         }
     }
@@ -279,9 +281,38 @@ fn is_total<'a>(cells: impl Iterator<Item = &'a [u8]>) -> bool {
 }
 
 const TOTAL_WORDS: [&str; 32] = [
-    "total", "totals", "grand total", "sum", "subtotal", "sub total", "sub-total", "count", "average", "итого", "всего", "итог", "сумма",
-    "итого по странице", "общий итог", "всего записей", "kopā", "pavisam", "summa", "viso", "iš viso", "kokku", "summe", "gesamt",
-    "gesamtsumme", "razem", "suma", "suma całkowita", "totale", "total général", "totaal", "yhteensä",
+    "total",
+    "totals",
+    "grand total",
+    "sum",
+    "subtotal",
+    "sub total",
+    "sub-total",
+    "count",
+    "average",
+    "итого",
+    "всего",
+    "итог",
+    "сумма",
+    "итого по странице",
+    "общий итог",
+    "всего записей",
+    "kopā",
+    "pavisam",
+    "summa",
+    "viso",
+    "iš viso",
+    "kokku",
+    "summe",
+    "gesamt",
+    "gesamtsumme",
+    "razem",
+    "suma",
+    "suma całkowita",
+    "totale",
+    "total général",
+    "totaal",
+    "yhteensä",
 ];
 
 fn join(layout: &Layout, input: &[u8], record: &Record, first: usize, last: usize) -> Vec<u8> {
@@ -314,8 +345,7 @@ fn certain_join(layout: &Layout, input: &[u8], record: &Record) -> Option<(usize
     }
     // "Smith, John": among the places that fit, the only one where every later part begins with a blank.
     let mut spaced = found.iter().filter(|(first, last)| {
-        !layout.columns[*first].may_begin_blank()
-            && (first + 1..=*last).all(|idx| record.cell(input, idx).starts_with(b" "))
+        !layout.columns[*first].may_begin_blank() && (first + 1..=*last).all(|idx| record.cell(input, idx).starts_with(b" "))
     });
     match (spaced.next(), spaced.next()) {
         (Some(only), None) => Some(*only),

@@ -171,7 +171,9 @@ fn table_start(rows: &[SampleRow], first_allowed: usize, n_cells: usize) -> usiz
             let row = &rows[*idx];
             !row.is_comment && row.n_filled() >= enough && (row.cells.len() >= n_cells.saturating_sub(n_cells / 3).max(1))
         })
-        .unwrap_or_else(|| rows.iter().position(|row| row.n_filled() > 0 && !row.is_comment).unwrap_or(rows.len()).max(first_allowed).min(rows.len()))
+        .unwrap_or_else(|| {
+            rows.iter().position(|row| row.n_filled() > 0 && !row.is_comment).unwrap_or(rows.len()).max(first_allowed).min(rows.len())
+        })
 }
 
 fn find_header(rows: &[SampleRow], first_allowed: usize, n_cells: usize, reasons: &mut Vec<String>) -> (std::ops::Range<usize>, usize) {
@@ -222,7 +224,12 @@ fn judge_header(row: &SampleRow, body: &[&SampleRow]) -> Result<String, String> 
         let has_digit = cell.iter().any(u8::is_ascii_digit);
         let strict = looks.strict_kind().or_else(|| {
             // Too few rows for a rule: what there is has to agree.
-            let kinds: Vec<Kind> = body.iter().filter_map(|other| other.cells.get(idx)).map(|cell| kind_of(cell)).filter(|kind| *kind != Kind::Empty).collect();
+            let kinds: Vec<Kind> = body
+                .iter()
+                .filter_map(|other| other.cells.get(idx))
+                .map(|cell| kind_of(cell))
+                .filter(|kind| *kind != Kind::Empty)
+                .collect();
             kinds.first().copied().filter(|first| first.is_value() && kinds.iter().all(|kind| kind == first))
         });
         match strict {

@@ -50,14 +50,8 @@ pub(super) fn sniff(text: &[u8], is_whole: bool, fixed: &Fixed) -> Sniffed {
             for quote in &quotes {
                 for escape in escape_candidates(text, quote.as_ref(), delimiter) {
                     for trim in trim_candidates(text, delimiter) {
-                        let syntax = Syntax {
-                            delimiter: delimiter.clone(),
-                            quote: quote.clone(),
-                            escape,
-                            line_end,
-                            comment: comment.clone(),
-                            trim,
-                        };
+                        let syntax =
+                            Syntax { delimiter: delimiter.clone(), quote: quote.clone(), escape, line_end, comment: comment.clone(), trim };
                         let mut score = score(text, is_whole, &syntax);
                         score.total *= prior;
                         // A later candidate assumes more: it has to be clearly better.
@@ -127,7 +121,10 @@ fn comment_prefix(text: &[u8]) -> Option<Vec<u8>> {
         let first = text.split(|byte| *byte == b'\n' || *byte == b'\r').next().unwrap_or_default();
         let count = |line: &[u8], delimiter: u8| line.iter().filter(|byte| **byte == delimiter).count();
         let below = after_comment.unwrap_or_default();
-        if [b',', b';', b'\t', b'|'].iter().any(|delimiter| count(first, *delimiter) > 0 && count(first, *delimiter) == count(below, *delimiter)) {
+        if [b',', b';', b'\t', b'|']
+            .iter()
+            .any(|delimiter| count(first, *delimiter) > 0 && count(first, *delimiter) == count(below, *delimiter))
+        {
             return None;
         }
     }
@@ -137,9 +134,32 @@ fn comment_prefix(text: &[u8]) -> Option<Vec<u8>> {
 /// Candidates with the trust they have beforehand.
 fn delimiter_candidates(text: &[u8]) -> Vec<(Vec<u8>, f64)> {
     const SINGLE: [(&str, f64); 26] = [
-        (",", 1.0), (";", 1.0), ("\t", 1.0), ("|", 1.0), ("\u{1}", 1.0), ("\u{1f}", 1.0), ("\u{1e}", 0.98), ("\u{2}", 0.98),
-        ("~", 0.97), ("^", 0.97), ("§", 0.97), ("¦", 0.97), ("¬", 0.97), ("¶", 0.97), ("þ", 0.9), ("\0", 0.9), (":", 0.88), ("#", 0.9),
-        ("!", 0.85), ("&", 0.85), ("*", 0.85), ("%", 0.85), ("$", 0.85), (" ", 0.8), ("=", 0.7), ("/", 0.55),
+        (",", 1.0),
+        (";", 1.0),
+        ("\t", 1.0),
+        ("|", 1.0),
+        ("\u{1}", 1.0),
+        ("\u{1f}", 1.0),
+        ("\u{1e}", 0.98),
+        ("\u{2}", 0.98),
+        ("~", 0.97),
+        ("^", 0.97),
+        ("§", 0.97),
+        ("¦", 0.97),
+        ("¬", 0.97),
+        ("¶", 0.97),
+        ("þ", 0.9),
+        ("\0", 0.9),
+        (":", 0.88),
+        ("#", 0.9),
+        ("!", 0.85),
+        ("&", 0.85),
+        ("*", 0.85),
+        ("%", 0.85),
+        ("$", 0.85),
+        (" ", 0.8),
+        ("=", 0.7),
+        ("/", 0.55),
     ];
     let mut candidates: Vec<(Vec<u8>, f64)> = vec![(Vec::new(), 1.0)];
     for (delimiter, prior) in SINGLE {
@@ -153,7 +173,8 @@ fn delimiter_candidates(text: &[u8]) -> Vec<(Vec<u8>, f64)> {
 
 /// Runs of two to four punctuation characters that recur on most lines.
 fn long_delimiters(text: &[u8]) -> Vec<Vec<u8>> {
-    let is_part = |byte: u8| byte.is_ascii_punctuation() && !matches!(byte, b'"' | b'\'' | b'.' | b'(' | b')' | b'-' | b'_') || byte == b'\t';
+    let is_part =
+        |byte: u8| byte.is_ascii_punctuation() && !matches!(byte, b'"' | b'\'' | b'.' | b'(' | b')' | b'-' | b'_') || byte == b'\t';
     let mut counts: std::collections::HashMap<&[u8], usize> = std::collections::HashMap::new();
     let mut n_lines = 0_usize;
     for line in text.split(|byte| *byte == b'\n' || *byte == b'\r').filter(|line| !line.trim_ascii().is_empty()).take(200) {
@@ -187,7 +208,15 @@ fn quote_candidates(text: &[u8]) -> Vec<Quote> {
         candidates.push(pair("\"", "\""));
     }
     candidates.push(None);
-    for (open, close) in [("'", "'"), ("`", "`"), ("\u{201c}", "\u{201d}"), ("\u{201e}", "\u{201d}"), ("\u{201e}", "\u{201c}"), ("\u{ab}", "\u{bb}"), ("\u{2018}", "\u{2019}")] {
+    for (open, close) in [
+        ("'", "'"),
+        ("`", "`"),
+        ("\u{201c}", "\u{201d}"),
+        ("\u{201e}", "\u{201d}"),
+        ("\u{201e}", "\u{201c}"),
+        ("\u{ab}", "\u{bb}"),
+        ("\u{2018}", "\u{2019}"),
+    ] {
         if memchr::memmem::find_iter(text, open.as_bytes()).take(2).count() >= if open == close { 2 } else { 1 }
             && memchr::memmem::find(text, close.as_bytes()).is_some()
         {

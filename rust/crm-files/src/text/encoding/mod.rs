@@ -4,7 +4,7 @@ use encoding_rs::{DecoderResult, Encoding};
 
 mod detect;
 
-pub(super) use detect::{Detected, detect};
+pub(super) use detect::detect;
 
 /// Marks an undecodable byte, which follows it, in decoded text. `0xFF` occurs nowhere in UTF-8.
 pub(super) const UNDECODABLE: u8 = 0xFF;
@@ -13,8 +13,12 @@ pub(super) const UNDECODABLE: u8 = 0xFF;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextEncoding {
     Utf8,
-    Utf16 { big_endian: bool },
-    Utf32 { big_endian: bool },
+    Utf16 {
+        big_endian: bool,
+    },
+    Utf32 {
+        big_endian: bool,
+    },
     /// One byte per character, ASCII below 128: can be decoded from any byte on.
     SingleByte(&'static Encoding),
     /// Several bytes per character: decoded from the start.
@@ -119,7 +123,9 @@ impl StreamDecoder {
                     decode_with(decoder, bytes, last, text);
                 }
             }
-            TextEncoding::Utf16 { big_endian } => self.decode_units::<2>(bytes, last, text, |units, text| utf16(units, big_endian, last, text)),
+            TextEncoding::Utf16 { big_endian } => {
+                self.decode_units::<2>(bytes, last, text, |units, text| utf16(units, big_endian, last, text))
+            }
             TextEncoding::Utf32 { big_endian } => self.decode_units::<4>(bytes, last, text, |units, text| utf32(units, big_endian, text)),
         }
     }
@@ -225,4 +231,3 @@ pub(super) fn decode_lines(encoding: TextEncoding, bytes: Vec<u8>) -> Vec<u8> {
         }
     }
 }
-

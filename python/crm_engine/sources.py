@@ -1,0 +1,385 @@
+"""One way to open everything: paths, globs, folders of Parquet, ``-`` for standard input, and Arrow objects.
+
+::
+
+    for source in open_sources(["exports/*.csv", "crm.xlsx", table]):
+        for batch, rows in source.batches():
+            ...  # every column is text; rows says where in the file each row stood
+        print(source.report()["counts"], source.rejects, source.skipped)
+
+A file is one source, a workbook one per sheet, an Arrow object one. All values are text, so that leading zeros, long numbers
+and the word "NA" survive; numbers that come typed are written as people write them.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from crm_engine import _core
+from crm_engine.errors import ConfigError, FileFormatError
+
+Progress = Callable[[str, int, int], Any]
+
+_BATCH_ROWS = 65_536
+_ARROW_SUFFIXES = (".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc", ".arrows")
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the caller knows better than detection does; everything is optional.
+
+    ``header_row`` counts from 1, and 0 means that there is none; ``sheet`` is a name or a number from 1; an empty ``quote`` means
+    that quotes are ordinary characters. ``limits`` bounds what an untrusted file may ask for (see ``docs/files.md``).
+    """
+
+    format: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    header_row: int | None = None
+    skip_rows: int | None = None
+    sheet: str | int | None = None
+    batch_rows: int | None = None
+    threads: int | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """What the native readers take."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        if "sheet" in known:
+            known["sheet"] = str(known["sheet"])
+        return json.dumps(known)
+
+
+class Reject(NamedTuple):
+    """A row that could not be read, with what stood there."""
+
+    file: str
+    row: int
+    column: str | None
+    reason: str
+    raw: str
+
+
+class Skipped(NamedTuple):
+    """A row that was left out because it is no data: a title, a total, a repeated header, a blank line."""
+
+    file: str
+    row: int
+    reason: str
+    raw: str
+
+
+class TextBatch(NamedTuple):
+    """A ``pyarrow.RecordBatch`` of text columns and, per row, where it stood in the file (from 1)."""
+
+    batch: Any
+    source_rows: Any
+
+
+class Source:
+    """One table, read forward once.
+
+    ``name`` is the file as the caller named it, with the sheet behind it where a workbook has several (``crm.xlsx#Clients``); ``columns`` are its
+    columns. ``rejects`` and ``skipped`` grow while batches are read. ``native`` is the native reader, where there is one: a kernel may take it over.
+    """
+
+    name: str
+    columns: list[str]
+    rejects: list[Reject]
+    skipped: list[Skipped]
+    native: _core.FileTable | None = None
+
+    def batches(self) -> Iterator[TextBatch]:
+        """The rows, batch by batch."""
+        raise NotImplementedError
+
+    def report(self) -> dict[str, Any]:
+        """What was found out about the file and why: format, encoding, dialect, header row, warnings, counts."""
+        raise NotImplementedError
+
+    @property
+    def schema(self) -> Any:
+        """The ``pyarrow.Schema`` of the batches: every column is text."""
+        return pa.schema([pa.field(name, pa.string()) for name in self.columns])
+
+    def reader(self) -> Any:
+        """The rows as a ``pyarrow.RecordBatchReader``."""
+        return pa.RecordBatchReader.from_batches(self.schema, (text.batch for text in self.batches()))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.reader().__arrow_c_stream__(requested_schema)
+
+
+class FileSource(Source):
+    """A text file or a sheet, read natively."""
+
+    def __init__(self, name: str, native: _core.FileTable, spool: Path | None = None) -> None:
+        self.name = name
+        self.native = native
+        self.columns = native.column_names
+        self.rejects = []
+        self.skipped = []
+        self._spool = spool
+
+    def batches(self) -> Iterator[TextBatch]:
+        assert self.native is not None
+        while (text := self.native.next_batch()) is not None:
+            self.rejects += [Reject(self.name, *row) for row in self.native.drain_rejects()]
+            self.skipped += [Skipped(self.name, *row) for row in self.native.drain_skipped()]
+            yield TextBatch(*text)
+
+    def report(self) -> dict[str, Any]:
+        assert self.native is not None
+        report: dict[str, Any] = json.loads(self.native.report)
+        return report
+
+
+class ArrowSource(Source):
+    """Anything that Arrow reads: Parquet, Arrow IPC, and objects with ``__arrow_c_stream__``; every column is cast to text."""
+
+    def __init__(self, name: str, kind: str, schema: Any, batches: Iterable[Any]) -> None:
+        self.name = name
+        self.columns = unique_names(schema.names)
+        self.rejects = []
+        self.skipped = []
+        self._kind = kind
+        self._batches = iter(batches)
+        self._n_rows = 0
+
+    def batches(self) -> Iterator[TextBatch]:
+        while True:
+            try:
+                batch = next(self._batches, None)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+                raise _format_error(self.name, error) from error
+            if batch is None:
+                return
+            first = self._n_rows + 1
+            self._n_rows += batch.num_rows
+            columns = [as_text(column) for column in batch.columns]
+            rows = pa.array(range(first, self._n_rows + 1), pa.uint64())
+            text = pa.RecordBatch.from_arrays(columns, schema=self.schema) if columns else batch
+            yield TextBatch(text, rows)
+
+    def report(self) -> dict[str, Any]:
+        counts = {"rows_in": self._n_rows, "yielded": self._n_rows, "rejected": 0, "skipped": 0}
+        reasons = [f"{self._kind}: columns are typed and were cast to text"]
+        return {"file": self.name, "format": self._kind, "columns": self.columns, "reasons": reasons, "warnings": [], "counts": counts}
+
+
+def open_sources(
+    sources: Any,
+    options: ReadOptions | Mapping[str, Any] | None = None,
+    *,
+    progress: Progress | None = None,
+) -> list[Source]:
+    """Opens paths, globs, folders of Parquet, ``-`` (standard input) and Arrow objects, one or a list of them.
+
+    A path that does not exist is a ``FileNotFoundError``, a file that cannot be what it claims to be a ``FileFormatError``.
+    """
+    if not isinstance(options, ReadOptions):
+        try:
+            options = ReadOptions(**(options or {}))
+        except TypeError as error:
+            raise ConfigError(f"read options: {error}") from error
+    one = isinstance(sources, str | os.PathLike) or hasattr(sources, "__arrow_c_stream__") or hasattr(sources, "read")
+    opened: list[Source] = []
+    seen: set[str] = set()
+    for number, source in enumerate([sources] if one else list(sources), 1):
+        if hasattr(source, "__arrow_c_stream__"):
+            opened.append(_arrow_object(source, f"table_{number}"))
+        elif hasattr(source, "__arrow_c_array__"):
+            opened.append(_arrow_object(pa.table(pa.record_batch(source)), f"table_{number}"))
+        elif isinstance(source, str) and source == "-":
+            opened += _open_stream("<stdin>", sys.stdin.buffer, options, progress)
+        elif hasattr(source, "read"):
+            opened += _open_stream(str(getattr(source, "name", f"stream_{number}")), source, options, progress)
+        elif isinstance(source, str | os.PathLike):
+            for path in _paths(os.fspath(source)):
+                key = os.path.realpath(path)
+                # Overlapping globs name a file twice; its rows are there once.
+                if key not in seen:
+                    seen.add(key)
+                    opened += _open_path(path, options, progress)
+        else:
+            raise ConfigError(
+                f"cannot read a {type(source).__name__}: give a path, '-', or an object that offers Arrow (pyarrow, polars, pandas, duckdb)"
+            )
+    return opened
+
+
+def _paths(given: str) -> list[str]:
+    if os.path.isdir(given):
+        found = sorted(str(path) for path in Path(given).rglob("*") if path.suffix.lower() in _ARROW_SUFFIXES and path.is_file())
+        if not found:
+            raise FileFormatError(
+                f"{given}: a folder without Parquet or Arrow files; name the files, or use a glob such as '{given}/*.csv'", file=given
+            )
+        return found
+    if not os.path.exists(given) and glob.has_magic(given):
+        found = sorted(path for path in glob.glob(given, recursive=True) if os.path.isfile(path))
+        if not found:
+            raise FileNotFoundError(2, "no file matches the pattern", given)
+        return found
+    return [given]
+
+
+def _open_path(path: str, options: ReadOptions, progress: Progress | None) -> list[Source]:
+    with open(path, "rb") as file:
+        head = file.read(8)
+    if head.startswith(b"PAR1"):
+        return [_parquet(path, path)]
+    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")) and (head[:6] == b"ARROW1" or path.lower().endswith(_ARROW_SUFFIXES)):
+        return [_arrow_ipc(path, path)]
+    if path.lower().endswith(_ARROW_SUFFIXES):
+        raise FileFormatError(f"{path}: is named as a Parquet or Arrow file and is none", file=path)
+    return _native(path, _core.open_file(path, options.to_json(), None, progress))
+
+
+def _open_stream(name: str, stream: BinaryIO, options: ReadOptions, progress: Progress | None) -> list[Source]:
+    head = stream.read(8)
+    if isinstance(head, str):
+        raise ConfigError(f"{name} yields text; open it in binary mode")
+    rest: Any = _Chained(head, stream)
+    if not head.startswith((b"PAR1", b"ARROW1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\xff\xff\xff\xff")):
+        return _native(name, _core.open_file(name, options.to_json(), rest, progress))
+    # These are read by seeking: they go through a file that vanishes when its sources do.
+    suffix = os.path.splitext(name)[1] or ".spool"
+    with tempfile.NamedTemporaryFile(suffix=suffix, delete=False) as spool:
+        while chunk := rest.read(1 << 20):
+            spool.write(chunk)
+    try:
+        if head.startswith(b"PAR1"):
+            return [_parquet(name, io.BytesIO(Path(spool.name).read_bytes()))]
+        if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+            return [_arrow_ipc(name, spool.name)]
+        # The native reader holds the file open; the name is needed no more.
+        return _native(name, _core.open_file(spool.name, options.to_json(), None, progress))
+    finally:
+        os.unlink(spool.name)
+
+
+class _Chained:
+    """What was read ahead, then the rest."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = head
+        self._rest = rest
+
+    def read(self, size: int) -> bytes:
+        if self._head:
+            head, self._head = self._head[:size], self._head[size:]
+            return head
+        return self._rest.read(size)
+
+
+def _native(name: str, tables: list[_core.FileTable]) -> list[Source]:
+    sources: list[Source] = []
+    for table in tables:
+        sheet = json.loads(table.report).get("sheet")
+        sources.append(FileSource(f"{name}#{sheet}" if sheet and len(tables) > 1 else name, table))
+    return sources
+
+
+def _parquet(name: str, where: Any) -> Source:
+    try:
+        file = pq.ParquetFile(where)
+        return ArrowSource(name, "parquet", file.schema_arrow, file.iter_batches(batch_size=_BATCH_ROWS))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError) as error:
+        raise _format_error(name, error) from error
+
+
+def _arrow_ipc(name: str, path: str) -> Source:
+    try:
+        source = pa.memory_map(path)
+        try:
+            file = pa.ipc.open_file(source)
+        except pa.ArrowInvalid:
+            stream = pa.ipc.open_stream(source)
+            return ArrowSource(name, "arrow", stream.schema, stream)
+        return ArrowSource(name, "arrow", file.schema, (file.get_batch(idx) for idx in range(file.num_record_batches)))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise _format_error(name, error) from error
+
+
+def _format_error(name: str, error: Exception) -> Exception:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    return FileFormatError(f"{name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}", file=name)
+
+
+def _arrow_object(source: Any, name: str) -> Source:
+    reader = pa.RecordBatchReader.from_stream(source)
+    return ArrowSource(name, "arrow", reader.schema, reader)
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Names as columns of a table need them: not empty, no two alike."""
+    unique: list[str] = []
+    wanted = [name or f"column_{number}" for number, name in enumerate(names, 1)]
+    for name in wanted:
+        candidate, number = name, 1
+        while candidate in unique or (number > 1 and candidate in wanted):
+            number += 1
+            candidate = f"{name}_{number}"
+        unique.append(candidate)
+    return unique
+
+
+def as_text(column: Any) -> Any:
+    """An Arrow array as ``pa.string()``, values written as people write them: ``7912`` and not ``7912.0``, lists joined with ``; ``."""
+    kind = column.type
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if pa.types.is_string(kind):
+        return column
+    if pa.types.is_dictionary(kind):
+        return as_text(column.dictionary).take(column.indices)
+    if pa.types.is_floating(kind):
+        return _float_text(column)
+    if pa.types.is_timestamp(kind):
+        # No fraction where there is none, no time where all are midnights.
+        text = pc.replace_substring_regex(column.cast(pa.string()), r"\.0+($|[Z+-])", r"\1")
+        midnights = pc.all(pc.match_substring_regex(text, r" 00:00:00$")).as_py()
+        return pc.replace_substring(text, " 00:00:00", "") if midnights else text
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        try:
+            return pc.binary_join(column.cast(pa.list_(pa.string())), "; ").cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            texts = (None if value is None else "; ".join(str(part) for part in value) for value in column.to_pylist())
+            return pa.array(list(texts), pa.string())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        try:
+            return column.cast(pa.binary()).cast(pa.string())
+        except pa.ArrowInvalid:
+            return pa.array([None if value is None else value.hex() for value in column.to_pylist()], pa.string())
+    try:
+        return column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        values = (None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in column.to_pylist())
+        return pa.array(list(values), pa.string())
+
+
+def _float_text(column: Any) -> Any:
+    """Whole numbers without a point or an exponent (pandas makes floats of phones with gaps), NaN as null."""
+    column = column.cast(pa.float64())
+    column = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
+    # Beyond 2^53 a float no longer knows its last digits.
+    whole = pc.and_(pc.equal(column, pc.floor(column)), pc.less(pc.abs(column), 2**53))
+    integers = pc.if_else(whole, column, pa.scalar(0.0)).cast(pa.int64()).cast(pa.string())
+    return pc.if_else(whole, integers, column.cast(pa.string()))
