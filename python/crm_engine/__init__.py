@@ -26,18 +26,25 @@ __version__ = _version()
 __all__ = [
     "ConfigError",
     "CrmError",
+    "DedupeResult",
     "FileFormatError",
     "InternalError",
     "LimitError",
     "LockedError",
+    "Model",
     "RuleError",
     "SchemaError",
     "StoreError",
     "__version__",
+    "dedupe",
 ]
 
 #: Public name -> the module that defines it.
-_DEFINED_IN: dict[str, str] = {}
+_DEFINED_IN: dict[str, str] = {
+    "DedupeResult": "result",
+    "Model": "model",
+    "dedupe": "dedupe",
+}
 
 
 def __getattr__(name: str) -> Any:

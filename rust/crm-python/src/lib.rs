@@ -1,6 +1,7 @@
 //! The native module `crm_engine._core`: every function converts its arguments, calls a pure crate behind [`gate::gate`], and converts back.
 use pyo3::prelude::*;
 
+mod dedupe;
 mod errors;
 mod files;
 mod gate;
@@ -9,6 +10,8 @@ mod workbook;
 /// The native half of crm_engine; use the public names of `crm_engine` instead.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::dedupe::{DedupeOutcome, DedupeRun, GoldenReader};
     #[pymodule_export]
     use super::files::{FileTable, open_file};
     #[pymodule_export]

@@ -1,0 +1,176 @@
+//! Rows in: each batch is given ids, normalised and kept, on a thread of its own while the caller reads the next.
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use arrow_array::{Array, RecordBatch, StringArray};
+use crm_core::{Error, Result, Role, TextColumn, content_hash};
+use crm_resolve::merge::{RecordIds, SourceColumn, SourceLayout};
+
+use crate::dedupe::originals::{Originals, SourceRows};
+use crate::dedupe::resolver::Resolver;
+
+/// Batches that wait for the worker; more would only hold memory.
+const QUEUE: usize = 2;
+
+/// What the worker holds and hands over at the end.
+pub struct Ingested {
+    pub layouts: Vec<SourceLayout>,
+    pub files: Vec<String>,
+    pub originals: Originals,
+    pub ids: RecordIds,
+    pub resolver: Resolver,
+}
+
+enum Message {
+    Source { layout: SourceLayout, file: String },
+    Batch { layout: usize, batch: RecordBatch, rows: SourceRows },
+}
+
+/// The queue into the worker.
+pub struct Ingest {
+    sender: Option<SyncSender<Message>>,
+    worker: Option<JoinHandle<Result<Ingested>>>,
+    n_sources: usize,
+    /// What the worker died of; the caller's next push raises it.
+    failure: Arc<Mutex<Option<Error>>>,
+}
+
+impl Ingest {
+    pub fn new(resolver: Resolver, originals_budget: usize, memory_limit: Option<u64>, folder: PathBuf) -> Result<Self> {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let failure = Arc::new(Mutex::new(None));
+        let ingested = Ingested {
+            layouts: Vec::new(),
+            files: Vec::new(),
+            originals: Originals::new(originals_budget, folder),
+            ids: RecordIds::default(),
+            resolver,
+        };
+        let work = move || ingested.take_all(&receiver, memory_limit);
+        let worker = std::thread::Builder::new().name("crm-ingest".to_owned()).spawn(work).map_err(|error| Error::os(&error, "thread"))?;
+        Ok(Self { sender: Some(sender), worker: Some(worker), n_sources: 0, failure })
+    }
+
+    /// Declares a source and returns its number.
+    pub fn add_source(&mut self, layout: SourceLayout, file: String) -> Result<usize> {
+        self.send(Message::Source { layout, file })?;
+        self.n_sources += 1;
+        Ok(self.n_sources - 1)
+    }
+
+    /// Adds rows of a source; waits while the worker is behind.
+    pub fn push(&mut self, layout: usize, batch: RecordBatch, rows: SourceRows) -> Result<()> {
+        if layout >= self.n_sources {
+            return Err(Error::internal(format!("source {layout} was never declared")));
+        }
+        self.send(Message::Batch { layout, batch, rows })
+    }
+
+    fn send(&mut self, message: Message) -> Result<()> {
+        let sent = self.sender.as_ref().is_some_and(|sender| sender.send(message).is_ok());
+        if sent { Ok(()) } else { Err(self.finish().err().unwrap_or_else(|| Error::internal("rows came after the end of the input"))) }
+    }
+
+    /// Waits for the worker and takes what it holds.
+    pub fn finish(&mut self) -> Result<Ingested> {
+        self.sender = None;
+        let worker = self.worker.take().ok_or_else(|| {
+            let failure = self.failure.lock().ok().and_then(|mut failure| failure.take());
+            failure.unwrap_or_else(|| Error::internal("the run has ended already"))
+        })?;
+        match worker.join() {
+            Ok(result) => result,
+            // The gate turns it into InternalError like any other panic.
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Ingested {
+    fn take_all(mut self, receiver: &Receiver<Message>, memory_limit: Option<u64>) -> Result<Self> {
+        let mut columns_by_name = Vec::new();
+        while let Ok(message) = receiver.recv() {
+            match message {
+                Message::Source { layout, file } => {
+                    columns_by_name.push(by_name(&layout));
+                    self.resolver.add_source(&layout)?;
+                    self.layouts.push(layout);
+                    self.files.push(file);
+                }
+                Message::Batch { layout, batch, rows } => {
+                    self.take(layout, &batch, rows, &columns_by_name[layout])?;
+                    self.check_memory(memory_limit)?;
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    fn take(&mut self, layout: usize, batch: &RecordBatch, rows: SourceRows, by_name: &[(u64, usize)]) -> Result<()> {
+        let columns: Vec<StringArray> = batch
+            .columns()
+            .iter()
+            .zip(&self.layouts[layout].columns)
+            .map(|(array, column)| text(&column.name, array))
+            .collect::<Result<_>>()?;
+        let source = self.layouts[layout].places_of(Role::Source);
+        let key = self.layouts[layout].places_of(Role::SourceKey);
+        let mut bytes = Vec::new();
+        for row in 0..batch.num_rows() {
+            let cell = |places: &[usize]| {
+                let found = places.iter().find_map(|place| columns[*place].is_valid(row).then(|| columns[*place].value(row)));
+                found.map(str::trim).filter(|text| !text.is_empty())
+            };
+            let source = cell(&source).unwrap_or(&self.layouts[layout].source);
+            self.ids.push(source, cell(&key), row_hash(&columns, by_name, row, &mut bytes));
+        }
+        self.resolver.push(layout, &columns, batch.num_rows())?;
+        self.originals.push(layout, columns, batch.num_rows(), rows)
+    }
+
+    /// What the run holds must leave room for what resolving adds; the input alone may not take it all.
+    fn check_memory(&self, memory_limit: Option<u64>) -> Result<()> {
+        let held = self.originals.memory() + self.ids.memory() + self.resolver.memory();
+        match memory_limit {
+            Some(limit) if held as u64 > limit => Err(Error::limit(format!(
+                "the memory limit of {} MiB is reached after {} rows; give the run more memory, or import the rows into a base in parts",
+                limit >> 20,
+                self.originals.n_records()
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Columns in an order that does not depend on their place in the file.
+fn by_name(layout: &SourceLayout) -> Vec<(u64, usize)> {
+    let mut columns: Vec<(u64, usize)> =
+        layout.columns.iter().enumerate().map(|(place, SourceColumn { name, .. })| (content_hash(name.as_bytes()), place)).collect();
+    columns.sort_unstable();
+    columns
+}
+
+/// A hash of a row's filled cells with their columns' names.
+fn row_hash(columns: &[StringArray], by_name: &[(u64, usize)], row: usize, bytes: &mut Vec<u8>) -> u64 {
+    bytes.clear();
+    for (name, place) in by_name {
+        let column = &columns[*place];
+        if column.is_valid(row) && !column.value(row).is_empty() {
+            let value = column.value(row);
+            bytes.extend_from_slice(&name.to_le_bytes());
+            bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(value.as_bytes());
+        }
+    }
+    content_hash(bytes)
+}
+
+/// A column as plain text, whatever kind of text it came as.
+fn text(name: &str, array: &arrow_array::ArrayRef) -> Result<StringArray> {
+    Ok(match TextColumn::new(name, array)? {
+        TextColumn::Plain(array) => array,
+        other => (0..other.len()).map(|row| other.get(row)).collect(),
+    })
+}

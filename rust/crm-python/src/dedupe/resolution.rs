@@ -1,0 +1,331 @@
+//! The finished run: clusters, contacts and the tables that come out.
+use std::sync::Arc;
+
+use arrow_array::builder::{Float64Builder, Int64Builder, StringBuilder};
+use arrow_array::{ArrayRef, RecordBatch, StringArray, new_null_array};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_select::concat::concat;
+use crm_core::{Control, Error, Result};
+use crm_resolve::cluster::{Clusters, Constraints, cluster};
+use crm_resolve::merge::{Canonicalizer, Golden, GoldenPlan, Members, RecordFacts, SourceLayout, Survivorship, contact_id};
+use crm_resolve::{Edge, WEIGHT_ONE};
+use serde::Serialize;
+
+use crate::dedupe::ingest::Ingested;
+use crate::dedupe::originals::{Originals, RowCursor};
+use crate::dedupe::resolver::Resolved;
+
+/// Rows of every batch that comes out, whatever the batches that went in.
+pub const BATCH_ROWS: usize = 131_072;
+
+/// A run that has resolved its records.
+pub struct Resolution {
+    layouts: Vec<SourceLayout>,
+    files: Vec<String>,
+    originals: Originals,
+    ids: Vec<i64>,
+    founders: Vec<i64>,
+    clusters: Clusters,
+    members: Members,
+    plan: GoldenPlan,
+    resolved: Resolved,
+    canonicalizer: Box<dyn Canonicalizer + Send>,
+    pairs: Vec<Edge>,
+    records_schema: SchemaRef,
+    /// Per layout and column its place in the records table.
+    record_places: Vec<Vec<usize>>,
+    n_shared_ids: u64,
+}
+
+/// The numbers of a run.
+#[derive(Debug, Serialize)]
+pub struct Counts {
+    records: u64,
+    contacts: u64,
+    merged_contacts: u64,
+    merged_records: u64,
+    pairs_matched: u64,
+    pairs_to_review: u64,
+    pairs_split: u64,
+    largest_cluster: u64,
+    shared_record_ids: u64,
+    spooled_bytes: u64,
+    clustering: crm_resolve::cluster::ClusterReport,
+    warnings: Vec<String>,
+}
+
+/// What a pair became.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Match,
+    Review,
+    Split,
+}
+
+impl Fate {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Review => "review",
+            Self::Split => "split",
+        }
+    }
+}
+
+impl Resolution {
+    /// Resolves what came in.
+    pub fn new(ingested: Ingested, survivorship: Survivorship, max_cluster_share: Option<f64>, control: &dyn Control) -> Result<Self> {
+        let Ingested { layouts, files, originals, ids, mut resolver } = ingested;
+        if originals.n_records() == 0 {
+            return Err(Error::new(
+                crm_core::ErrorKind::FileFormat { file: files.first().cloned(), row: None, column: None },
+                "the input has no rows",
+            ));
+        }
+        let plan = GoldenPlan::new(layouts.clone(), survivorship)?;
+        let (ids, n_shared_ids) = ids.finish();
+        let keys: Vec<u64> = ids.iter().map(|id| *id as u64).collect();
+        let mut resolved = resolver.resolve(&keys, control)?;
+        control.progress("clustering", 0, 1);
+        let clusters = cluster(&keys, &resolved.edges, Constraints::default(), &resolved.options, &resolved, control)?;
+        control.progress("clustering", 1, 1);
+        stop_on_large_cluster(&clusters, max_cluster_share)?;
+        let members = Members::new(&clusters);
+        let mut founders = vec![i64::MAX; clusters.n_clusters];
+        for (id, label) in ids.iter().zip(&clusters.labels) {
+            let founder = &mut founders[*label as usize];
+            *founder = (*founder).min(*id);
+        }
+        let mut pairs = std::mem::take(&mut resolved.edges);
+        pairs.retain(|pair| pair.weight >= resolved.review_threshold);
+        let ordered = |pair: &Edge| {
+            let (a, b) = (ids[pair.a as usize], ids[pair.b as usize]);
+            (std::cmp::Reverse(pair.weight), a.min(b), a.max(b))
+        };
+        pairs.sort_unstable_by_key(ordered);
+        let (records_schema, record_places) = records_schema(&layouts);
+        let canonicalizer = resolver.canonicalizer();
+        Ok(Self {
+            layouts,
+            files,
+            originals,
+            ids,
+            founders,
+            clusters,
+            members,
+            plan,
+            resolved,
+            canonicalizer,
+            pairs,
+            records_schema,
+            record_places,
+            n_shared_ids,
+        })
+    }
+
+    pub fn counts(&self) -> Counts {
+        let mut fates = [0u64; 3];
+        for pair in &self.pairs {
+            fates[self.fate(pair) as usize] += 1;
+        }
+        let report = self.clusters.report.clone();
+        Counts {
+            records: self.ids.len() as u64,
+            contacts: self.members.len() as u64,
+            merged_contacts: report.n_merged_clusters,
+            merged_records: (self.ids.len() - self.members.len()) as u64,
+            pairs_matched: fates[Fate::Match as usize],
+            pairs_to_review: fates[Fate::Review as usize],
+            pairs_split: fates[Fate::Split as usize],
+            largest_cluster: report.largest_cluster,
+            shared_record_ids: self.n_shared_ids,
+            spooled_bytes: self.originals.spooled(),
+            warnings: self.warnings(),
+            clustering: report,
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let n_records = self.ids.len() as u64;
+        let largest = self.clusters.report.largest_cluster;
+        if largest >= 20 && largest * 100 > n_records {
+            warnings.push(format!(
+                "one contact holds {largest} of {n_records} records: look whether a value that many share was taken for one person's"
+            ));
+        }
+        if self.n_shared_ids > 0 {
+            warnings.push(format!(
+                "{} rows share source and source_key with another row (or repeat a row without a key): their record_id was made from their content",
+                self.n_shared_ids
+            ));
+        }
+        warnings
+    }
+
+    fn fate(&self, pair: &Edge) -> Fate {
+        if self.clusters.labels[pair.a as usize] == self.clusters.labels[pair.b as usize] {
+            Fate::Match
+        } else if pair.weight >= self.resolved.options.match_threshold {
+            Fate::Split
+        } else {
+            Fate::Review
+        }
+    }
+
+    pub fn n_contacts(&self) -> usize {
+        self.members.len()
+    }
+
+    pub fn n_records(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub fn n_pairs(&self) -> usize {
+        self.pairs.len()
+    }
+
+    pub fn contacts_schema(&self) -> SchemaRef {
+        self.plan.contacts_schema()
+    }
+
+    pub fn lineage_schema(&self) -> SchemaRef {
+        self.plan.lineage_schema()
+    }
+
+    pub fn records_schema(&self) -> SchemaRef {
+        self.records_schema.clone()
+    }
+
+    /// The golden records of the contacts from `start`, and the place after them.
+    pub fn golden(&self, start: usize, cursor: &mut RowCursor, control: &dyn Control) -> Result<(Golden, usize)> {
+        let range = start..(start + BATCH_ROWS).min(self.n_contacts());
+        let golden = cursor.with_rows(&self.originals, &self.members, range.clone(), control, |rows, locate| {
+            let facts = RecordFacts { ids: &self.ids };
+            self.plan.build(range.clone(), &self.members, facts, rows, locate, self.canonicalizer.as_ref(), control)
+        })?;
+        Ok((golden, range.end))
+    }
+
+    /// The rows of the records table from `start`.
+    pub fn records(&self, start: usize, control: &dyn Control) -> Result<RecordBatch> {
+        let end = (start + BATCH_ROWS).min(self.ids.len());
+        let n_inputs = self.records_schema.fields().len() - 4;
+        let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); n_inputs];
+        let mut file = StringBuilder::new();
+        let mut row = Int64Builder::with_capacity(end - start);
+        let mut at = start;
+        while at < end {
+            control.check()?;
+            let place = self.originals.locate(at as u32);
+            let batch = place.batch as usize;
+            let len = (self.originals.records(batch).end as usize).min(end) - at;
+            let layout = self.originals.layout(batch);
+            let columns = self.originals.columns(batch)?;
+            for (target, parts) in parts.iter_mut().enumerate() {
+                parts.push(match self.record_places[layout].iter().position(|place| *place == target) {
+                    Some(column) => Arc::new(columns[column].slice(place.row as usize, len)),
+                    None => new_null_array(&DataType::Utf8, len),
+                });
+            }
+            for index in place.row as usize..place.row as usize + len {
+                file.append_value(&self.files[layout]);
+                row.append_value(self.originals.source_rows(batch).get(index) as i64);
+            }
+            at += len;
+        }
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(n_inputs + 4);
+        for parts in &parts {
+            let parts: Vec<&dyn arrow_array::Array> = parts.iter().map(AsRef::as_ref).collect();
+            arrays.push(if parts.len() == 1 { parts[0].slice(0, parts[0].len()) } else { concat(&parts)? });
+        }
+        let contacts: StringArray = {
+            let mut builder = StringBuilder::with_capacity(end - start, (end - start) * 14);
+            for label in &self.clusters.labels[start..end] {
+                builder.append_value(contact_id(self.founders[*label as usize]).as_str());
+            }
+            builder.finish()
+        };
+        arrays.push(Arc::new(arrow_array::Int64Array::from(self.ids[start..end].to_vec())));
+        arrays.push(Arc::new(contacts));
+        arrays.push(Arc::new(file.finish()));
+        arrays.push(Arc::new(row.finish()));
+        Ok(RecordBatch::try_new(self.records_schema.clone(), arrays)?)
+    }
+
+    pub fn pairs_schema(&self) -> SchemaRef {
+        let mut fields = vec![
+            Field::new("record_id_a", DataType::Int64, false),
+            Field::new("record_id_b", DataType::Int64, false),
+            Field::new("match_weight", DataType::Float64, false),
+            Field::new("match_probability", DataType::Float64, false),
+            Field::new("decision", DataType::Utf8, false),
+        ];
+        fields.extend(self.resolved.comparisons().iter().map(|name| Field::new(format!("level_{name}"), DataType::Int8, false)));
+        Arc::new(Schema::new(fields))
+    }
+
+    /// The rows of the pairs table from `start`: strongest first.
+    pub fn pairs(&self, start: usize, control: &dyn Control) -> Result<RecordBatch> {
+        control.check()?;
+        let pairs = &self.pairs[start..(start + BATCH_ROWS).min(self.pairs.len())];
+        let (mut a, mut b) = (Int64Builder::with_capacity(pairs.len()), Int64Builder::with_capacity(pairs.len()));
+        let (mut weight, mut probability) = (Float64Builder::with_capacity(pairs.len()), Float64Builder::with_capacity(pairs.len()));
+        let mut decision = StringBuilder::new();
+        for pair in pairs {
+            let (id_a, id_b) = (self.ids[pair.a as usize], self.ids[pair.b as usize]);
+            a.append_value(id_a.min(id_b));
+            b.append_value(id_a.max(id_b));
+            weight.append_value(f64::from(pair.weight) / f64::from(WEIGHT_ONE));
+            probability.append_value(pair.probability());
+            decision.append_value(self.fate(pair).name());
+        }
+        let mut arrays: Vec<ArrayRef> = vec![
+            Arc::new(a.finish()),
+            Arc::new(b.finish()),
+            Arc::new(weight.finish()),
+            Arc::new(probability.finish()),
+            Arc::new(decision.finish()),
+        ];
+        arrays.extend(self.resolved.levels(pairs));
+        Ok(RecordBatch::try_new(self.pairs_schema(), arrays)?)
+    }
+}
+
+/// A cluster that takes more than the allowed share of a run that is large enough for a share to mean something.
+fn stop_on_large_cluster(clusters: &Clusters, max_share: Option<f64>) -> Result<()> {
+    let Some(max_share) = max_share else { return Ok(()) };
+    let (largest, n_records) = (clusters.report.largest_cluster, clusters.labels.len());
+    let share = largest as f64 / n_records as f64;
+    if largest > 1 && share > max_share {
+        return Err(Error::limit(format!(
+            "one contact would hold {largest} of {n_records} records ({:.1} %), more than max_cluster_share allows ({:.1} %); nothing was written",
+            share * 100.0,
+            max_share * 100.0
+        )));
+    }
+    Ok(())
+}
+
+/// All input columns by name in the order of the input, then what the run adds.
+fn records_schema(layouts: &[SourceLayout]) -> (SchemaRef, Vec<Vec<usize>>) {
+    const OWN: [&str; 4] = ["record_id", "contact_id", "source_file", "source_row"];
+    let mut names: Vec<String> = Vec::new();
+    let mut places = Vec::new();
+    for layout in layouts {
+        let of_layout = layout.columns.iter().map(|column| {
+            let name = if OWN.contains(&column.name.as_str()) { format!("{}_original", column.name) } else { column.name.clone() };
+            names.iter().position(|known| *known == name).unwrap_or_else(|| {
+                names.push(name);
+                names.len() - 1
+            })
+        });
+        places.push(of_layout.collect());
+    }
+    let mut fields: Vec<Field> = names.into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+    fields.push(Field::new("record_id", DataType::Int64, false));
+    fields.push(Field::new("contact_id", DataType::Utf8, false));
+    fields.push(Field::new("source_file", DataType::Utf8, false));
+    fields.push(Field::new("source_row", DataType::Int64, false));
+    (Arc::new(Schema::new(fields)), places)
+}
