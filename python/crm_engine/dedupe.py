@@ -91,8 +91,21 @@ def _roles(source: Source, batch: Any) -> list[tuple[str, str | None]]:
     return [(name, ROLES.get(name, None)) for name in source.columns]
 
 
-ROLES = {"id": "source_key", "email": "email", "phone": "phone", "first_name": "given_name", "last_name": "family_name", "middle_name": "middle_name",
-         "company": "company_name", "city": "city", "street": "street", "postcode": "postcode", "birth_date": "birth_date", "updated_at": "updated_at", "source": "source"}
+ROLES = {
+    "id": "source_key",
+    "email": "email",
+    "phone": "phone",
+    "first_name": "given_name",
+    "last_name": "family_name",
+    "middle_name": "middle_name",
+    "company": "company_name",
+    "city": "city",
+    "street": "street",
+    "postcode": "postcode",
+    "birth_date": "birth_date",
+    "updated_at": "updated_at",
+    "source": "source",
+}
 
 
 def _summary(outcome: _core.DedupeOutcome, sources: list[Source]) -> dict[str, Any]:
