@@ -15,10 +15,16 @@ pub(super) struct ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    pub(super) fn with_capacity(rows: usize, bytes: usize) -> Self {
+    pub(super) fn with_capacity(rows: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
-        Self { values: Vec::with_capacity(bytes), offsets, nulls: None }
+        Self { values: Vec::new(), offsets, nulls: None }
+    }
+
+    /// Whether every cell is UTF-8: the bytes are, and no cell begins within a character.
+    pub(super) fn is_utf8(&self) -> bool {
+        let Ok(text) = std::str::from_utf8(&self.values) else { return false };
+        text.is_ascii() || self.offsets.iter().all(|offset| text.is_char_boundary(*offset as usize))
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,38 +1,43 @@
 //! The reader of delimited text.
+use std::collections::VecDeque;
 use std::io::Read;
+use std::sync::Arc;
 
 use crm_core::{Control, Error, Result};
 
+use super::chunk::{Assembler, Cursor};
 use super::columns::batch;
-use super::encoding::{StreamDecoder, TextEncoding, detect};
+use super::encoding::{TextEncoding, UNDECODABLE, detect};
 use super::input::{decompressed, fill};
-use super::layout::Layout;
-use super::record::{Bounds, Parser, Quotes, Record, Step};
+use super::pipeline::{Chunks, Head, Splitter};
 use super::rows::{Notes, Rows};
 use super::shape::{FixedShape, shape};
 use super::sniff::{Fixed, sniff};
-use crate::{FileReport, Format, Limits, ReadOptions, Skipped, TableReader, TextBatch};
+use crate::{FileReport, Format, ReadOptions, Skipped, TableReader, TextBatch};
 
-/// Bytes read at a time.
-const BLOCK_BYTES: usize = 1 << 20;
+/// Bytes of cells in a batch, at most, give or take a row: far from what 32-bit offsets hold.
+const BATCH_BYTES: usize = 64 << 20;
+/// Rows read the careful way between two looks at whether the run was cancelled.
+const CAREFUL_ROWS: usize = 4_096;
 
-/// Delimited text, read block by block.
+/// Delimited text, read chunk by chunk.
 pub(super) struct DelimitedReader {
     report: FileReport,
-    layout: Layout,
-    limits: Limits,
+    assembler: Arc<Assembler>,
+    chunks: Chunks,
     batch_rows: usize,
-    parser: Parser,
-    input: Box<dyn Read + Send>,
-    decoder: StreamDecoder,
-    /// Decoded text that is not read yet, from `at` on.
-    text: Vec<u8>,
-    at: usize,
+    /// Lines before what is read next.
     line: u64,
-    at_eof: bool,
+    /// Text that begins with a record which its chunk did not hold whole, and where it begins.
+    carried: Vec<u8>,
+    carried_at: usize,
+    /// The chunk that is being read the careful way was the last one.
+    is_last: bool,
+    /// Careful reading has come to a record that `carried` does not hold whole.
+    stuck: bool,
     finished: bool,
-    /// Rows above the data, handed out with the first batch.
-    skipped_before: Vec<Skipped>,
+    /// What is read and not handed out.
+    ready: VecDeque<TextBatch>,
     notes: Notes,
     n_warnings: usize,
 }
@@ -86,131 +91,100 @@ impl DelimitedReader {
         report.columns = layout.schema.fields().iter().map(|field| field.name().clone()).collect();
         report.reasons.extend(shaped.reasons);
         report.warnings.extend(shaped.warnings);
-        let mut skipped_before = shaped.skipped;
+        let mut skipped = shaped.skipped;
         if start > 0 {
             let raw = String::from_utf8_lossy(text[..start].trim_ascii_end()).into_owned();
-            skipped_before.insert(0, Skipped { row: 1, reason: "separator line".to_owned(), raw });
+            skipped.insert(0, Skipped { row: 1, reason: "separator line".to_owned(), raw });
         }
-        let parser = Parser::new(
-            layout.syntax.clone(),
-            Bounds { cell_bytes: options.limits.cell_bytes, cell_lines: options.limits.cell_lines as u64 },
-        );
         let n_warnings = report.warnings.len();
-        Ok(Self {
-            at: layout.data_start,
-            line: layout.data_line,
+        let (line, data_start) = (layout.data_line, layout.data_start);
+        let head = if detected.encoding.is_ascii_based() {
+            sample.drain(..detected.bom_len);
+            // Every byte is one character, so that the characters before the data are its bytes.
+            let raw_start = match detected.encoding {
+                TextEncoding::Utf8 => data_start,
+                _ => text[..data_start].iter().filter(|byte| (**byte as i8) >= -0x40 && **byte != UNDECODABLE).count(),
+            };
+            Head { bytes: sample, data_start: raw_start, decoder: None, at_eof: is_whole }
+        } else {
+            Head { bytes: text, data_start, decoder: Some(decoder), at_eof: is_whole }
+        };
+        let assembler = Assembler::new(layout, options.limits.clone());
+        let splitter = Splitter::new(input, detected.encoding, head, &assembler);
+        let n_threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).min(8);
+        let mut reader = Self {
             report,
-            layout,
-            limits: options.limits.clone(),
+            chunks: Chunks::new(splitter, Arc::clone(&assembler), n_threads),
+            assembler,
             batch_rows: options.batch_rows.unwrap_or(65_536).max(1),
-            parser,
-            input,
-            decoder,
-            text,
-            at_eof: is_whole,
+            line,
+            carried: Vec::new(),
+            carried_at: 0,
+            is_last: false,
+            stuck: false,
             finished: false,
-            skipped_before,
+            ready: VecDeque::new(),
             notes: Notes::default(),
             n_warnings,
-        })
+        };
+        if !skipped.is_empty() {
+            let mut rows = Rows::new(&reader.assembler.layout, &reader.assembler.limits, 0);
+            rows.skipped = skipped;
+            reader.hand_out(rows)?;
+        }
+        Ok(reader)
     }
 
-    /// Reads and decodes one more block.
-    fn refill(&mut self) -> Result<()> {
-        self.text.drain(..self.at);
-        self.at = 0;
-        let mut block = vec![0; BLOCK_BYTES];
-        let n_read = fill(&mut *self.input, &mut block).map_err(|error| input_error(&self.report.file, &error))?;
-        self.at_eof = n_read < block.len();
-        self.decoder.decode(&block[..n_read], self.at_eof, &mut self.text);
-        Ok(())
-    }
-
-    /// Parses and places records of the text at hand; false once more text is needed.
-    fn read_record(&mut self, rows: &mut Rows, record: &mut Record) -> bool {
-        let mut step = self.parser.parse(&self.text, self.at, self.at_eof, Quotes::AtEdges, record);
-        if step == Step::NeedMore && self.text.len() - self.at > self.limits.record_bytes {
-            step = Step::Runaway;
-        }
-        if step == Step::Runaway {
-            step = self.parser.parse(&self.text, self.at, self.at_eof, Quotes::InLine, record);
-            record.stray_quote = true;
-        }
-        if step != Step::Done {
-            return false;
-        }
-        let row = self.line;
-        let is_odd = record.stray_quote || record.n_lines > 1;
-        if record.cells.len() != self.layout.n_columns()
-            && self.layout.syntax.quote.is_some()
-            && (is_odd || record.cells.len() > self.layout.n_columns())
-        {
-            self.try_other_readings(record);
-        }
-        if record.stray_quote {
-            rows.notes.stray_quote.add(row);
-        }
-        let raw = &self.text[self.at..record.end];
-        rows.add(&self.layout, &self.text, record, raw, row);
-        self.line += record.n_lines;
-        self.at = record.next;
-        true
-    }
-
-    /// Another reading of the quotes, if one gives the number of cells that the table has.
-    fn try_other_readings(&self, record: &mut Record) {
-        let first_reading = std::mem::take(record);
-        for quotes in [Quotes::InLine, Quotes::Anywhere, Quotes::Literal] {
-            if self.parser.parse(&self.text, self.at, self.at_eof, quotes, record) == Step::Done
-                && record.cells.len() == self.layout.n_columns()
+    /// Reads the next chunk, or goes on with the one that has to be read the careful way.
+    fn read_on(&mut self, control: &dyn Control) -> Result<()> {
+        if self.carried_at == self.carried.len() || self.stuck {
+            let Some(chunk) = self.chunks.next(&self.report.file, control)? else {
+                self.finished = true;
+                return Ok(());
+            };
+            self.is_last = chunk.is_last;
+            if self.carried_at == self.carried.len()
+                && let Some((mut rows, n_lines)) = chunk.rows
             {
-                record.stray_quote = true;
-                return;
+                rows.shift(self.line);
+                self.line += n_lines;
+                self.finished = chunk.is_last;
+                return self.hand_out(rows);
             }
+            self.carried.drain(..self.carried_at);
+            self.carried.extend_from_slice(&chunk.text[chunk.start..]);
+            self.carried_at = 0;
         }
-        *record = first_reading;
-    }
-}
-
-impl TableReader for DelimitedReader {
-    fn report(&self) -> &FileReport {
-        &self.report
+        self.read_carefully(control)
     }
 
-    fn schema(&self) -> arrow_schema::SchemaRef {
-        std::sync::Arc::clone(&self.layout.schema)
-    }
-
-    fn next_batch(&mut self, control: &dyn Control) -> Result<Option<TextBatch>> {
-        if self.finished {
-            return Ok(None);
-        }
-        let mut rows = Rows::new(&self.layout, &self.limits, self.batch_rows.min(65_536), BLOCK_BYTES);
-        rows.skipped.append(&mut self.skipped_before);
-        let mut record = Record::default();
-        loop {
+    fn read_carefully(&mut self, control: &dyn Control) -> Result<()> {
+        let assembler = Arc::clone(&self.assembler);
+        let mut rows = Rows::new(&assembler.layout, &assembler.limits, 0);
+        let mut cursor = Cursor { at: self.carried_at, line: self.line };
+        self.stuck = false;
+        while rows.source_rows.len() < self.batch_rows && rows.n_bytes() < BATCH_BYTES {
             control.check()?;
-            let mut n_since_check = 0;
-            while rows.source_rows.len() < self.batch_rows && rows.n_bytes() < 64 << 20 && n_since_check < 20_000 {
-                n_since_check += 1;
-                if !self.read_record(&mut rows, &mut record) {
-                    if self.at_eof {
-                        self.finished = true;
-                        break;
-                    }
-                    self.refill()?;
-                    break;
-                }
-            }
-            if self.finished || rows.source_rows.len() >= self.batch_rows || rows.n_bytes() >= 64 << 20 {
+            let before = cursor.at;
+            assembler.careful(&self.carried, self.is_last, &mut cursor, &mut rows, CAREFUL_ROWS);
+            if cursor.at == before {
+                self.stuck = true;
                 break;
             }
         }
-        if self.finished {
-            rows.finish(&self.layout);
+        self.carried_at = cursor.at;
+        self.line = cursor.line;
+        if self.is_last && self.stuck {
+            rows.finish(&assembler.layout);
+            self.finished = true;
         } else {
             rows.release_pending();
         }
+        self.hand_out(rows)
+    }
+
+    /// Counts rows and makes batches of them.
+    fn hand_out(&mut self, rows: Rows) -> Result<()> {
         self.notes.merge(&rows.notes);
         self.report.warnings.truncate(self.n_warnings);
         self.report.warnings.extend(self.notes.warnings());
@@ -220,18 +194,57 @@ impl TableReader for DelimitedReader {
         counts.skipped += rows.skipped.len() as u64;
         counts.rows_in = counts.yielded + counts.rejected + counts.skipped;
         let n_rows = rows.source_rows.len();
+        if n_rows == 0 && rows.rejects.is_empty() && rows.skipped.is_empty() {
+            return Ok(());
+        }
         let columns = rows
             .columns
             .into_iter()
             .map(|column| column.finish().ok_or_else(|| Error::internal("a column of checked cells is no UTF-8")))
             .collect::<Result<Vec<_>>>()?;
-        let batch = batch(&self.layout.schema, columns, n_rows)?;
-        Ok(Some(TextBatch { batch, source_rows: rows.source_rows, rejects: rows.rejects, skipped: rows.skipped }))
+        let whole = batch(&self.assembler.layout.schema, columns, n_rows)?;
+        let (mut rejects, mut skipped) = (rows.rejects, rows.skipped);
+        if n_rows <= self.batch_rows {
+            self.ready.push_back(TextBatch { batch: whole, source_rows: rows.source_rows, rejects, skipped });
+            return Ok(());
+        }
+        for start in (0..n_rows).step_by(self.batch_rows) {
+            let n = self.batch_rows.min(n_rows - start);
+            self.ready.push_back(TextBatch {
+                batch: whole.slice(start, n),
+                source_rows: rows.source_rows[start..start + n].to_vec(),
+                rejects: std::mem::take(&mut rejects),
+                skipped: std::mem::take(&mut skipped),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl TableReader for DelimitedReader {
+    fn report(&self) -> &FileReport {
+        &self.report
+    }
+
+    fn schema(&self) -> arrow_schema::SchemaRef {
+        Arc::clone(&self.assembler.layout.schema)
+    }
+
+    fn next_batch(&mut self, control: &dyn Control) -> Result<Option<TextBatch>> {
+        loop {
+            if let Some(batch) = self.ready.pop_front() {
+                return Ok(Some(batch));
+            }
+            if self.finished {
+                return Ok(None);
+            }
+            self.read_on(control)?;
+        }
     }
 }
 
 /// An error of the operating system stays one; a broken archive is a file format error.
-fn input_error(name: &str, error: &std::io::Error) -> Error {
+pub(super) fn input_error(name: &str, error: &std::io::Error) -> Error {
     if error.raw_os_error().is_some() {
         Error::os(error, name)
     } else {

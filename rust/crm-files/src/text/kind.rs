@@ -49,7 +49,13 @@ pub(super) fn kind_of(cell: &[u8]) -> Kind {
     }
     let (mut digits, mut letters, mut blanks, mut at_signs, mut odd) = (0_usize, 0_usize, 0_usize, 0_usize, 0_usize);
     let (mut separators, mut quotes, mut slashes, mut colons) = (0_usize, 0_usize, 0_usize, 0_usize);
-    for &byte in cell {
+    let mut tight = 0_usize;
+    for (idx, &byte) in cell.iter().enumerate() {
+        // A separator that no blank follows, and no digits surround, rather divides cells than words.
+        if matches!(byte, b',' | b';' | b'|' | b'\t') && idx > 0 {
+            let (before, after) = (cell[idx - 1], cell.get(idx + 1).copied().unwrap_or(b' '));
+            tight += usize::from(!(after == b' ' || after == b'\n' || before.is_ascii_digit() && after.is_ascii_digit()));
+        }
         match byte {
             b'0'..=b'9' => digits += 1,
             b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => letters += 1,
@@ -92,7 +98,7 @@ pub(super) fn kind_of(cell: &[u8]) -> Kind {
     if quotes > 0 && (cell.first() == Some(&b'"') || cell.last() == Some(&b'"') || quotes % 2 == 1) {
         return Kind::Other;
     }
-    if odd > 0 && odd * 8 > cell.len() {
+    if tight > 0 || odd > 0 && odd * 8 > cell.len() {
         return Kind::Other;
     }
     if blanks == 0 && digits > 0 && letters > 0 && odd == 0 {

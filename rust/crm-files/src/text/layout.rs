@@ -14,6 +14,8 @@ pub(super) struct Layout {
     pub schema: SchemaRef,
     /// The header rows' cells, to know them again on later pages. Empty where there is no header.
     pub header: Vec<Vec<Vec<u8>>>,
+    /// What a row begins with that may be such a header.
+    pub header_starts: Vec<Vec<u8>>,
     /// Offset of the first data row in the decoded sample, and its line.
     pub data_start: usize,
     pub data_line: u64,

@@ -8,27 +8,34 @@ use crm_core::{Control, Result};
 
 use crate::{Format, ReadOptions, TableReader};
 
+mod chunk;
 mod columns;
 mod delimited;
 mod dialect;
 mod encoding;
 mod header_words;
 mod input;
+mod json_lines;
 mod kind;
 mod layout;
+mod pipeline;
 mod record;
 mod rows;
+mod scan;
 mod shape;
 mod sniff;
 
 /// Opens a text file: one reader.
 pub fn open(
     name: &str,
-    _format: Format,
+    format: Format,
     input: Box<dyn Read + Send>,
     options: &ReadOptions,
     control: &dyn Control,
 ) -> Result<Vec<Box<dyn TableReader>>> {
     control.check()?;
-    Ok(vec![Box::new(delimited::DelimitedReader::open(name, input, options)?)])
+    Ok(vec![match format {
+        Format::Jsonl => Box::new(json_lines::JsonLinesReader::open(name, input, options)?),
+        _ => Box::new(delimited::DelimitedReader::open(name, input, options)?),
+    }])
 }

@@ -307,7 +307,11 @@ impl Parser {
                 if quotes != Quotes::AtEdges && self.line_end(input, at, at_eof).flatten().is_some() {
                     return give_up(record, QuotedEnd::NotQuoted);
                 }
-                let is_line = byte == b'\n' || input.get(at + 1) != Some(&b'\n');
+                let is_line = match self.syntax.line_end {
+                    LineEnd::Lf | LineEnd::CrLf => byte == b'\n',
+                    LineEnd::Cr => byte == b'\r',
+                    LineEnd::Mixed => byte == b'\n' || input.get(at + 1) != Some(&b'\n'),
+                };
                 record.n_lines += u64::from(is_line);
                 at += 1;
                 if record.n_lines - n_lines_before > self.bounds.cell_lines || at - start > self.bounds.cell_bytes {

@@ -97,10 +97,9 @@ enum Place {
 }
 
 impl Rows {
-    pub(super) fn new(layout: &Layout, limits: &Limits, n_rows: usize, n_bytes: usize) -> Self {
-        let n_columns = layout.n_columns();
+    pub(super) fn new(layout: &Layout, limits: &Limits, n_rows: usize) -> Self {
         Self {
-            columns: (0..n_columns).map(|_| ColumnBuilder::with_capacity(n_rows, n_bytes / n_columns.max(1))).collect(),
+            columns: (0..layout.n_columns()).map(|_| ColumnBuilder::with_capacity(n_rows)).collect(),
             source_rows: Vec::with_capacity(n_rows),
             rejects: Vec::new(),
             skipped: Vec::new(),
@@ -113,6 +112,26 @@ impl Rows {
     /// Bytes of the cells so far.
     pub(super) fn n_bytes(&self) -> usize {
         self.columns.iter().map(|column| column.values.len()).sum()
+    }
+
+    /// Whether all cells are text; rows that are pushed one by one are known to be.
+    pub(super) fn is_utf8(&self) -> bool {
+        self.columns.iter().all(ColumnBuilder::is_utf8)
+    }
+
+    /// An empty line.
+    pub(super) fn skip_blank(&mut self, row: u64) {
+        self.skipped.push(Skipped { row, reason: "blank".to_owned(), raw: String::new() });
+    }
+
+    /// Adds `lines` to all row numbers: a chunk counts from 0 until it is known how many lines precede it.
+    pub(super) fn shift(&mut self, lines: u64) {
+        self.source_rows.iter_mut().for_each(|row| *row += lines);
+        self.rejects.iter_mut().for_each(|reject| reject.row += lines);
+        self.skipped.iter_mut().for_each(|skipped| skipped.row += lines);
+        for places in [&mut self.notes.short, &mut self.notes.long_mended, &mut self.notes.stray_quote] {
+            places.first.iter_mut().for_each(|row| *row += lines);
+        }
     }
 
     /// Places one record; `raw` is its text as it stood.

@@ -75,7 +75,7 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
     };
     let titles = header_titles(&rows[header.clone()]);
     let body = &rows[data..];
-    let n_body = modal_width(body.iter().filter(|row| row.n_filled() > 0 && !row.is_comment).map(|row| row.cells.len()));
+    let n_body = body_cells(body, rows[header.clone()].last().map(|row| row.cells.len()));
     let body_width = body.iter().filter(|row| row.cells.len() == n_body).map(SampleRow::width).max().unwrap_or(0);
     let has_body = body.iter().any(|row| row.n_filled() > 0);
     let title_width = titles.iter().rposition(|title| !title.is_empty()).map_or(0, |idx| idx + 1);
@@ -120,9 +120,11 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
         Some(row) => (row.start, row.line),
         None => rows.last().map_or((start, line), |row| (row.next, row.line + row.n_lines)),
     };
-    let header_cells = rows[header].iter().filter(|row| row.n_filled() > 0).map(|row| row.cells.clone()).collect();
+    let header_cells = rows[header.clone()].iter().filter(|row| row.n_filled() > 0).map(|row| row.cells.clone()).collect();
+    let header_starts =
+        rows[header].iter().map(|row| text[row.start..row.end.min(row.start + 8)].to_vec()).filter(|start| !start.is_empty()).collect();
     Shaped {
-        layout: Layout { syntax, schema: text_schema(&names), header: header_cells, data_start, data_line, columns },
+        layout: Layout { syntax, schema: text_schema(&names), header: header_cells, header_starts, data_start, data_line, columns },
         skipped,
         header_row,
         reasons,
@@ -157,6 +159,14 @@ fn sample_rows(text: &[u8], start: usize, line: u64, is_whole: bool, syntax: &Sy
         at = record.next;
     }
     rows
+}
+
+/// Cells of most rows below the header; rows as wide as the header decide where they are as many.
+fn body_cells(body: &[SampleRow], header_cells: Option<usize>) -> usize {
+    let widths = || body.iter().filter(|row| row.n_filled() > 0 && !row.is_comment).map(|row| row.cells.len());
+    let modal = modal_width(widths());
+    let count = |wanted: usize| widths().filter(|width| *width == wanted).count();
+    header_cells.filter(|width| count(*width) > 0 && count(*width) * 2 >= count(modal)).unwrap_or(modal)
 }
 
 /// The first row that can belong to the table: titles above it have few filled cells.

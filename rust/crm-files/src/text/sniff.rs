@@ -296,7 +296,12 @@ fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
     }
     let n_cells = modal_width(rows.iter().map(|row| row.0));
     let n_modal = rows.iter().filter(|row| row.0 == n_cells).count();
-    let consistency = n_modal as f64 / rows.len() as f64;
+    // Titles above the table and notes below it are narrower: they say little against a delimiter.
+    let is_modal = |row: &(usize, f64)| row.0 == n_cells;
+    let first = rows.iter().position(is_modal).unwrap_or(0);
+    let last = rows.iter().rposition(is_modal).unwrap_or(0);
+    let n_outside = rows[..first].iter().chain(&rows[last + 1..]).filter(|row| row.0 < n_cells).count();
+    let consistency = n_modal as f64 / ((rows.len() - n_outside) as f64 + 0.3 * n_outside as f64);
     let looks = rows.iter().filter(|row| row.0 == n_cells).map(|row| row.1).sum::<f64>() / n_modal as f64;
     let stray = n_stray as f64 / rows.len() as f64;
     let gain = if n_cells == 1 { 0.45 } else { (n_cells - 1) as f64 / n_cells as f64 };

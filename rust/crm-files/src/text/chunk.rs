@@ -1,0 +1,234 @@
+//! A chunk of whole records to rows: by the fast scanner where the text is regular, by the careful parser where it is not.
+use std::sync::Arc;
+
+use super::columns::ColumnBuilder;
+use super::dialect::LineEnd;
+use super::layout::Layout;
+use super::record::{Bounds, Parser, Quotes, Record, Step};
+use super::rows::Rows;
+use super::scan::{Marks, Scan, scan};
+use crate::Limits;
+
+/// Rows that are copied column by column at once: their cell ends stay in the cache.
+const RUN_ROWS: usize = 512;
+
+/// Everything that turns text into rows; shared by the threads.
+pub(super) struct Assembler {
+    pub layout: Layout,
+    pub limits: Limits,
+    parser: Parser,
+    marks: Option<Marks>,
+}
+
+/// Where careful reading has come to.
+pub(super) struct Cursor {
+    pub at: usize,
+    pub line: u64,
+}
+
+impl Assembler {
+    pub(super) fn new(layout: Layout, limits: Limits) -> Arc<Self> {
+        let bounds = Bounds { cell_bytes: limits.cell_bytes, cell_lines: limits.cell_lines as u64 };
+        let syntax = &layout.syntax;
+        let marks = syntax.is_plain().then(|| Marks {
+            delimiter: syntax.delimiter[0],
+            quote: syntax.quote.as_ref().map(|(open, _)| open[0]),
+            line_end: if syntax.line_end == LineEnd::Cr { b'\r' } else { b'\n' },
+            carriage_return: syntax.line_end == LineEnd::CrLf,
+        });
+        Arc::new(Self { parser: Parser::new(layout.syntax.clone(), bounds), layout, limits, marks })
+    }
+
+    /// Reads `text` as whole records by the fast way; `None` where only the careful way is sure.
+    pub(super) fn fast(&self, text: &[u8], cursor: &mut Cursor) -> Option<Rows> {
+        let marks = self.marks?;
+        if text.len() >= u32::MAX as usize {
+            return None;
+        }
+        let body = &text[cursor.at..];
+        let scan = scan(body, marks)?;
+        let mut rows = Rows::new(&self.layout, &self.limits, scan.row_ends.len());
+        self.place_scanned(body, &scan, marks, cursor, &mut rows);
+        cursor.at = text.len();
+        rows.is_utf8().then_some(rows)
+    }
+
+    fn place_scanned(&self, text: &[u8], scan: &Scan, marks: Marks, cursor: &mut Cursor, rows: &mut Rows) {
+        let n_columns = self.layout.n_columns();
+        let mut record = Record::default();
+        // Rows of the run that waits to be copied: their number and first cell.
+        let (mut run_first_cell, mut run_rows) = (0_usize, 0_usize);
+        let (mut row_start, mut first_cell) = (0_usize, 0_usize);
+        for &row_end in &scan.row_ends {
+            let row_end = row_end as usize;
+            let end = scan.cell_ends[row_end - 1] as usize;
+            let mut text_end = end;
+            if marks.carriage_return && end > row_start && text[end - 1] == b'\r' {
+                text_end -= 1;
+            }
+            let raw = &text[row_start..text_end];
+            if row_end - first_cell == n_columns && !self.needs_care(raw, n_columns) {
+                if run_rows == 0 {
+                    run_first_cell = first_cell;
+                    rows.release_pending();
+                }
+                run_rows += 1;
+                rows.source_rows.push(cursor.line);
+                if run_rows == RUN_ROWS {
+                    copy_run(text, scan, marks, n_columns, run_first_cell, run_rows, &mut rows.columns);
+                    run_rows = 0;
+                }
+            } else {
+                copy_run(text, scan, marks, n_columns, run_first_cell, run_rows, &mut rows.columns);
+                run_rows = 0;
+                let step = self.parser.parse(raw, 0, true, Quotes::AtEdges, &mut record);
+                if step == Step::Done {
+                    self.place(raw, &mut Cursor { at: 0, line: cursor.line }, true, &mut record, rows);
+                } else {
+                    // An empty line has no record.
+                    rows.skip_blank(cursor.line);
+                }
+            }
+            cursor.line += 1;
+            if scan.n_inner_line_ends > 0 {
+                cursor.line += memchr::memchr_iter(marks.line_end, raw).count() as u64;
+            }
+            first_cell = row_end;
+            row_start = end + 1;
+        }
+        copy_run(text, scan, marks, n_columns, run_first_cell, run_rows, &mut rows.columns);
+    }
+
+    /// Whether a row with the right number of cells may still be no data: blank, a comment, the header again.
+    fn needs_care(&self, raw: &[u8], n_columns: usize) -> bool {
+        let Some(first) = raw.first() else { return true };
+        if raw.len() < n_columns || (matches!(first, b' ' | b'\t') || self.layout.syntax.delimiter[0] == *first) && self.is_blank(raw) {
+            return true;
+        }
+        self.layout.syntax.comment.as_ref().is_some_and(|comment| raw.starts_with(comment))
+            || self.layout.header_starts.iter().any(|start| raw.starts_with(start))
+    }
+
+    fn is_blank(&self, raw: &[u8]) -> bool {
+        let quote = self.marks.and_then(|marks| marks.quote);
+        raw.iter().all(|byte| byte.is_ascii_whitespace() || *byte == self.layout.syntax.delimiter[0] || Some(*byte) == quote)
+    }
+
+    /// Reads records of `text` the careful way into `rows`, as many as are whole. `at_eof` says that nothing follows `text`.
+    pub(super) fn careful(&self, text: &[u8], at_eof: bool, cursor: &mut Cursor, rows: &mut Rows, max_rows: usize) {
+        let mut record = Record::default();
+        for _ in 0..max_rows {
+            let mut step = self.parser.parse(text, cursor.at, at_eof, Quotes::AtEdges, &mut record);
+            if step == Step::NeedMore && text.len() - cursor.at > self.limits.record_bytes {
+                step = Step::Runaway;
+            }
+            if step == Step::Runaway {
+                step = self.parser.parse(text, cursor.at, at_eof, Quotes::InLine, &mut record);
+                record.stray_quote = true;
+                if step == Step::NeedMore && text.len() - cursor.at > self.limits.record_bytes {
+                    // One line beyond all bounds: what is there of it is rejected, what follows will be as well.
+                    let raw = &text[cursor.at..];
+                    rows.reject(cursor.line, None, format!("a line longer than {} bytes", self.limits.record_bytes), raw);
+                    cursor.at = text.len();
+                    return;
+                }
+            }
+            if step != Step::Done {
+                return;
+            }
+            self.place(text, cursor, at_eof, &mut record, rows);
+        }
+    }
+
+    /// Places the record just parsed at the cursor, read another way where that gives the right number of cells.
+    fn place(&self, text: &[u8], cursor: &mut Cursor, at_eof: bool, record: &mut Record, rows: &mut Rows) {
+        let n_columns = self.layout.n_columns();
+        let n_cells = record.cells.len();
+        let row = cursor.line;
+        if n_cells != n_columns && self.layout.syntax.quote.is_some() && (record.stray_quote || record.n_lines > 1 || n_cells > n_columns) {
+            self.try_other_readings(text, cursor.at, at_eof, record);
+        }
+        if record.stray_quote {
+            rows.notes.stray_quote.add(row);
+        }
+        rows.add(&self.layout, text, record, &text[cursor.at..record.end], row);
+        cursor.line += record.n_lines;
+        cursor.at = record.next;
+    }
+
+    fn try_other_readings(&self, text: &[u8], at: usize, at_eof: bool, record: &mut Record) {
+        let first_reading = std::mem::take(record);
+        for quotes in [Quotes::InLine, Quotes::Anywhere, Quotes::Literal] {
+            if self.parser.parse(text, at, at_eof, quotes, record) == Step::Done && record.cells.len() == self.layout.n_columns() {
+                record.stray_quote = true;
+                return;
+            }
+        }
+        *record = first_reading;
+    }
+}
+
+/// Appends the cells of a run of regular rows to their columns.
+fn copy_run(text: &[u8], scan: &Scan, marks: Marks, n_columns: usize, first_cell: usize, n_rows: usize, columns: &mut [ColumnBuilder]) {
+    if n_rows == 0 {
+        return;
+    }
+    let ends = &scan.cell_ends[first_cell..first_cell + n_rows * n_columns];
+    let run_start = if first_cell == 0 { 0 } else { scan.cell_ends[first_cell - 1] as usize + 1 };
+    for (idx, column) in columns.iter_mut().enumerate() {
+        let is_last = idx + 1 == n_columns;
+        // Room for the cells and for the blind copy of 16 bytes behind the last of them.
+        let mut start = if idx == 0 { run_start } else { ends[idx - 1] as usize + 1 };
+        let mut room = 0;
+        for row in 0..n_rows {
+            let cell = row * n_columns + idx;
+            room += ends[cell] as usize - start;
+            if let Some(before) = ends.get(cell + n_columns - 1) {
+                start = *before as usize + 1;
+            }
+        }
+        let mut at = column.values.len();
+        column.values.resize(at + room + 16, 0);
+        let values = column.values.as_mut_slice();
+        start = if idx == 0 { run_start } else { ends[idx - 1] as usize + 1 };
+        for row in 0..n_rows {
+            let cell = row * n_columns + idx;
+            let mut end = ends[cell] as usize;
+            if is_last && marks.carriage_return && end > start && text[end - 1] == b'\r' {
+                end -= 1;
+            }
+            if scan.has_quotes && end > start && Some(text[start]) == marks.quote {
+                at += unquote(&text[start + 1..end - 1], text[start], &mut values[at..]);
+            } else {
+                let len = end - start;
+                if len <= 16 && start + 16 <= text.len() {
+                    let sixteen: [u8; 16] = text[start..start + 16].try_into().unwrap_or_default();
+                    values[at..at + 16].copy_from_slice(&sixteen);
+                } else {
+                    values[at..at + len].copy_from_slice(&text[start..end]);
+                }
+                at += len;
+            }
+            column.offsets.push(at as i32);
+            if let Some(before) = ends.get(cell + n_columns - 1) {
+                start = *before as usize + 1;
+            }
+        }
+        column.values.truncate(at);
+        column.settle();
+    }
+}
+
+/// Copies a quoted cell, doubled quotes as one; the number of bytes.
+fn unquote(cell: &[u8], quote: u8, into: &mut [u8]) -> usize {
+    let (mut from, mut at) = (0, 0);
+    while let Some(offset) = memchr::memchr(quote, &cell[from..]) {
+        // A strict scan leaves quotes within cells only in pairs.
+        let end = from + offset + 1;
+        into[at..at + end - from].copy_from_slice(&cell[from..end]);
+        at += end - from;
+        from = (end + 1).min(cell.len());
+    }
+    into[at..at + cell.len() - from].copy_from_slice(&cell[from..]);
+    at + cell.len() - from
+}

@@ -1,0 +1,282 @@
+//! JSON lines, and one JSON array of objects: a row per object, a column per key.
+use std::collections::HashMap;
+use std::fmt;
+use std::io::Read;
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use crm_core::{Control, Error, Result};
+use serde::Deserializer;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::columns::{ColumnBuilder, batch};
+use super::delimited::input_error;
+use super::encoding::{StreamDecoder, TextEncoding, detect};
+use super::input::{decompressed, fill};
+use super::layout::{column_names, text_schema};
+use super::rows::escape_bytes;
+use crate::{FileReport, Format, ReadOptions, Reject, Skipped, TableReader, TextBatch};
+
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Objects one after the other, read block by block.
+pub(super) struct JsonLinesReader {
+    report: FileReport,
+    schema: SchemaRef,
+    columns: HashMap<String, usize>,
+    input: Box<dyn Read + Send>,
+    decoder: StreamDecoder,
+    text: Vec<u8>,
+    at: usize,
+    line: u64,
+    at_eof: bool,
+    finished: bool,
+    in_array: bool,
+    batch_rows: usize,
+    limit_bytes: usize,
+    raw_bytes: usize,
+}
+
+impl JsonLinesReader {
+    pub(super) fn open(name: &str, input: Box<dyn Read + Send>, options: &ReadOptions) -> Result<Self> {
+        let (mut input, compression) = decompressed(input).map_err(|error| input_error(name, &error))?;
+        // Keys are columns, and columns are fixed by the sample: a generous one.
+        let mut sample = vec![0; options.limits.sample_bytes.max(4096) * 8];
+        let n_sample = fill(&mut *input, &mut sample).map_err(|error| input_error(name, &error))?;
+        let is_whole = n_sample < sample.len();
+        sample.truncate(n_sample);
+        let detected = detect(&sample, is_whole);
+        let encoding = options.encoding.as_deref().map_or(Ok(detected.encoding), TextEncoding::from_label)?;
+        let mut decoder = encoding.decoder();
+        let mut text = Vec::new();
+        decoder.decode(&sample[detected.bom_len..], is_whole, &mut text);
+        let first = text.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
+        if !matches!(first, Some(b'{' | b'[')) {
+            return Err(Error::file_format(name, format!("{name}: no JSON lines: neither an object nor an array of objects begins it")));
+        }
+        let mut report = FileReport::new(name, Format::Jsonl);
+        report.compression = compression;
+        report.encoding = Some(encoding.name());
+        let mut reader = Self {
+            schema: text_schema(&[]),
+            columns: HashMap::new(),
+            input,
+            decoder,
+            text,
+            at: 0,
+            line: 1,
+            at_eof: is_whole,
+            finished: false,
+            in_array: first == Some(b'['),
+            batch_rows: options.batch_rows.unwrap_or(65_536).max(1),
+            limit_bytes: options.limits.record_bytes,
+            raw_bytes: options.limits.raw_bytes,
+            report,
+        };
+        let keys = reader.sample_keys();
+        if keys.len() > options.limits.columns {
+            return Err(Error::file_format(
+                name,
+                format!("{name}: {} keys, more than the limit of {} columns", keys.len(), options.limits.columns),
+            ));
+        }
+        let names = column_names(&keys);
+        reader.schema = text_schema(&names);
+        reader.columns = keys.into_iter().enumerate().map(|(idx, key)| (key, idx)).collect();
+        reader.report.columns = names;
+        let what = if reader.in_array { "a JSON array of objects" } else { "JSON lines" };
+        reader.report.reasons.push(format!("{what}; the columns are the keys of the first {} KiB", reader.text.len() / 1024));
+        Ok(reader)
+    }
+
+    /// The keys of the sample in the order in which they first occur.
+    fn sample_keys(&mut self) -> Vec<String> {
+        let mut keys = Vec::new();
+        let mut known = std::collections::HashSet::new();
+        while let Some((start, end)) = self.next_object() {
+            for (key, _) in parse_object(&self.text[start..end]).unwrap_or_default() {
+                if known.insert(key.clone()) {
+                    keys.push(key);
+                }
+            }
+        }
+        (self.at, self.line) = (0, 1);
+        keys
+    }
+
+    /// The next object (or line that should be one) of the text at hand, and moves behind it.
+    fn next_object(&mut self) -> Option<(usize, usize)> {
+        while let Some(byte) = self.text.get(self.at) {
+            let is_separator = byte.is_ascii_whitespace() || self.in_array && matches!(byte, b',' | b'[' | b']');
+            if !is_separator {
+                break;
+            }
+            self.line += u64::from(*byte == b'\n');
+            self.at += 1;
+        }
+        let rest = &self.text[self.at..];
+        if rest.is_empty() {
+            return None;
+        }
+        let len = if self.in_array { object_len(rest) } else { memchr::memchr(b'\n', rest) };
+        let len = match len {
+            Some(len) => len,
+            None if self.at_eof || rest.len() > self.limit_bytes => rest.len(),
+            None => return None,
+        };
+        let start = self.at;
+        self.at += len;
+        Some((start, start + len))
+    }
+
+    fn refill(&mut self) -> Result<()> {
+        self.text.drain(..self.at);
+        self.at = 0;
+        let mut block = vec![0; BLOCK_BYTES];
+        let n_read = fill(&mut *self.input, &mut block).map_err(|error| input_error(&self.report.file, &error))?;
+        self.at_eof = n_read < block.len();
+        self.decoder.decode(&block[..n_read], self.at_eof, &mut self.text);
+        Ok(())
+    }
+
+    /// The cells of one object in column order.
+    fn cells(&self, object: &[u8]) -> std::result::Result<Vec<Option<String>>, (Option<String>, String)> {
+        let mut cells = vec![None; self.columns.len()];
+        for (key, value) in parse_object(object).map_err(|reason| (None, reason))? {
+            match self.columns.get(&key) {
+                Some(idx) => cells[*idx] = cell_text(&value).map_err(|reason| (Some(key), reason))?,
+                None => return Err((Some(key), "a key that the first rows do not have, so that there is no column for it".to_owned())),
+            }
+        }
+        Ok(cells)
+    }
+}
+
+impl TableReader for JsonLinesReader {
+    fn report(&self) -> &FileReport {
+        &self.report
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn next_batch(&mut self, control: &dyn Control) -> Result<Option<TextBatch>> {
+        if self.finished {
+            return Ok(None);
+        }
+        let mut columns: Vec<ColumnBuilder> = self.schema.fields().iter().map(|_| ColumnBuilder::with_capacity(1024)).collect();
+        let (mut source_rows, mut rejects, skipped) = (Vec::new(), Vec::new(), Vec::<Skipped>::new());
+        let mut n_bytes = 0;
+        while source_rows.len() < self.batch_rows && n_bytes < 64 << 20 {
+            if (source_rows.len() + rejects.len()) % 4096 == 0 {
+                control.check()?;
+            }
+            let Some((start, end)) = self.next_object() else {
+                if self.at_eof {
+                    self.finished = true;
+                    break;
+                }
+                self.refill()?;
+                continue;
+            };
+            let object = &self.text[start..end];
+            let row = self.line;
+            self.line += memchr::memchr_iter(b'\n', object).count() as u64;
+            match self.cells(object) {
+                Ok(cells) => {
+                    n_bytes += object.len();
+                    for (column, cell) in columns.iter_mut().zip(&cells) {
+                        column.push(cell.as_deref().map(str::as_bytes));
+                    }
+                    source_rows.push(row);
+                }
+                Err((column, reason)) => {
+                    let raw = escape_bytes(&object[..object.len().min(self.raw_bytes)]);
+                    rejects.push(Reject { row, column, reason, raw });
+                }
+            }
+        }
+        let counts = &mut self.report.counts;
+        counts.yielded += source_rows.len() as u64;
+        counts.rejected += rejects.len() as u64;
+        counts.rows_in = counts.yielded + counts.rejected;
+        let columns = columns
+            .into_iter()
+            .map(|column| column.finish().ok_or_else(|| Error::internal("a column of strings is no UTF-8")))
+            .collect::<Result<Vec<_>>>()?;
+        let batch = batch(&self.schema, columns, source_rows.len())?;
+        Ok(Some(TextBatch { batch, source_rows, rejects, skipped }))
+    }
+}
+
+/// Length of the object or other value that begins `text`, `None` where it does not end in it.
+fn object_len(text: &[u8]) -> Option<usize> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for (idx, byte) in text.iter().enumerate() {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth <= 1 => return Some(idx + usize::from(depth == 1)),
+            b'}' | b']' => depth -= 1,
+            b',' if depth == 0 => return Some(idx),
+            _ => {}
+        }
+    }
+    None
+}
+
+type Pairs = Vec<(String, Box<RawValue>)>;
+
+fn parse_object(object: &[u8]) -> std::result::Result<Pairs, String> {
+    struct PairsVisitor;
+    impl<'de> Visitor<'de> for PairsVisitor {
+        type Value = Pairs;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Pairs, A::Error> {
+            let mut pairs = Vec::new();
+            while let Some(pair) = map.next_entry()? {
+                pairs.push(pair);
+            }
+            Ok(pairs)
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(object);
+    let pairs = deserializer.deserialize_map(PairsVisitor).and_then(|pairs| deserializer.end().map(|()| pairs));
+    // serde's message may quote the value; its category does not.
+    pairs.map_err(|error| format!("no JSON object ({:?} error at character {})", error.classify(), error.column()).to_lowercase())
+}
+
+/// Strings as they are, numbers as they are written, lists of scalars joined with `; `, other structures as JSON.
+fn cell_text(value: &RawValue) -> std::result::Result<Option<String>, String> {
+    let text = value.get();
+    let bad = |_| "a text that is no valid JSON string".to_owned();
+    Ok(match text.as_bytes().first() {
+        Some(b'n') => None,
+        Some(b'"') => Some(serde_json::from_str(text).map_err(bad)?),
+        Some(b'[') => {
+            let parts: Vec<Box<RawValue>> = serde_json::from_str(text).map_err(bad)?;
+            if parts.iter().any(|part| part.get().starts_with(['[', '{'])) {
+                return Ok(Some(text.to_owned()));
+            }
+            let parts =
+                parts.iter().map(|part| cell_text(part).map(Option::unwrap_or_default)).collect::<std::result::Result<Vec<_>, _>>()?;
+            Some(parts.join("; "))
+        }
+        _ => Some(text.to_owned()),
+    })
+}
