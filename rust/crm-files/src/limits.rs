@@ -17,6 +17,8 @@ pub struct Limits {
     pub sample_bytes: usize,
     /// Bytes of raw text kept with a reject or a skipped row.
     pub raw_bytes: usize,
+    /// What workbooks may ask for beyond that.
+    pub workbook: crate::workbook::WorkbookLimits,
 }
 
 impl Default for Limits {
@@ -28,6 +30,7 @@ impl Default for Limits {
             cell_lines: 1_000,
             sample_bytes: 1 << 20,
             raw_bytes: 64 << 10,
+            workbook: crate::workbook::WorkbookLimits::default(),
         }
     }
 }

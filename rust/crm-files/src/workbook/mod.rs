@@ -1,17 +1,138 @@
-//! Workbooks: xlsx, xlsm, xlsb, xls, ods.
+//! Workbooks: xlsx, xlsm, xlsb, xls and ods are read as streams of cells, xlsx is written as a stream of rows.
+//!
+//! Each format has a reader of its own that yields the rows of a sheet ([`sheet::RowSource`]): only cells with a value, whatever
+//! size the file claims, so that a far cell costs nothing. [`grid::SheetReader`] makes a table of them. Nothing is allocated by
+//! a number that the file states without being bounded first; see [`WorkbookLimits`].
+mod grid;
+mod limits;
+mod package;
+mod shape;
+mod sheet;
 mod sheet_style;
+mod shown;
+mod strings;
 mod write;
+mod xlsx;
+mod xml;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use crm_core::{Control, Error, Result};
+use crm_core::{Control, Error, Result, nearest_name};
 
-use crate::{Format, ReadOptions, TableReader};
+use crate::{FileReport, Format, ReadOptions, TableReader};
+use grid::{OpenRows, SheetReader};
+use package::Package;
 
+pub use limits::WorkbookLimits;
 pub use sheet_style::{ColumnStyle, SheetStyle};
 pub use write::{SheetSource, WriteReport, write_workbook};
 
+/// A sheet that can be opened.
+struct Sheet {
+    name: String,
+    hidden: bool,
+    open: OpenRows,
+}
+
 /// Opens a workbook: one reader per sheet, or the one that `options.sheet` names.
-pub fn open(path: &Path, format: Format, _options: &ReadOptions, _control: &dyn Control) -> Result<Vec<Box<dyn TableReader>>> {
-    Err(Error::file_format(path.display().to_string(), format!("{format:?} workbooks cannot be read yet")))
+///
+/// Without `options.sheet` hidden and empty sheets are left out, which the report of the first sheet tells.
+pub fn open(path: &Path, format: Format, options: &ReadOptions, control: &dyn Control) -> Result<Vec<Box<dyn TableReader>>> {
+    let name = path.display().to_string();
+    let (format, sheets) = list_sheets(path, &name, format, options, control)?;
+    if sheets.is_empty() {
+        return Err(Error::file_format(&*name, format!("{name}: the workbook has no sheet with cells")));
+    }
+    let mut warnings = Vec::new();
+    let chosen = choose(sheets, options.sheet.as_deref(), &name, &mut warnings)?;
+    let several = chosen.len() > 1;
+    let mut readers = Vec::new();
+    for sheet in chosen {
+        let mut report = FileReport::new(&*name, format);
+        report.sheet = Some(sheet.name.clone());
+        match SheetReader::open(sheet.open, report, options, control)? {
+            None => warnings.push(format!("sheet {:?} is empty and was left out", sheet.name)),
+            Some(mut reader) => {
+                if several {
+                    reader.rest();
+                }
+                readers.push(reader);
+            }
+        }
+    }
+    let Some(first) = readers.first_mut() else {
+        return Err(Error::file_format(&*name, format!("{name}: no cell of the workbook has a value")));
+    };
+    for warning in warnings {
+        first.report_mut().warn(warning);
+    }
+    Ok(readers.into_iter().map(|reader| Box::new(reader) as Box<dyn TableReader>).collect())
+}
+
+/// The sheets to read: the one that was asked for, or all that can be seen.
+fn choose(sheets: Vec<Sheet>, wanted: Option<&str>, file: &str, warnings: &mut Vec<String>) -> Result<Vec<Sheet>> {
+    let Some(wanted) = wanted else {
+        if sheets.iter().all(|sheet| sheet.hidden) {
+            warnings.push("all sheets are hidden; they were read".to_owned());
+            return Ok(sheets);
+        }
+        let (visible, hidden): (Vec<_>, Vec<_>) = sheets.into_iter().partition(|sheet| !sheet.hidden);
+        for sheet in hidden {
+            warnings.push(format!("sheet {:?} is hidden and was left out; name it to read it", sheet.name));
+        }
+        return Ok(visible);
+    };
+    let names: Vec<String> = sheets.iter().map(|sheet| sheet.name.clone()).collect();
+    let position = names
+        .iter()
+        .position(|name| name == wanted)
+        .or_else(|| names.iter().position(|name| name.to_lowercase() == wanted.to_lowercase()))
+        .or_else(|| wanted.parse::<usize>().ok()?.checked_sub(1).filter(|position| *position < names.len()));
+    match position {
+        Some(position) => Ok(sheets.into_iter().skip(position).take(1).collect()),
+        None => {
+            let hint =
+                nearest_name(wanted, names.iter().map(String::as_str)).map_or(String::new(), |name| format!("; did you mean {name:?}?"));
+            let list = names.iter().take(20).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+            Err(Error::config(format!("{file}: there is no sheet {wanted:?}, only {list}{hint}")))
+        }
+    }
+}
+
+/// Finds out what the file is by its content and lists its sheets.
+fn list_sheets(path: &Path, name: &str, format: Format, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
+    let mut head = [0_u8; 8];
+    let mut file = std::fs::File::open(path).map_err(|error| Error::os(&error, name))?;
+    let n_head = std::io::Read::read(&mut file, &mut head).map_err(|error| Error::os(&error, name))?;
+    let head = &head[..n_head];
+    if head.starts_with(b"PK") {
+        return list_package_sheets(path, format, options, control);
+    }
+    Err(Error::file_format(name, format!("{name}: it is not a workbook: its first bytes are those of no workbook format")))
+}
+
+fn list_package_sheets(path: &Path, format: Format, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
+    let limits = Arc::new(options.limits.workbook.clone());
+    let max_token = options.limits.cell_bytes;
+    let package = Arc::new(Package::open(path, &limits)?);
+    let Some(part) = xlsx::workbook_part(&package, max_token)? else {
+        return Err(Error::file_format(package.name(), format!("{}: the zip file holds no workbook", package.name())));
+    };
+    let book = Arc::new(xlsx::Book::open(&package, &part, &limits, max_token, control)?);
+    let sheets = book
+        .sheets
+        .iter()
+        .map(|entry| {
+            let (package, book, limits, entry) = (package.clone(), book.clone(), limits.clone(), entry.clone());
+            Sheet {
+                name: entry.name.clone(),
+                hidden: entry.hidden,
+                open: Box::new(move || {
+                    Ok(Box::new(xlsx::XlsxRows::new(&package, &book, &entry, &limits, max_token)?) as Box<dyn sheet::RowSource>)
+                }),
+            }
+        })
+        .collect();
+    Ok((if format == Format::Xlsm { format } else { Format::Xlsx }, sheets))
 }

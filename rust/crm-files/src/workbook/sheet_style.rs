@@ -84,8 +84,14 @@ pub(super) struct ColumnPlan {
 }
 
 /// Names and fills; the position is what [`colour`] returns.
-const COLOURS: [(&str, u32); 6] =
-    [("yellow", 0xFFF2_CC), ("red", 0xF8CB_AD), ("green", 0xE2EF_DA), ("blue", 0xDDEB_F7), ("orange", 0xFCE4_D6), ("grey", 0xEDED_ED)];
+const COLOURS: [(&str, u32); 6] = [
+    ("yellow", 0x00FF_F2CC),
+    ("red", 0x00F8_CBAD),
+    ("green", 0x00E2_EFDA),
+    ("blue", 0x00DD_EBF7),
+    ("orange", 0x00FC_E4D6),
+    ("grey", 0x00ED_EDED),
+];
 
 impl ColumnPlan {
     /// The format of a cell, `None` where the sheet's default will do.

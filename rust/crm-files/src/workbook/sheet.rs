@@ -1,0 +1,232 @@
+//! What the readers of all workbook formats hand on: rows of cells that have a value, and notes on what was met.
+use crm_core::{Control, Error, Result};
+
+use super::shown::{Shown, is_beyond_digits, is_exponent_text, is_rounded_by_exponent, push_general, push_number};
+
+/// Rows and columns that the formats can address.
+pub(super) const MAX_ROWS: u64 = 1 << 20;
+pub(super) const MAX_COLUMNS: u32 = 16_384;
+
+/// The cells of one row that have a value, in one text buffer that is used again and again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Row {
+    /// From 1.
+    pub number: u64,
+    pub text: String,
+    /// Column from 0, and the range of `text`; columns may repeat or run backwards in damaged files.
+    pub cells: Vec<(u32, u32, u32)>,
+}
+
+impl Row {
+    pub fn clear(&mut self, number: u64) {
+        self.number = number;
+        self.text.clear();
+        self.cells.clear();
+    }
+
+    /// Ends the cell whose text was appended from `begin` on.
+    #[inline]
+    pub fn end_cell(&mut self, column: u32, begin: usize) {
+        self.cells.push((column, begin as u32, self.text.len() as u32));
+    }
+
+    pub fn push(&mut self, column: u32, text: &str) {
+        let begin = self.text.len();
+        self.text.push_str(text);
+        self.end_cell(column, begin);
+    }
+
+    pub fn cell(&self, index: usize) -> (u32, &str) {
+        let (column, begin, end) = self.cells[index];
+        (column, &self.text[begin as usize..end as usize])
+    }
+}
+
+/// Rows of one sheet, forward.
+pub(super) trait RowSource: Send {
+    /// Fills `row` with the next row that has a value; `false` at the end.
+    fn next_row(&mut self, row: &mut Row, control: &dyn Control) -> Result<bool>;
+
+    /// What was met so far.
+    fn notes(&self) -> &Notes;
+}
+
+/// Things worth telling about a sheet: a count and where it was first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Notes {
+    pub hidden_rows: Note,
+    pub hidden_columns: Note,
+    pub merged: Note,
+    pub errors: Note,
+    pub uncalculated: Note,
+    pub exponents: Note,
+    pub long_numbers: Note,
+    pub misplaced: Note,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Note {
+    pub count: u64,
+    pub first: String,
+}
+
+impl Note {
+    #[inline]
+    pub fn add(&mut self, place: impl FnOnce() -> String) {
+        if self.count == 0 {
+            self.first = place();
+        }
+        self.count += 1;
+    }
+}
+
+impl Notes {
+    /// The warnings, one sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        let tell = |note: &Note, one: &str, many: &str, rest: &str| match note.count {
+            0 => None,
+            1 => Some(format!("1 {one} ({}) {rest}", note.first)),
+            count => Some(format!("{count} {many} (the first {}) {rest}", note.first)),
+        };
+        [
+            tell(&self.hidden_rows, "hidden row", "hidden rows", "were read like the others"),
+            tell(&self.hidden_columns, "hidden column", "hidden columns", "were read like the others"),
+            tell(&self.merged, "merged range", "merged ranges", "hold their value in the top left cell only"),
+            tell(&self.errors, "cell holds", "cells hold", "an error such as #N/A, kept as that text"),
+            tell(
+                &self.uncalculated,
+                "formula",
+                "formulas",
+                "without a stored result, read as empty: open and save the file in a spreadsheet",
+            ),
+            tell(
+                &self.exponents,
+                "number",
+                "numbers",
+                "in the form 7.9123E+10, digits are likely lost: phones and ids must be stored as text",
+            ),
+            tell(
+                &self.long_numbers,
+                "number",
+                "numbers",
+                "with more than 15 digits, of which the last are likely lost: ids must be stored as text",
+            ),
+            tell(&self.misplaced, "cell", "cells", "without a readable place, put after the one before"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// Appends a number as it was shown and notes damage.
+    #[inline]
+    pub fn push_number(&mut self, row: &mut Row, column: u32, value: f64, shown: &Shown, from_1904: bool) {
+        let begin = row.text.len();
+        if *shown == Shown::General {
+            push_general(&mut row.text, value);
+        } else {
+            push_number(&mut row.text, value, shown, from_1904);
+            if is_rounded_by_exponent(value, shown) {
+                self.exponents.add(|| place(row.number, column));
+            }
+        }
+        if is_beyond_digits(value) {
+            self.long_numbers.add(|| place(row.number, column));
+        }
+        row.end_cell(column, begin);
+    }
+
+    /// Looks at the text that was appended from `begin` on.
+    #[inline]
+    pub fn check_text(&mut self, row: &Row, column: u32, begin: usize) {
+        if is_exponent_text(&row.text[begin..]) {
+            self.exponents.add(|| place(row.number, column));
+        }
+    }
+}
+
+/// `C7`.
+pub(super) fn place(row: u64, column: u32) -> String {
+    format!("{}{row}", column_letters(column))
+}
+
+/// `A` for 0, `XFD` for 16383.
+pub(super) fn column_letters(column: u32) -> String {
+    let mut letters = Vec::new();
+    let mut rest = u64::from(column) + 1;
+    while rest > 0 {
+        rest -= 1;
+        letters.push(b'A' + (rest % 26) as u8);
+        rest /= 26;
+    }
+    letters.iter().rev().map(|letter| char::from(*letter)).collect()
+}
+
+/// Row from 1 and column from 0 of `C7`.
+#[inline]
+pub(super) fn parse_place(place: &[u8]) -> Option<(u64, u32)> {
+    let mut column = 0_u32;
+    let mut index = 0;
+    while let Some(letter) = place.get(index).filter(|byte| byte.is_ascii_alphabetic()) {
+        if index == 3 {
+            return None;
+        }
+        column = column * 26 + u32::from(letter.to_ascii_uppercase() - b'A') + 1;
+        index += 1;
+    }
+    let digits = &place[index..];
+    if column == 0 || column > MAX_COLUMNS || digits.is_empty() || digits.len() > 7 {
+        return None;
+    }
+    let mut row = 0_u64;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        row = row * 10 + u64::from(digit - b'0');
+    }
+    (1..=MAX_ROWS).contains(&row).then_some((row, column - 1))
+}
+
+/// Counts cells against the limit.
+#[derive(Debug, Clone)]
+pub(super) struct CellBudget {
+    pub file: String,
+    pub left: u64,
+    pub limit: u64,
+}
+
+impl CellBudget {
+    pub fn new(file: &str, limit: u64) -> Self {
+        Self { file: file.to_owned(), left: limit, limit }
+    }
+
+    pub fn spend(&mut self, n_cells: usize) -> Result<()> {
+        match self.left.checked_sub(n_cells as u64) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err(Error::file_format(
+                &*self.file,
+                format!("{}: a sheet holds more than the {} cells allowed (limit `cells`)", self.file, self.limit),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places() {
+        assert_eq!(parse_place(b"A1"), Some((1, 0)));
+        assert_eq!(parse_place(b"XFD1048576"), Some((1_048_576, 16_383)));
+        for wrong in ["XFE1", "A1048577", "A0", "A-1", "1", "A", "", "AAAAAAAAA1", "A99999999999999999999"] {
+            assert_eq!(parse_place(wrong.as_bytes()), None, "{wrong}");
+        }
+        assert_eq!(column_letters(16_383), "XFD");
+        assert_eq!(column_letters(26), "AA");
+    }
+}

@@ -1,0 +1,580 @@
+//! A pull reader for the XML of workbook parts: byte slices out of one bounded buffer, no entities but the five, no DTD.
+//!
+//! A tag or a piece of text that does not fit the bound is an error, so a part of any size costs no more memory than that.
+use std::borrow::Cow;
+use std::io::Read;
+
+use crm_core::{Error, Result};
+use memchr::{memchr, memchr3, memmem};
+
+const CHUNK: usize = 1 << 16;
+
+/// One piece of a document; names are without their prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Token<'a> {
+    /// `<name attributes>`
+    Open { name: &'a [u8], attributes: &'a [u8] },
+    /// `<name attributes/>`
+    Empty { name: &'a [u8], attributes: &'a [u8] },
+    /// `</name>`
+    Close { name: &'a [u8] },
+    /// Text between tags, entities unresolved.
+    Text(&'a [u8]),
+    /// Text of a CDATA section.
+    Literal(&'a [u8]),
+    /// The end of the document.
+    End,
+}
+
+pub(super) struct XmlReader<R> {
+    input: R,
+    file: String,
+    part: String,
+    buffer: Vec<u8>,
+    /// The unread bytes are `buffer[begin..end]`.
+    begin: usize,
+    end: usize,
+    at_eof: bool,
+    max_token: usize,
+    depth: usize,
+    seen_root: bool,
+}
+
+enum Span {
+    Tag { name: (usize, usize), attributes: (usize, usize), kind: u8 },
+    Text(usize, usize),
+    Literal(usize, usize),
+    End,
+}
+
+impl<R: Read> XmlReader<R> {
+    /// Reads `part` of `file`, which both are for messages; `max_token` bounds the bytes of one tag or text.
+    pub fn new(input: R, file: &str, part: &str, max_token: usize) -> Self {
+        Self {
+            input,
+            file: file.to_owned(),
+            part: part.to_owned(),
+            buffer: vec![0; CHUNK],
+            begin: 0,
+            end: 0,
+            at_eof: false,
+            max_token: max_token.max(CHUNK),
+            depth: 0,
+            seen_root: false,
+        }
+    }
+
+    /// The next piece; comments and processing instructions are passed over.
+    #[inline]
+    pub fn next(&mut self) -> Result<Token<'_>> {
+        let span = self.advance()?;
+        let bytes = &self.buffer;
+        Ok(match span {
+            Span::Tag { name, attributes, kind } => {
+                let name = &bytes[name.0..name.1];
+                let attributes = &bytes[attributes.0..attributes.1];
+                match kind {
+                    b'/' => Token::Close { name },
+                    b'>' => Token::Open { name, attributes },
+                    _ => Token::Empty { name, attributes },
+                }
+            }
+            Span::Text(from, to) => Token::Text(&bytes[from..to]),
+            Span::Literal(from, to) => Token::Literal(&bytes[from..to]),
+            Span::End => Token::End,
+        })
+    }
+
+    /// Passes over everything up to the end of the element that was just opened.
+    pub fn skip_element(&mut self) -> Result<()> {
+        let depth = self.depth;
+        while self.depth >= depth {
+            if matches!(self.next()?, Token::End) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Collects the text of the element that was just opened, its children's included, up to its end.
+    pub fn element_text(&mut self, text: &mut String) -> Result<()> {
+        let depth = self.depth;
+        loop {
+            let failure = match self.next()? {
+                Token::Text(raw) => push_text(text, raw).err(),
+                Token::Literal(raw) => push_literal(text, raw).err(),
+                Token::End => return Ok(()),
+                _ => None,
+            };
+            if let Some(reason) = failure {
+                return Err(self.damaged(reason));
+            }
+            if self.depth < depth {
+                return Ok(());
+            }
+        }
+    }
+
+    /// An error about this part.
+    pub fn damaged(&self, reason: &str) -> Error {
+        Error::file_format(&*self.file, format!("{}: {}: {reason}", self.file, self.part))
+    }
+
+    fn advance(&mut self) -> Result<Span> {
+        loop {
+            if self.begin == self.end && !self.fill()? {
+                if self.depth > 0 {
+                    return Err(self.damaged("the XML ends in the middle: the file is cut short"));
+                }
+                if !self.seen_root {
+                    return Err(self.damaged("there is no XML in it"));
+                }
+                return Ok(Span::End);
+            }
+            if self.buffer[self.begin] != b'<' {
+                let length = self.find(0, |bytes| memchr(b'<', bytes))?.unwrap_or(self.end - self.begin);
+                let from = self.begin;
+                self.begin += length;
+                return Ok(Span::Text(from, from + length));
+            }
+            match self.byte(1)? {
+                Some(b'!') => {
+                    if let Some(span) = self.declaration()? {
+                        return Ok(span);
+                    }
+                }
+                Some(b'?') => self.instruction()?,
+                Some(_) => return self.tag(),
+                None => return Err(self.damaged("the XML ends in the middle: the file is cut short")),
+            }
+        }
+    }
+
+    fn tag(&mut self) -> Result<Span> {
+        let length = self.find(1, tag_end)?.ok_or_else(|| self.damaged("a tag does not end: the file is cut short"))?;
+        let from = self.begin;
+        let close = from + length;
+        self.begin = close + 1;
+        self.seen_root = true;
+        let bytes = &self.buffer;
+        let is_close = bytes[from + 1] == b'/';
+        let is_empty = !is_close && close > from + 1 && bytes[close - 1] == b'/';
+        let name_from = from + 1 + usize::from(is_close);
+        let inner_end = close - usize::from(is_empty);
+        let name_to = bytes[name_from..inner_end].iter().position(u8::is_ascii_whitespace).map_or(inner_end, |offset| name_from + offset);
+        let local = memchr(b':', &bytes[name_from..name_to]).map_or(name_from, |colon| name_from + colon + 1);
+        if is_close {
+            self.depth = self.depth.checked_sub(1).ok_or_else(|| self.damaged("an element is closed that was not open"))?;
+        } else if !is_empty {
+            self.depth += 1;
+            if self.depth > 1000 {
+                return Err(self.damaged("elements are nested too deeply"));
+            }
+        }
+        let kind = if is_close {
+            b'/'
+        } else if is_empty {
+            b'e'
+        } else {
+            b'>'
+        };
+        Ok(Span::Tag { name: (local, name_to), attributes: (name_to, inner_end), kind })
+    }
+
+    fn declaration(&mut self) -> Result<Option<Span>> {
+        if self.starts_with(b"<!--")? {
+            let length = self.find(4, |bytes| memmem::find(bytes, b"-->"))?.ok_or_else(|| self.damaged("a comment does not end"))?;
+            self.begin += length + 3;
+            return Ok(None);
+        }
+        if self.starts_with(b"<![CDATA[")? {
+            let length = self.find(9, |bytes| memmem::find(bytes, b"]]>"))?.ok_or_else(|| self.damaged("a CDATA section does not end"))?;
+            let from = self.begin;
+            self.begin += length + 3;
+            return Ok(Some(Span::Literal(from + 9, from + length)));
+        }
+        Err(self.damaged("it declares a document type (DTD), which workbooks must not: refused"))
+    }
+
+    fn instruction(&mut self) -> Result<()> {
+        let length = self.find(2, |bytes| memmem::find(bytes, b"?>"))?.ok_or_else(|| self.damaged("an instruction does not end"))?;
+        let text = &self.buffer[self.begin..self.begin + length];
+        if text.starts_with(b"<?xml ")
+            && let Some(encoding) = attribute(&text[5..], b"encoding")
+            && !matches!(encoding.to_ascii_lowercase().as_slice(), b"utf-8" | b"utf8" | b"us-ascii" | b"ascii" | b"utf-16")
+        {
+            let label = String::from_utf8_lossy(encoding).into_owned();
+            return Err(self.damaged(&format!("its encoding {label:?} is not one that workbooks use")));
+        }
+        self.begin += length + 2;
+        Ok(())
+    }
+
+    fn starts_with(&mut self, prefix: &[u8]) -> Result<bool> {
+        while self.end - self.begin < prefix.len() {
+            if !self.fill()? {
+                return Ok(false);
+            }
+        }
+        Ok(self.buffer[self.begin..self.end].starts_with(prefix))
+    }
+
+    fn byte(&mut self, offset: usize) -> Result<Option<u8>> {
+        while self.end - self.begin <= offset {
+            if !self.fill()? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.buffer[self.begin + offset]))
+    }
+
+    /// Where `search` succeeds at or after `offset`, relative to the first unread byte; reads on as long as it does not.
+    fn find(&mut self, offset: usize, search: impl Fn(&[u8]) -> Option<usize>) -> Result<Option<usize>> {
+        loop {
+            let unread = &self.buffer[self.begin..self.end];
+            if let Some(found) = unread.get(offset..).and_then(&search) {
+                return Ok(Some(offset + found));
+            }
+            // What is searched at least doubles each time: the whole stays linear.
+            let wanted = unread.len() * 2;
+            let mut grew = false;
+            while self.end - self.begin <= wanted && self.fill()? {
+                grew = true;
+            }
+            if !grew {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads more behind the unread bytes; `false` at the end of the input.
+    fn fill(&mut self) -> Result<bool> {
+        if self.at_eof {
+            return Ok(false);
+        }
+        if self.begin == self.end {
+            (self.begin, self.end) = (0, 0);
+        }
+        if self.buffer.len() - self.end < CHUNK / 2 {
+            self.buffer.copy_within(self.begin..self.end, 0);
+            self.end -= self.begin;
+            self.begin = 0;
+            if self.buffer.len() - self.end < CHUNK / 2 {
+                if self.buffer.len() >= self.max_token {
+                    return Err(
+                        self.damaged(&format!("a cell or tag is longer than the {} bytes allowed (limit `cell_bytes`)", self.max_token))
+                    );
+                }
+                let size = (self.buffer.len() * 2).min(self.max_token + CHUNK);
+                self.buffer.resize(size, 0);
+            }
+        }
+        loop {
+            match self.input.read(&mut self.buffer[self.end..]) {
+                Ok(0) => {
+                    self.at_eof = true;
+                    return Ok(false);
+                }
+                Ok(n_bytes) => {
+                    self.end += n_bytes;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.damaged(&error.to_string())),
+            }
+        }
+    }
+}
+
+/// Where a tag's `>` is; one inside a quoted attribute value does not end it.
+fn tag_end(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let found = from + memchr3(b'>', b'"', b'\'', &bytes[from..])?;
+        if bytes[found] == b'>' {
+            return Some(found);
+        }
+        from = found + 1 + memchr(bytes[found], &bytes[found + 1..])? + 1;
+    }
+}
+
+/// The raw value of an attribute, by its name without prefix.
+pub(super) fn attribute<'a>(attributes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = attributes;
+    loop {
+        rest = rest.trim_ascii_start();
+        let equals = memchr(b'=', rest)?;
+        let key = rest[..equals].trim_ascii_end();
+        let local = memchr(b':', key).map_or(key, |colon| &key[colon + 1..]);
+        let value = rest[equals + 1..].trim_ascii_start();
+        let quote = *value.first().filter(|byte| matches!(byte, b'"' | b'\''))?;
+        let length = memchr(quote, &value[1..])?;
+        if local == name {
+            return Some(&value[1..=length]);
+        }
+        rest = &value[length + 2..];
+    }
+}
+
+/// An attribute as text, entities resolved; `None` where it is missing or no text.
+pub(super) fn attribute_text<'a>(attributes: &'a [u8], name: &[u8]) -> Option<Cow<'a, str>> {
+    let raw = attribute(attributes, name)?;
+    if memchr(b'&', raw).is_none() {
+        return std::str::from_utf8(raw).ok().map(Cow::Borrowed);
+    }
+    let mut text = String::new();
+    push_text(&mut text, raw).ok()?;
+    Some(Cow::Owned(text))
+}
+
+/// An attribute as a number.
+pub(super) fn attribute_number(attributes: &[u8], name: &[u8]) -> Option<u64> {
+    std::str::from_utf8(attribute(attributes, name)?).ok()?.trim().parse().ok()
+}
+
+/// Whether an attribute is `1` or `true`.
+pub(super) fn attribute_is_true(attributes: &[u8], name: &[u8]) -> bool {
+    attribute(attributes, name).is_some_and(|value| matches!(value, b"1" | b"true" | b"on"))
+}
+
+const NOT_UTF8: &str = "it holds bytes that are not UTF-8";
+
+/// Appends raw text, entities resolved and line ends made `\n` as XML asks.
+pub(super) fn push_text(text: &mut String, raw: &[u8]) -> Result<(), &'static str> {
+    let mut rest = std::str::from_utf8(raw).map_err(|_| NOT_UTF8)?;
+    while let Some(position) = memchr::memchr2(b'&', b'\r', rest.as_bytes()) {
+        text.push_str(&rest[..position]);
+        rest = &rest[position..];
+        if let Some(after) = rest.strip_prefix('\r') {
+            text.push('\n');
+            rest = after.strip_prefix('\n').unwrap_or(after);
+            continue;
+        }
+        let end = rest.bytes().take(12).position(|byte| byte == b';').ok_or("an & stands alone")?;
+        text.push(entity(&rest[1..end]).ok_or("it uses an entity that it does not define, or a character that XML forbids")?);
+        rest = &rest[end + 1..];
+    }
+    text.push_str(rest);
+    Ok(())
+}
+
+/// Appends the text of a CDATA section.
+pub(super) fn push_literal(text: &mut String, raw: &[u8]) -> Result<(), &'static str> {
+    text.push_str(std::str::from_utf8(raw).map_err(|_| NOT_UTF8)?);
+    Ok(())
+}
+
+fn entity(name: &str) -> Option<char> {
+    Some(match name {
+        "lt" => '<',
+        "gt" => '>',
+        "amp" => '&',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(code)?
+        }
+    })
+}
+
+/// Turns `_xHHHH_`, with which workbooks write characters that XML cannot hold, into those characters, from `from` on.
+pub(super) fn unescape_controls(text: &mut String, from: usize) {
+    if memmem::find(&text.as_bytes()[from..], b"_x").is_none() {
+        return;
+    }
+    let source = text[from..].to_owned();
+    text.truncate(from);
+    let mut rest = source.as_str();
+    // Halves of surrogate pairs stand as two escapes.
+    let mut high: Option<u32> = None;
+    while let Some(position) = rest.find("_x") {
+        let (before, tail) = rest.split_at(position);
+        let code = (tail.as_bytes().get(6) == Some(&b'_'))
+            .then(|| tail.get(2..6).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit())))
+            .flatten()
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        if !before.is_empty() {
+            high = None;
+        }
+        text.push_str(before);
+        match (code, high.take()) {
+            (Some(low @ 0xdc00..=0xdfff), Some(high)) => {
+                // The high half stands there as its escape: replace it.
+                text.truncate(text.len() - 7);
+                text.extend(char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)));
+                rest = &tail[7..];
+            }
+            (Some(code), _) => {
+                match char::from_u32(code) {
+                    Some(character) => text.push(character),
+                    None => {
+                        text.push_str(&tail[..7]);
+                        high = Some(code).filter(|code| *code < 0xdc00);
+                    }
+                }
+                rest = &tail[7..];
+            }
+            (None, _) => {
+                text.push_str("_x");
+                rest = &tail[2..];
+            }
+        }
+    }
+    text.push_str(rest);
+}
+
+/// Passes UTF-8 through and turns UTF-16, which XML allows too, into it.
+pub(super) struct Utf8Input<R> {
+    input: R,
+    decoder: Option<encoding_rs::Decoder>,
+    pending: Vec<u8>,
+    given: usize,
+    begun: bool,
+}
+
+impl<R: Read> Utf8Input<R> {
+    pub fn new(input: R) -> Self {
+        Self { input, decoder: None, pending: Vec::new(), given: 0, begun: false }
+    }
+
+    fn begin(&mut self) -> std::io::Result<()> {
+        self.begun = true;
+        let mut head = vec![0; 3];
+        let mut filled = 0;
+        while filled < head.len() {
+            match self.input.read(&mut head[filled..])? {
+                0 => break,
+                n_bytes => filled += n_bytes,
+            }
+        }
+        head.truncate(filled);
+        match head.as_slice() {
+            [0xff, 0xfe, ..] | [b'<', 0, ..] => self.decode_with(encoding_rs::UTF_16LE, &head),
+            [0xfe, 0xff, ..] | [0, b'<', ..] => self.decode_with(encoding_rs::UTF_16BE, &head),
+            [0xef, 0xbb, 0xbf] => {}
+            _ => self.pending = head,
+        }
+        Ok(())
+    }
+
+    fn decode_with(&mut self, encoding: &'static encoding_rs::Encoding, head: &[u8]) {
+        self.decoder = Some(encoding.new_decoder_with_bom_removal());
+        self.decode(head, false);
+    }
+
+    fn decode(&mut self, bytes: &[u8], last: bool) {
+        let Some(decoder) = &mut self.decoder else { return };
+        let mut text = String::with_capacity(decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(bytes.len() * 3 + 16));
+        let _ = decoder.decode_to_string(bytes, &mut text, last);
+        self.pending = text.into_bytes();
+        self.given = 0;
+    }
+}
+
+impl<R: Read> Read for Utf8Input<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if !self.begun {
+            self.begin()?;
+        }
+        loop {
+            if self.given < self.pending.len() {
+                let n_bytes = buffer.len().min(self.pending.len() - self.given);
+                buffer[..n_bytes].copy_from_slice(&self.pending[self.given..self.given + n_bytes]);
+                self.given += n_bytes;
+                return Ok(n_bytes);
+            }
+            if self.decoder.is_none() {
+                return self.input.read(buffer);
+            }
+            let mut chunk = [0; 8192];
+            let n_bytes = self.input.read(&mut chunk)?;
+            if n_bytes == 0 {
+                return Ok(0);
+            }
+            self.decode(&chunk[..n_bytes], false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(xml: &str, expected: &str) {
+        // One byte at a time: every token meets the end of the buffer everywhere.
+        struct Slow<'a>(&'a [u8]);
+        impl Read for Slow<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                let n_bytes = usize::from(!self.0.is_empty()).min(buffer.len());
+                buffer[..n_bytes].copy_from_slice(&self.0[..n_bytes]);
+                self.0 = &self.0[n_bytes..];
+                Ok(n_bytes)
+            }
+        }
+        let mut reader = XmlReader::new(Slow(xml.as_bytes()), "f", "p", 0);
+        let mut text = String::new();
+        let outcome = loop {
+            match reader.next() {
+                Ok(Token::Open { name, attributes }) => {
+                    text += &format!("<{}{}>", String::from_utf8_lossy(name), String::from_utf8_lossy(attributes));
+                }
+                Ok(Token::Empty { name, .. }) => text += &format!("<{}/>", String::from_utf8_lossy(name)),
+                Ok(Token::Close { name }) => text += &format!("</{}>", String::from_utf8_lossy(name)),
+                Ok(Token::Text(raw)) => push_text(&mut text, raw).unwrap(),
+                Ok(Token::Literal(raw)) => push_literal(&mut text, raw).unwrap(),
+                Ok(Token::End) => break "end".to_owned(),
+                Err(error) => break error.message().to_owned(),
+            }
+        };
+        assert_eq!(format!("{text} {outcome}"), expected);
+    }
+
+    #[test]
+    fn documents() {
+        check("<?xml version='1.0'?><a:b c=\"1>2\"><d/>x&amp;&#65;<![CDATA[<y>]]><!-- > --></a:b>", "<b c=\"1>2\"><d/>x&A<y></b> end");
+        check("<a>", "<a> f: p: the XML ends in the middle: the file is cut short");
+        check("<a></a></a>", "<a></a> f: p: an element is closed that was not open");
+        check("<!DOCTYPE a [<!ENTITY b 'c'>]><a/>", " f: p: it declares a document type (DTD), which workbooks must not: refused");
+        check("", " f: p: there is no XML in it");
+        check("<a", " f: p: a tag does not end: the file is cut short");
+    }
+
+    #[test]
+    fn attributes() {
+        let raw = br#" r="A1" s = '2' x:t="a&lt;b""#;
+        assert_eq!(attribute(raw, b"r"), Some(&b"A1"[..]));
+        assert_eq!(attribute_number(raw, b"s"), Some(2));
+        assert_eq!(attribute_text(raw, b"t").as_deref(), Some("a<b"));
+        assert_eq!(attribute(raw, b"u"), None);
+    }
+
+    #[test]
+    fn control_escapes() {
+        for (escaped, plain) in [
+            ("a_x0000_b", "a\0b"),
+            ("_x005F_x0041_", "_x0041_"),
+            ("_x005F_x0041_x005F_x0042_", "_x0041_x0042_"),
+            ("_xD83D__xDE00_", "😀"),
+            ("_xD83D_", "_xD83D_"),
+            ("_x12", "_x12"),
+            ("_xé000_", "_xé000_"),
+        ] {
+            let mut text = format!("_x0041_{escaped}");
+            unescape_controls(&mut text, 7);
+            assert_eq!(text, format!("_x0041_{plain}"));
+        }
+    }
+
+    #[test]
+    fn a_token_is_bounded() {
+        let endless = std::io::Cursor::new(b"<a>".to_vec()).chain(std::io::repeat(b'x'));
+        let mut reader = XmlReader::new(endless, "f", "p", 1 << 18);
+        assert!(matches!(reader.next(), Ok(Token::Open { .. })));
+        assert!(reader.next().unwrap_err().message().contains("limit `cell_bytes`"));
+    }
+}

@@ -1,0 +1,4 @@
+//! Workbooks as they come: the corpora, hostile files of our own making, and mutations, each read in a child process within limits.
+mod probe;
+
+mod corpora;
