@@ -2,10 +2,11 @@ use crm_core::Role;
 
 /// Brings a value into the form that golden records show.
 pub trait Canonicalizer: Sync {
-    /// Writes the canonical form of `text` to `out`, which comes empty; `false` where the value is none at all.
+    /// The canonical form of `text`, in `text` itself where it is canonical already or else written to `buffer`, which comes empty; `None`
+    /// where the value is none at all.
     ///
-    /// A cell of a list role may hold several values: they are written with a line feed between them.
-    fn canonical(&self, role: Role, text: &str, out: &mut String) -> bool;
+    /// A cell of a list role may hold several values: they come with a line feed between them.
+    fn canonical<'a>(&self, role: Role, text: &'a str, buffer: &'a mut String) -> Option<&'a str>;
 
     /// The moment that `updated_at` or `created_at` names, comparable with others; `None` where the text names none.
     fn timestamp(&self, text: &str) -> Option<i64>;
@@ -16,12 +17,12 @@ pub trait Canonicalizer: Sync {
 pub struct PlainCanonicalizer;
 
 impl Canonicalizer for PlainCanonicalizer {
-    fn canonical(&self, role: Role, text: &str, out: &mut String) -> bool {
-        tidy(text, out);
-        if role == Role::Email && out.chars().any(char::is_uppercase) {
-            *out = out.to_lowercase();
+    fn canonical<'a>(&self, role: Role, text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
+        if role == Role::Email && text.chars().any(char::is_uppercase) {
+            *buffer = tidy(text, &mut String::new())?.to_lowercase();
+            return Some(buffer);
         }
-        !out.is_empty()
+        tidy(text, buffer)
     }
 
     fn timestamp(&self, text: &str) -> Option<i64> {
@@ -86,25 +87,110 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// Writes `text` without spaces at its ends and with single ones inside.
-pub fn tidy(text: &str, out: &mut String) {
-    let bytes = text.as_bytes();
-    // Most values are tidy already, which bytes tell: no control, no space at the ends, no two spaces in a row.
-    let is_tidy = bytes.is_ascii()
-        && bytes.iter().all(|byte| *byte >= b' ')
-        && bytes.first() != Some(&b' ')
-        && bytes.last() != Some(&b' ')
-        && !bytes.windows(2).any(|pair| pair == b"  ");
-    if is_tidy {
-        out.push_str(text);
-        return;
+/// `text` without spaces at its ends and with single ones inside, `None` where nothing is left.
+pub fn tidy<'a>(text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
+    if is_tidy(text.as_bytes()) {
+        return (!text.is_empty()).then_some(text);
     }
-    let mut needs_space = false;
-    for part in text.split(|c: char| c.is_whitespace() || c == '\u{feff}').filter(|part| !part.is_empty()) {
-        if needs_space {
-            out.push(' ');
+    buffer.clear();
+    for part in text.split(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}').filter(|part| !part.is_empty()) {
+        if !buffer.is_empty() {
+            buffer.push(' ');
         }
-        out.push_str(part);
-        needs_space = true;
+        buffer.push_str(part);
+    }
+    (!buffer.is_empty()).then_some(buffer.as_str())
+}
+
+/// Whether there is surely nothing to tidy: no control, no space at the ends, no two in a row, no byte that may begin a special space.
+fn is_tidy(bytes: &[u8]) -> bool {
+    if bytes.is_ascii() { is_tidy_ascii(bytes) } else { is_tidy_text(bytes) }
+}
+
+/// Eight bytes at a time; no byte has its high bit set, so that sums do not carry from one into the next.
+fn is_tidy_ascii(bytes: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const fn each(byte: u8) -> u64 {
+        byte as u64 * 0x0101_0101_0101_0101
+    }
+    let mut last_was_space = 1;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        // The high bit of each byte of: "at least a space", "more than a space", "no delete".
+        let printable = word + each(0x80 - 0x20);
+        let above = word + each(0x80 - 0x21);
+        let delete = word + each(1);
+        let spaces = printable & !above & HIGH;
+        if printable & HIGH != HIGH || delete & HIGH != 0 || spaces & (spaces << 8 | last_was_space << 7) != 0 {
+            return false;
+        }
+        last_was_space = spaces >> 63;
+    }
+    let mut last = if last_was_space == 1 { b' ' } else { b'x' };
+    for byte in rest {
+        if *byte < b' ' || *byte == 0x7f || (*byte == b' ' && last == b' ') {
+            return false;
+        }
+        last = *byte;
+    }
+    bytes.is_empty() || last != b' '
+}
+
+fn is_tidy_text(bytes: &[u8]) -> bool {
+    let mut last = b' ';
+    for byte in bytes {
+        if *byte < b' ' || (*byte == b' ' && last == b' ') || matches!(*byte, 0x7f | 0xc2 | 0xe1 | 0xe2 | 0xe3 | 0xef) {
+            return false;
+        }
+        last = *byte;
+    }
+    last != b' '
+}
+
+/// Whether a cell holds nothing that anyone would see.
+pub fn is_blank(text: &str) -> bool {
+    match text.as_bytes().first() {
+        None => true,
+        Some(b'!'..=b'~' | 0xc3..=0xdf) => false,
+        Some(_) => text.trim().is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn words_of_eight_bytes_agree_with_single_bytes(text in "[ab~\x1f\x7f ]{0,30}") {
+            let by_byte = text.is_empty() || is_tidy_text(text.as_bytes());
+            prop_assert_eq!(is_tidy_ascii(text.as_bytes()), by_byte);
+        }
+    }
+
+    #[test]
+    fn spaces_of_all_kinds_are_tidied() {
+        for (text, expected) in [
+            ("", None),
+            ("  ", None),
+            ("a b", Some("a b")),
+            (" a\u{a0}\u{2009} b\t", Some("a b")),
+            ("Анна  Ивановна", Some("Анна Ивановна")),
+            ("\u{feff}x", Some("x")),
+            ("Āboliņš", Some("Āboliņš")),
+        ] {
+            assert_eq!(tidy(text, &mut String::new()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn moments_are_comparable_across_offsets() {
+        assert_eq!(iso_seconds("2024-02-29"), Some(1_709_164_800));
+        assert_eq!(iso_seconds("2024-02-29T12:00:00.25+03:00"), Some(1_709_164_800 + 9 * 3_600));
+        for text in ["", "29.02.2024", "2024-13-01", "2024-01-01x", "2024-01-01T"] {
+            assert_eq!(iso_seconds(text), None, "{text}");
+        }
     }
 }

@@ -36,6 +36,9 @@ pub struct GoldenPlan {
     created_at: Vec<Vec<usize>>,
     source: Vec<Vec<usize>>,
     source_key: Vec<Vec<usize>>,
+    /// Per layout the columns that only a person has, and those with a company's name.
+    person: Vec<Vec<usize>>,
+    company: Vec<Vec<usize>>,
     contacts_schema: SchemaRef,
     lineage_schema: SchemaRef,
 }
@@ -124,8 +127,38 @@ impl GoldenPlan {
         columns.extend(custom_columns(&layouts, &survivorship, has_updated_at));
         survivorship.check(&columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>())?;
         let (contacts_schema, lineage_schema) = schemas(&columns);
-        let (source, source_key) = (places(Role::Source), places(Role::SourceKey));
-        Ok(Self { columns, layouts, survivorship, updated_at, created_at, source, source_key, contacts_schema, lineage_schema })
+        let (source, source_key, company) = (places(Role::Source), places(Role::SourceKey), places(Role::CompanyName));
+        let of_person = [Role::FamilyName, Role::GivenName, Role::FullName, Role::BirthDate];
+        let person = layouts.iter().map(|layout| of_person.iter().flat_map(|role| layout.places_of(*role)).collect()).collect();
+        Ok(Self {
+            columns,
+            layouts,
+            survivorship,
+            updated_at,
+            created_at,
+            source,
+            source_key,
+            person,
+            company,
+            contacts_schema,
+            lineage_schema,
+        })
+    }
+
+    /// What a record without a contact type is by its names; `has` says whether a column holds something.
+    fn contact_type(&self, layout: usize, has: impl Fn(usize) -> bool) -> Option<&'static str> {
+        let any = |places: &[Vec<usize>]| places[layout].iter().any(|place| has(*place));
+        if any(&self.person) {
+            Some("person")
+        } else if any(&self.company) {
+            Some("company")
+        } else {
+            None
+        }
+    }
+
+    fn uses(&self, strategy: Strategy) -> bool {
+        self.columns.iter().any(|column| column.strategy == strategy)
     }
 
     /// The schema of [`Golden::contacts`].

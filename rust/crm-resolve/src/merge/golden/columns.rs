@@ -6,6 +6,7 @@ use arrow_array::ArrayRef;
 use arrow_array::builder::{Int64Builder, ListBuilder, StringBuilder};
 use crm_core::Role;
 
+use crate::merge::canonical::is_blank;
 use crate::merge::golden::{GoldenColumn, Kind, Portion};
 use crate::merge::survivorship::{Candidate, winner};
 use crate::merge::{Strategy, consent};
@@ -29,11 +30,7 @@ fn text_column(portion: &Portion<'_>, column: &GoldenColumn) -> (ArrayRef, Array
     let mut buffer = Values::default();
     for range in &portion.ranges {
         if range.len() == 1 {
-            buffer.one.clear();
-            match read_cell(portion, column, range.start, &mut buffer.one) {
-                true => values.append_value(&buffer.one),
-                false => values.append_null(),
-            }
+            values.append_option(read_cell(portion, column, range.start, &mut buffer.one));
             continue;
         }
         buffer.read(portion, column, range);
@@ -140,10 +137,9 @@ impl Values {
         let alone = [0];
         let order = if range.len() == 1 { &alone[..] } else { portion.precedence.of(column.strategy, range) };
         for place in order {
-            self.one.clear();
-            if read_cell(portion, column, range.start + *place as usize, &mut self.one) {
+            if let Some(value) = read_cell(portion, column, range.start + *place as usize, &mut self.one) {
                 let start = self.text.len();
-                self.text.push_str(&self.one);
+                self.text.push_str(value);
                 self.spans.push((*place, start..self.text.len()));
             }
         }
@@ -167,90 +163,60 @@ impl Values {
     }
 }
 
-/// Writes the canonical value of one record for a column to `out`; `false` where it has none.
-fn read_cell(portion: &Portion<'_>, column: &GoldenColumn, at: usize, out: &mut String) -> bool {
+/// The canonical value of one record for a column, in its cell or in `buffer`.
+fn read_cell<'a>(portion: &'a Portion<'_>, column: &GoldenColumn, at: usize, buffer: &'a mut String) -> Option<&'a str> {
     let row = portion.refs[at];
     let layout = portion.rows.layout(row);
-    let cells = column.places[layout].iter().filter_map(|place| portion.rows.text(row, *place));
+    let places = &column.places[layout];
+    let mut cells = places.iter().filter_map(|place| portion.rows.text(row, *place));
+    buffer.clear();
     match column.kind {
-        Kind::Custom => {
-            let found = cells.into_iter().find(|text| !text.trim().is_empty());
-            out.push_str(found.unwrap_or_default());
-            found.is_some()
-        }
-        Kind::Source => {
-            let found = cells.map(str::trim).find(|text| !text.is_empty());
-            out.push_str(found.unwrap_or(&portion.plan.layouts[layout].source));
-            true
-        }
-        Kind::ContactType => contact_type(portion, cells, at, out),
-        Kind::Role(Role::MarketingConsent) => {
-            for text in cells {
-                match consent::parse(text, column.is_negated[layout]) {
-                    Some(false) => {
-                        out.clear();
-                        out.push_str("no");
-                        return true;
-                    }
-                    Some(true) => {
-                        out.clear();
-                        out.push_str("yes");
-                    }
-                    None if out.is_empty() => out.push_str(text.trim()),
-                    None => {}
-                }
-            }
-            !out.is_empty()
-        }
-        Kind::Role(role) => role_value(portion, role, cells, out),
+        Kind::Custom => cells.find(|text| !is_blank(text)),
+        Kind::Source => Some(cells.map(str::trim).find(|text| !text.is_empty()).unwrap_or(&portion.plan.layouts[layout].source)),
+        Kind::ContactType => match cells.find(|text| !is_blank(text)) {
+            Some(text) => portion.canonicalizer.canonical(Role::ContactType, text, buffer),
+            None => portion.plan.contact_type(layout, |place| portion.rows.text(row, place).is_some_and(|text| !is_blank(text))),
+        },
+        Kind::Role(Role::MarketingConsent) => consent_of(cells, column.is_negated[layout]),
+        Kind::Role(role) => match places.as_slice() {
+            [_] => portion.canonicalizer.canonical(role, cells.next()?, buffer),
+            _ => joint_value(portion, role, cells, buffer),
+        },
     }
 }
 
-/// A role that several columns make up: lists and addresses have them all, other roles the first that holds a value.
-fn role_value<'a>(portion: &Portion<'_>, role: Role, cells: impl Iterator<Item = &'a str>, out: &mut String) -> bool {
+/// `no` if any cell refuses, else `yes` if any consents, else what the first says.
+fn consent_of<'a>(cells: impl Iterator<Item = &'a str>, is_negated: bool) -> Option<&'a str> {
+    let mut said = None;
+    for text in cells.map(str::trim).filter(|text| !text.is_empty()) {
+        match consent::parse(text, is_negated) {
+            Some(false) => return Some("no"),
+            Some(true) => said = Some("yes"),
+            None => said = said.or(Some(text)),
+        }
+    }
+    said
+}
+
+/// A role that several columns make up: lists, addresses and whole names have them all, other roles the first that holds a value.
+fn joint_value<'a>(portion: &Portion<'_>, role: Role, cells: impl Iterator<Item = &'a str>, buffer: &'a mut String) -> Option<&'a str> {
     let joint = match role {
         _ if role.is_list() => Some('\n'),
         Role::Street | Role::FullName => Some(' '),
         _ => None,
     };
     let mut part = String::new();
-    for text in cells.filter(|text| !text.is_empty()) {
-        if out.is_empty() {
-            if portion.canonicalizer.canonical(role, text, out) {
-                if joint.is_none() {
-                    return true;
-                }
-            } else {
-                out.clear();
-            }
-            continue;
-        }
+    for text in cells {
         part.clear();
-        if portion.canonicalizer.canonical(role, text, &mut part) {
-            out.extend(joint);
-            out.push_str(&part);
+        if let Some(value) = portion.canonicalizer.canonical(role, text, &mut part) {
+            if !buffer.is_empty() {
+                buffer.extend(joint);
+            }
+            buffer.push_str(value);
+            if joint.is_none() {
+                break;
+            }
         }
     }
-    !out.is_empty()
-}
-
-/// The input's word, else what the names say: a record with a company's name and no person's is a company.
-fn contact_type<'a>(portion: &Portion<'_>, mut cells: impl Iterator<Item = &'a str>, at: usize, out: &mut String) -> bool {
-    if let Some(text) = cells.find(|text| !text.trim().is_empty()) {
-        return portion.canonicalizer.canonical(Role::ContactType, text, out);
-    }
-    let row = portion.refs[at];
-    let layout = &portion.plan.layouts[portion.rows.layout(row)];
-    let has = |wanted: &[Role]| {
-        let mut places = layout.columns.iter().enumerate().filter(|(_, column)| column.role.is_some_and(|role| wanted.contains(&role)));
-        places.any(|(place, _)| portion.rows.text(row, place).is_some_and(|text| !text.trim().is_empty()))
-    };
-    if has(&[Role::FamilyName, Role::GivenName, Role::FullName, Role::BirthDate]) {
-        out.push_str("person");
-    } else if has(&[Role::CompanyName]) {
-        out.push_str("company");
-    } else {
-        return false;
-    }
-    true
+    (!buffer.is_empty()).then_some(buffer.as_str())
 }

@@ -35,7 +35,9 @@ impl Precedence {
         ids: &[i64],
         canonicalizer: &dyn Canonicalizer,
     ) -> Self {
-        let mut orders = Self { recent: vec![0; records.len()], trusted: vec![0; records.len()], first: vec![0; records.len()] };
+        let (uses_trust, uses_first) = (plan.uses(Strategy::SourcePriority), plan.uses(Strategy::First));
+        let len_if = |used: bool| if used { records.len() } else { 0 };
+        let mut orders = Self { recent: vec![0; records.len()], trusted: vec![0; len_if(uses_trust)], first: vec![0; len_if(uses_first)] };
         let mut standings = Vec::new();
         for range in ranges.iter().filter(|range| range.len() > 1) {
             standings.clear();
@@ -55,16 +57,18 @@ impl Precedence {
                     id: ids[records[at] as usize],
                 }
             }));
-            let tie = |standing: &Standing<'_>| (standing.source.to_owned(), standing.source_key.map(str::to_owned), standing.id);
-            standings.sort_by(|a, b| {
-                let by_time = Reverse(a.updated_at).cmp(&Reverse(b.updated_at));
-                by_time.then_with(|| (a.source, a.source_key, a.id).cmp(&(b.source, b.source_key, b.id)))
-            });
+            let tie = |a: &Standing<'_>, b: &Standing<'_>| (a.source, a.source_key, a.id).cmp(&(b.source, b.source_key, b.id));
+            standings.sort_by(|a, b| Reverse(a.updated_at).cmp(&Reverse(b.updated_at)).then_with(|| tie(a, b)));
             write(&mut orders.recent[range.clone()], &standings);
-            standings.sort_by_key(|standing| standing.rank);
-            write(&mut orders.trusted[range.clone()], &standings);
-            standings.sort_by_cached_key(|standing| (standing.created_at.is_none(), standing.created_at, tie(standing)));
-            write(&mut orders.first[range.clone()], &standings);
+            if uses_trust {
+                standings.sort_by_key(|standing| standing.rank);
+                write(&mut orders.trusted[range.clone()], &standings);
+            }
+            if uses_first {
+                let created = |standing: &Standing<'_>| (standing.created_at.is_none(), standing.created_at);
+                standings.sort_by(|a, b| created(a).cmp(&created(b)).then_with(|| tie(a, b)));
+                write(&mut orders.first[range.clone()], &standings);
+            }
         }
         orders
     }
