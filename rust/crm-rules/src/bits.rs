@@ -1,0 +1,104 @@
+//! Bitmaps as slices of 64-bit words, row `i` being bit `i % 64` of word `i / 64`. Bits beyond the rows are zero.
+
+/// How many words `rows` bits take.
+pub fn words_for(rows: usize) -> usize {
+    rows.div_ceil(64)
+}
+
+/// The bit of a row.
+#[inline]
+pub fn bit(words: &[u64], row: usize) -> bool {
+    words[row / 64] >> (row % 64) & 1 == 1
+}
+
+/// Sets the bit of a row.
+#[inline]
+pub fn set_bit(words: &mut [u64], row: usize) {
+    words[row / 64] |= 1 << (row % 64);
+}
+
+/// `into &= other`.
+#[inline]
+pub fn and_into(into: &mut [u64], other: &[u64]) {
+    for (into, other) in into.iter_mut().zip(other) {
+        *into &= other;
+    }
+}
+
+/// `into |= other`.
+#[inline]
+pub fn or_into(into: &mut [u64], other: &[u64]) {
+    for (into, other) in into.iter_mut().zip(other) {
+        *into |= other;
+    }
+}
+
+/// Number of set bits.
+pub fn count_ones(words: &[u64]) -> u64 {
+    words.iter().map(|word| u64::from(word.count_ones())).sum()
+}
+
+/// All `rows` bits set, none beyond.
+pub(crate) fn ones(rows: usize) -> Vec<u64> {
+    let mut words = vec![u64::MAX; words_for(rows)];
+    cut(&mut words, rows);
+    words
+}
+
+/// Clears what lies beyond `rows`.
+pub(crate) fn cut(words: &mut [u64], rows: usize) {
+    if !rows.is_multiple_of(64)
+        && let Some(last) = words.get_mut(rows / 64)
+    {
+        *last &= (1 << (rows % 64)) - 1;
+    }
+}
+
+/// The bits of `rows` for which `test` holds.
+#[inline]
+pub(crate) fn collect(rows: usize, mut test: impl FnMut(usize) -> bool) -> Vec<u64> {
+    let mut words = Vec::with_capacity(words_for(rows));
+    let mut row = 0;
+    while row < rows {
+        let end = (row + 64).min(rows);
+        let mut word = 0;
+        for i in row..end {
+            word |= u64::from(test(i)) << (i - row);
+        }
+        words.push(word);
+        row = end;
+    }
+    words
+}
+
+/// Calls `visit` for each set bit, in order.
+#[inline]
+pub(crate) fn for_each_one(words: &[u64], mut visit: impl FnMut(usize)) {
+    for (index, &word) in words.iter().enumerate() {
+        let mut rest = word;
+        while rest != 0 {
+            visit(index * 64 + rest.trailing_zeros() as usize);
+            rest &= rest - 1;
+        }
+    }
+}
+
+/// Copies `len` bits of an Arrow bitmap from `offset` on into words.
+pub(crate) fn slice(buffer: &arrow_buffer::BooleanBuffer, offset: usize, len: usize, into: &mut Vec<u64>) {
+    into.clear();
+    let start = buffer.offset() + offset;
+    let bytes = buffer.values();
+    if start.is_multiple_of(8) {
+        let first = start / 8;
+        let last = first + len.div_ceil(8);
+        let mut chunks = bytes[first..last].chunks_exact(8);
+        into.extend(chunks.by_ref().map(|chunk| u64::from_le_bytes(chunk.try_into().unwrap_or_default())));
+        let rest = chunks.remainder();
+        if !rest.is_empty() {
+            into.push(rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        }
+    } else {
+        into.extend(collect(len, |i| buffer.value(offset + i)));
+    }
+    cut(into, len);
+}

@@ -1,0 +1,142 @@
+//! Running a program over a batch, block by block.
+use std::rc::Rc;
+
+use crate::bits;
+use crate::column::Batch;
+use crate::graph::{NodeId, Op};
+use crate::kernels::{self, Vector};
+use crate::program::{Program, Signal, SignalId};
+
+/// Rows of one block: their bitmaps and vectors stay in the processor's cache.
+pub const BLOCK_ROWS: usize = 16_384;
+
+/// Runs a [`Program`]; one per thread, as it keeps its buffers from block to block.
+#[derive(Debug)]
+pub struct Evaluator<'p> {
+    program: &'p Program,
+    /// The bits of each signal in the current block.
+    bits: Vec<Vec<u64>>,
+    ready: Vec<bool>,
+    failed: Vec<bool>,
+}
+
+impl<'p> Evaluator<'p> {
+    /// An evaluator that has seen no block yet.
+    pub fn new(program: &'p Program) -> Self {
+        let signals = program.signals.len();
+        Self { program, bits: vec![Vec::new(); signals], ready: vec![false; signals], failed: vec![false; program.graph.len()] }
+    }
+
+    /// Evaluates rows `offset..offset + rows` of the batch, at most [`BLOCK_ROWS`]; then [`Evaluator::condition`] gives the bits.
+    /// The values asked for are returned in their order.
+    pub fn block<'b>(&mut self, batch: &'b Batch, offset: usize, rows: usize) -> Vec<Rc<Vector<'b>>>
+    where
+        'p: 'b,
+    {
+        self.ready.fill(false);
+        let mut run =
+            Run { program: self.program, batch, offset, rows, memo: vec![None; self.program.graph.len()], failed: &mut self.failed };
+        for node in &self.program.fallible {
+            run.vector(*node);
+        }
+        for condition in &self.program.conditions {
+            signal(&mut self.bits, &mut self.ready, &mut run, *condition);
+        }
+        self.program.values.iter().map(|value| run.vector(*value)).collect()
+    }
+
+    /// The rows of the last block in which condition `index` is true.
+    pub fn condition(&self, index: usize) -> &[u64] {
+        &self.bits[self.program.conditions[index] as usize]
+    }
+
+    /// The expressions that could not be computed in some row so far, as SQL, in order.
+    pub fn failed(&self) -> Vec<String> {
+        let graph = &self.program.graph;
+        let failed = self.failed.iter().enumerate().filter(|(_, failed)| **failed);
+        let mut names: Vec<String> = failed.map(|(index, _)| graph.describe(NodeId(index as u32))).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// Computes a signal's bits if they are not there yet.
+fn signal<'b>(all: &mut [Vec<u64>], ready: &mut [bool], run: &mut Run<'b, '_>, id: SignalId) {
+    let at = id as usize;
+    if ready[at] {
+        return;
+    }
+    let words = bits::words_for(run.rows);
+    let mut own = std::mem::take(&mut all[at]);
+    own.clear();
+    match &run.program.signals[at] {
+        Signal::Constant(true) => own.extend(bits::ones(run.rows)),
+        Signal::Constant(false) => own.resize(words, 0),
+        Signal::And(children) => {
+            for (index, child) in children.iter().enumerate() {
+                signal(all, ready, run, *child);
+                if index == 0 {
+                    own.extend_from_slice(&all[*child as usize]);
+                } else {
+                    bits::and_into(&mut own, &all[*child as usize]);
+                }
+                if own.iter().all(|word| *word == 0) {
+                    break;
+                }
+            }
+        }
+        Signal::Or(children) => {
+            own.resize(words, 0);
+            for child in children {
+                signal(all, ready, run, *child);
+                bits::or_into(&mut own, &all[*child as usize]);
+            }
+        }
+        Signal::Complement(inner) => {
+            signal(all, ready, run, *inner);
+            own.extend(all[*inner as usize].iter().map(|word| !word));
+            bits::cut(&mut own, run.rows);
+        }
+        Signal::Leaf { node, truth } => {
+            let vector = run.vector(*node);
+            own = if *truth { vector.true_rows(run.rows) } else { vector.false_rows(run.rows) };
+        }
+    }
+    all[at] = own;
+    ready[at] = true;
+}
+
+/// One block being evaluated.
+struct Run<'b, 'f> {
+    program: &'b Program,
+    batch: &'b Batch,
+    offset: usize,
+    rows: usize,
+    memo: Vec<Option<Rc<Vector<'b>>>>,
+    failed: &'f mut [bool],
+}
+
+impl<'b> Run<'b, '_> {
+    fn vector(&mut self, id: NodeId) -> Rc<Vector<'b>> {
+        if let Some(known) = &self.memo[id.index()] {
+            return Rc::clone(known);
+        }
+        let program = self.program;
+        let node = program.graph.node(id);
+        let vector = match &node.op {
+            Op::Constant(constant) => Vector::constant(constant, node.data_type, self.rows),
+            Op::Input(number) => Vector::column(&self.batch.columns[*number as usize], self.offset, self.rows),
+            _ => {
+                let args: Vec<Rc<Vector<'b>>> = node.children.iter().map(|child| self.vector(*child)).collect();
+                let args: Vec<&Vector<'b>> = args.iter().map(AsRef::as_ref).collect();
+                let (vector, failed) = kernels::apply(node, &args, program.graph.matchers.get(&id), self.rows);
+                self.failed[id.index()] |= failed;
+                vector
+            }
+        };
+        let vector = Rc::new(vector);
+        self.memo[id.index()] = Some(Rc::clone(&vector));
+        vector
+    }
+}
