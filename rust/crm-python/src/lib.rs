@@ -5,6 +5,7 @@ mod dedupe;
 mod errors;
 mod files;
 mod gate;
+mod roles;
 mod workbook;
 
 /// The native half of crm_engine; use the public names of `crm_engine` instead.
@@ -14,6 +15,8 @@ mod _core {
     use super::dedupe::{DedupeOutcome, DedupeRun, GoldenReader};
     #[pymodule_export]
     use super::files::{FileTable, open_file};
+    #[pymodule_export]
+    use super::roles::detect_roles;
     #[pymodule_export]
     use super::workbook::{guard_formula, strip_formula_guard, write_csv, write_json_lines, write_workbook};
     #[pymodule_export]

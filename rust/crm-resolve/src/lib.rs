@@ -4,5 +4,6 @@
 pub mod cluster;
 mod edge;
 pub mod merge;
+pub mod roles;
 
 pub use edge::{Edge, EdgeBuffer, EdgeSink, PairScorer, WEIGHT_ONE, weight_to_probability};

@@ -1,0 +1,217 @@
+//! What a column's header alone says about its role.
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
+
+use crm_core::Role;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// What a header says: roles with how surely each, or that the column has none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HeaderEvidence {
+    /// Roles the header names, with a probability each.
+    pub roles: Vec<(Role, f64)>,
+    /// The words that were recognised, for the reason.
+    pub matched: String,
+    /// Whether the whole header was understood, not only a part.
+    pub whole: bool,
+    /// Whether the header names something that is no role ("Number of employees", "Fax", "Phone type").
+    pub no_role: bool,
+    /// Whether the header says nothing (`col1`, `Поле 3`, `Unnamed: 0`).
+    pub unhelpful: bool,
+    /// What kind of address or channel a column belongs to (`billing`, `home`), where the header says so.
+    pub group: String,
+}
+
+/// Words that narrow a meaning without changing the role.
+const QUALIFIERS: &str = "work home mobile main primary secondary other business personal private contact contacts customer client person lead \
+    user member guest patient student employee buyer billing shipping mailing delivery legal actual postal residential registered permanent \
+    current my your default alternative alternate additional extra new direct general office value of no number nr field raw original the cell \
+    subscriber account prospect attendee participant recipient individual people primary invoice bill ship st nd rd first1 second third \
+    normalized clean cleaned text str txt varchar s c b d f m x e from via hq head headquarter headquarters properties default preferred formatted in \
+    рабочий рабочая рабочее рабоч домашний домашняя личный личная личн мобильный мобильная основной основная основное другой другая другое доп \
+    дополнительный дополнительная дополнительное клиента контакта покупателя заказчика компании организации контактный контактное лица частный \
+    частная юр юридический юридическое факт фактический почтовый для раб дом моб второй вторая первый первая главный контакт лида номер гл абонента \
+    пользователя участника сотрудника гражданина представителя реквизит реквизиты доставки проживания регистрации плательщика контрагента \
+    klienta klientu darba majas privatais mobilais galvenais otrs kontakta kontaktpersonas uznemuma juridiska faktiska pasta piegades pircēja personas cits papildu \
+    kunden geschaftlich privat geschaeftlich dienstlich du de la le del di client cliente klienta trabajo personal professionnel domicile";
+
+/// Words of which what remains is the meaning: "Address 1 - City", "Company phone".
+const CONTEXTS: &str = "address company organization organisation org firm business adr addr employer1 адрес компания организация adrese uznemums \
+    partner partnera venue store shop branch партнер partneris";
+
+/// Words that turn the meaning into something else: "Phone type", "E-mail opt out", "Spouse first name".
+const NEGATIVES: &str = "type types label count counts opt out unsubscribed bounced bounce clicked opened sent verified valid validity status flag preference \
+    spouse mother father mothers fathers parent child children emergency assistant referrer referred supplier hash photo image picture format phonetic yomi kana \
+    kin husband wife guardian beneficiary dependent employer accountant agent1 product order deal event campaign file driver login password \
+    previous former old maiden expiry expires expiration issue issued last1 score rating rank extension ext fax domain deleted error invalid reason frequency \
+    date1 length quality confidence consent1 marketing optin optout size range population tax1 device item pet brand manager1 sponsor witness doctor school \
+    тип вид количество кол подтвержден проверен супруга супруг супруги мать отец матери отца родитель родителя ребенка помощник помощника ассистент факс \
+    согласие отписан подписан статус сделка сделки товар товара заказ заказа договор договора счет счета девичья бывшая прежняя старый старая добавочный страхование банка банк \
+    водителя поручителя врача школы руководителя директора бухгалтера продавца поставщика \
+    tips veids fakss statuss skaits pasutijuma bankas banka vecais vadītāja direktora \
+    typ type1 ehepartner conjoint conyuge";
+
+/// Headers that say nothing: also `col1`, `Field 7`, `Столбец3`.
+const UNHELPFUL: &str = "col column field unnamed untitled f c v var x поле столбец колонка графа kolonna lauks stulpelis spalte feld colonne champ columna campo kolumna pole a b d e";
+
+fn words(list: &'static str) -> HashSet<String> {
+    list.split_whitespace().map(|word| fold(word).concat()).collect()
+}
+
+struct Lexicon {
+    phrases: HashMap<String, Vec<(Option<Role>, f64)>>,
+    qualifiers: HashSet<String>,
+    contexts: HashSet<String>,
+    negatives: HashSet<String>,
+    unhelpful: HashSet<String>,
+}
+
+fn lexicon() -> &'static Lexicon {
+    static LEXICON: OnceLock<Lexicon> = OnceLock::new();
+    LEXICON.get_or_init(|| {
+        let mut phrases: HashMap<String, Vec<(Option<Role>, f64)>> = HashMap::new();
+        let files =
+            [include_str!("words/en.txt"), include_str!("words/ru.txt"), include_str!("words/lv.txt"), include_str!("words/other.txt")];
+        for line in files.iter().flat_map(|file| file.lines()).filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
+            let Some((head, list)) = line.split_once('|') else { continue };
+            let mut head = head.split_whitespace();
+            let role = head.next().and_then(|name| name.parse::<Role>().ok());
+            let strength = head.next().and_then(|text| text.parse().ok()).unwrap_or(0.9);
+            for phrase in list.split(',') {
+                let tokens = fold(phrase);
+                let without_numbers: Vec<String> = tokens.iter().filter(|token| !is_number(token)).cloned().collect();
+                for key in [tokens.concat(), without_numbers.concat()] {
+                    let entries = phrases.entry(key).or_default();
+                    if !entries.iter().any(|(known, _)| *known == role) {
+                        entries.push((role, strength));
+                    }
+                }
+            }
+        }
+        phrases.remove("");
+        Lexicon {
+            phrases,
+            qualifiers: words(QUALIFIERS),
+            contexts: words(CONTEXTS),
+            negatives: words(NEGATIVES),
+            unhelpful: words(UNHELPFUL),
+        }
+    })
+}
+
+fn is_number(token: &str) -> bool {
+    token.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The words of a header: lower case, without marks, camelCase and numbers split off.
+pub fn fold(header: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut word = String::new();
+    let mut previous = ' ';
+    for c in header.chars().take(300) {
+        let splits = (previous.is_lowercase() && c.is_uppercase()) || (previous.is_numeric() != c.is_numeric());
+        if (!c.is_alphanumeric() && !is_combining_mark(c)) || splits {
+            push_word(&mut words, &mut word);
+        }
+        if c.is_alphanumeric() || is_combining_mark(c) {
+            word.push(c);
+        }
+        previous = c;
+    }
+    push_word(&mut words, &mut word);
+    words
+}
+
+fn push_word(words: &mut Vec<String>, word: &mut String) {
+    if word.is_empty() {
+        return;
+    }
+    let mut folded = String::with_capacity(word.len());
+    for c in word.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+        match c {
+            'ß' => folded.push_str("ss"),
+            'ł' => folded.push('l'),
+            'ø' => folded.push('o'),
+            'đ' => folded.push('d'),
+            'ı' => folded.push('i'),
+            'æ' => folded.push_str("ae"),
+            c if is_combining_mark(c) => {}
+            c => folded.push(c),
+        }
+    }
+    word.clear();
+    if !folded.is_empty() {
+        words.push(folded);
+    }
+}
+
+/// What `header` says of its column.
+pub fn header_evidence(header: &str) -> HeaderEvidence {
+    let lexicon = lexicon();
+    let all = fold(header);
+    let tokens: Vec<&str> = all.iter().map(String::as_str).filter(|token| !is_number(token)).collect();
+    let group = || {
+        // `mail` belongs to the wording, everything else that qualifies tells columns of one kind apart.
+        let kept =
+            all.iter().filter(|token| lexicon.qualifiers.contains(*token) && !matches!(token.as_str(), "number" | "no" | "nr" | "value"));
+        kept.cloned().collect::<Vec<_>>().join(" ")
+    };
+    if tokens.is_empty() || tokens.iter().all(|token| lexicon.unhelpful.contains(*token)) {
+        let numbered_only = !header.contains(['№', '#']);
+        return HeaderEvidence { unhelpful: numbered_only, no_role: !numbered_only, ..HeaderEvidence::default() };
+    }
+    let plain = all.concat();
+    if let Some(found) = lexicon.look_up(&plain, &tokens.concat()) {
+        return whole(found, header, 1.0, group());
+    }
+    // Without the words that only narrow, and then without those that only say whose it is.
+    let narrowed: Vec<&str> = tokens.iter().copied().filter(|token| !lexicon.qualifiers.contains(*token)).collect();
+    let bare: Vec<&str> = narrowed.iter().copied().filter(|token| !lexicon.contexts.contains(*token)).collect();
+    for (rest, share) in [(&narrowed, 0.97), (&bare, 0.93)] {
+        if !rest.is_empty()
+            && let Some(found) = lexicon.look_up(&rest.concat(), &rest.concat())
+        {
+            return whole(found, &rest.join(" "), share, group());
+        }
+    }
+    if tokens.iter().any(|token| lexicon.negatives.contains(*token)) {
+        return HeaderEvidence { no_role: true, matched: header.trim().to_owned(), ..HeaderEvidence::default() };
+    }
+    lexicon.part(&tokens, group())
+}
+
+impl Lexicon {
+    fn look_up(&self, with_numbers: &str, without: &str) -> Option<&Vec<(Option<Role>, f64)>> {
+        self.phrases.get(with_numbers).or_else(|| self.phrases.get(without))
+    }
+
+    /// The longest run of words that is known; what stands around it is not, so it only hints.
+    fn part(&self, tokens: &[&str], group: String) -> HeaderEvidence {
+        for length in (1..tokens.len()).rev() {
+            // The last words carry the meaning in English, the first in most other languages: both ends before the middle.
+            let last = tokens.len() - length;
+            let starts = [last, 0].into_iter().chain(1..last);
+            for start in starts {
+                let phrase = &tokens[start..start + length];
+                let Some(found) = self.phrases.get(&phrase.concat()) else { continue };
+                if phrase.concat().chars().count() < 3 {
+                    continue;
+                }
+                let share = if start == last || start == 0 { 0.62 } else { 0.5 };
+                let mut evidence = whole(found, &phrase.join(" "), share, group);
+                evidence.whole = false;
+                if evidence.no_role {
+                    evidence.roles.clear();
+                }
+                return evidence;
+            }
+        }
+        HeaderEvidence::default()
+    }
+}
+
+fn whole(found: &[(Option<Role>, f64)], matched: &str, share: f64, group: String) -> HeaderEvidence {
+    let roles: Vec<(Role, f64)> = found.iter().filter_map(|(role, strength)| role.map(|role| (role, strength * share))).collect();
+    HeaderEvidence { no_role: roles.is_empty(), roles, matched: matched.trim().to_owned(), whole: true, unhelpful: false, group }
+}
