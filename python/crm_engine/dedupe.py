@@ -88,24 +88,9 @@ def _source_name(file: str) -> str:
 
 
 def _roles(source: Source, batch: Any) -> list[tuple[str, str | None]]:
-    return [(name, ROLES.get(name, None)) for name in source.columns]
-
-
-ROLES = {
-    "id": "source_key",
-    "email": "email",
-    "phone": "phone",
-    "first_name": "given_name",
-    "last_name": "family_name",
-    "middle_name": "middle_name",
-    "company": "company_name",
-    "city": "city",
-    "street": "street",
-    "postcode": "postcode",
-    "birth_date": "birth_date",
-    "updated_at": "updated_at",
-    "source": "source",
-}
+    """What the columns mean, found from their headers and the first rows."""
+    found = json.loads(_core.detect_roles(pa.Table.from_batches([batch])))
+    return [(name, column["role"]) for name, column in zip(source.columns, found, strict=True)]
 
 
 def _summary(outcome: _core.DedupeOutcome, sources: list[Source]) -> dict[str, Any]:
