@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from crm_engine import _core
 from crm_engine.errors import ConfigError
 from crm_engine.model import Model
