@@ -1,9 +1,19 @@
 //! Records to golden contacts: normalize, block, compare, score, cluster, merge.
 #![warn(missing_docs)]
 
+pub mod block;
 pub mod cluster;
+pub mod compare;
+mod config;
 mod edge;
+mod mapping;
 pub mod merge;
+pub mod records;
 pub mod roles;
+mod score;
 
+pub use config::{DateOrder, ResolveConfig, probability_to_weight};
 pub use edge::{Edge, EdgeBuffer, EdgeSink, PairScorer, WEIGHT_ONE, weight_to_probability};
+pub use mapping::{MappedColumn, Mapping};
+pub use records::{Records, RecordsBuilder};
+pub use score::{ComparisonModel, ExplainedComparison, Model, PairStats, Scorer, score_pairs};

@@ -1,0 +1,130 @@
+//! How two records compare: one discrete level per field.
+//!
+//! Level 0 is "missing", level 1 "exact"; what lies between depends on the [`Kind`] ([`level_names`]). Names are compared jointly,
+//! since their parts get swapped and shifted between cells.
+pub mod distance;
+mod levels;
+mod names;
+
+use crate::records::{Kind, Records, ValueId};
+pub(crate) use levels::{DAMPED, Spread, priors, spread};
+pub use levels::{EXACT, MISSING, level_names};
+use names::NamePlaces;
+
+/// Most comparisons that records may have; further custom columns take no part.
+pub const MOST_COMPARISONS: usize = 32;
+
+/// One level per comparison.
+pub type Levels = [u8; MOST_COMPARISONS];
+
+/// One comparison: a field and how it is compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// The field's name.
+    pub name: String,
+    /// How it is compared.
+    pub kind: Kind,
+    /// Its place in [`Records::fields`].
+    pub field: usize,
+}
+
+/// Compares any two records.
+#[derive(Debug)]
+pub struct Comparer<'a> {
+    pub(crate) records: &'a Records,
+    pub(crate) comparisons: Vec<Comparison>,
+    names: NamePlaces,
+}
+
+/// Remembers the levels of pairs of values; each thread has its own.
+#[derive(Debug)]
+pub struct LevelCache(Vec<(u64, u32)>);
+
+impl LevelCache {
+    const SLOTS: usize = 1 << 15;
+}
+
+impl Default for LevelCache {
+    fn default() -> Self {
+        Self(vec![(0, 0); Self::SLOTS])
+    }
+}
+
+impl<'a> Comparer<'a> {
+    /// A comparer for these comparisons; each must refer to a field of `records`.
+    pub fn new(records: &'a Records, comparisons: Vec<Comparison>) -> Self {
+        let names = NamePlaces::new(records, &comparisons);
+        Self { records, comparisons, names }
+    }
+
+    /// The comparisons, in the order of [`Levels`].
+    pub fn comparisons(&self) -> &[Comparison] {
+        &self.comparisons
+    }
+
+    /// Compares records `a` and `b` in every field.
+    pub fn levels(&self, a: u32, b: u32, cache: &mut LevelCache) -> Levels {
+        let (row_a, row_b) = (self.records.row(a), self.records.row(b));
+        let mut levels = [MISSING; MOST_COMPARISONS];
+        self.name_levels(row_a, row_b, cache, &mut levels);
+        for (place, comparison) in self.comparisons.iter().enumerate() {
+            if !self.names.is_name(place) {
+                levels[place] = self.level(comparison, row_a[comparison.field], row_b[comparison.field], cache);
+            }
+        }
+        levels
+    }
+
+    /// Compares the parts of the names, into their places.
+    pub(crate) fn name_levels(&self, row_a: &[u32], row_b: &[u32], cache: &mut LevelCache, levels: &mut Levels) {
+        names::compare(self, &self.names, row_a, row_b, cache, levels);
+    }
+
+    /// Whether the comparison at `place` belongs to the name.
+    pub(crate) fn is_name(&self, place: usize) -> bool {
+        self.names.is_name(place)
+    }
+
+    /// The level of one comparison that is not a name's.
+    pub(crate) fn level(&self, comparison: &Comparison, a: u32, b: u32, cache: &mut LevelCache) -> u8 {
+        if a == 0 || b == 0 {
+            return MISSING;
+        }
+        if a == b {
+            return EXACT;
+        }
+        let (field, kind) = (comparison.field, comparison.kind);
+        let (many_a, many_b) = (self.records.values(field, &a), self.records.values(field, &b));
+        if let ([one_a], [one_b]) = (many_a, many_b) {
+            return self.value_level(kind, field, *one_a, *one_b, cache);
+        }
+        let mut best = u8::MAX;
+        for one in many_a {
+            for other in many_b {
+                let level = if one == other { EXACT } else { self.value_level(kind, field, *one, *other, cache) };
+                best = best.min(level);
+            }
+        }
+        best
+    }
+
+    /// The level of two different values.
+    pub(crate) fn value_level(&self, kind: Kind, field: usize, a: ValueId, b: ValueId, cache: &mut LevelCache) -> u8 {
+        let (low, high) = (a.min(b), a.max(b));
+        let key = u64::from(low) << 32 | u64::from(high);
+        let tag = (field as u32 + 1) << 8;
+        let slot = (key ^ u64::from(tag) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 49;
+        let (known, found) = cache.0[slot as usize];
+        if known == key && found & !0xff == tag {
+            return found as u8;
+        }
+        let dictionary = self.records.dictionary(field);
+        let level = if kind == Kind::Given || kind == Kind::Family || kind == Kind::Middle {
+            names::value_level(self.records, dictionary, low, high)
+        } else {
+            levels::value_level(kind, dictionary, low, high)
+        };
+        cache.0[slot as usize] = (key, tag | u32::from(level));
+        level
+    }
+}

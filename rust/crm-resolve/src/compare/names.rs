@@ -1,0 +1,170 @@
+//! The joint comparison of given, family and middle name.
+use super::distance::{edit_distance, jaro_winkler};
+use super::levels::{EXACT, MISSING, name_level};
+use super::{Comparer, Comparison, LevelCache, Levels};
+use crate::records::value::name_keys;
+use crate::records::{Dictionary, Kind, Records, ValueId};
+
+/// Where the parts of a name stand among comparisons and fields.
+#[derive(Debug, Default)]
+pub(super) struct NamePlaces {
+    given: Option<Place>,
+    family: Option<Place>,
+    middle: Option<Place>,
+    alias: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    comparison: usize,
+    field: usize,
+}
+
+impl NamePlaces {
+    pub fn new(records: &Records, comparisons: &[Comparison]) -> Self {
+        let place = |kind: Kind| {
+            let comparison = comparisons.iter().position(|comparison| comparison.kind == kind)?;
+            Some(Place { comparison, field: comparisons[comparison].field })
+        };
+        Self { given: place(Kind::Given), family: place(Kind::Family), middle: place(Kind::Middle), alias: records.field_of(Kind::Alias) }
+    }
+
+    pub fn is_name(&self, comparison: usize) -> bool {
+        [self.given, self.family, self.middle].iter().flatten().any(|place| place.comparison == comparison)
+    }
+}
+
+/// Whether a level means that the two name the same.
+fn is_good(level: u8) -> bool {
+    level != MISSING && level <= name_level::TYPO
+}
+
+pub(super) fn compare(
+    comparer: &Comparer<'_>,
+    places: &NamePlaces,
+    row_a: &[u32],
+    row_b: &[u32],
+    cache: &mut LevelCache,
+    levels: &mut Levels,
+) {
+    let Some(any) = places.family.or(places.given) else { return };
+    let pick = |place: Option<Place>, row: &[u32]| place.map_or(0, |place| row[place.field]);
+    let mut grade = |a: ValueId, b: ValueId| {
+        if a == 0 || b == 0 {
+            MISSING
+        } else if a == b {
+            EXACT
+        } else {
+            comparer.value_level(Kind::Given, any.field, a, b, cache)
+        }
+    };
+    let (given_a, given_b) = (pick(places.given, row_a), pick(places.given, row_b));
+    let (family_a, family_b) = (pick(places.family, row_a), pick(places.family, row_b));
+    let (middle_a, middle_b) = (pick(places.middle, row_a), pick(places.middle, row_b));
+    let (mut given, mut family) = (grade(given_a, given_b), grade(family_a, family_b));
+    let mut middle = grade(middle_a, middle_b);
+    if !(is_good(given) && is_good(family)) {
+        let has_crossed = family_a != 0 && given_b != 0 || given_a != 0 && family_b != 0;
+        if has_crossed && !is_good(given) && !is_good(family) {
+            let (one, other) = (grade(given_a, family_b), grade(family_a, given_b));
+            // Both crosswise, or the only name that one of them has.
+            let is_lone = |given: ValueId, family: ValueId| (given == 0) != (family == 0);
+            let either_is_lone = is_lone(given_a, family_a) || is_lone(given_b, family_b);
+            if is_good(one) && is_good(other) {
+                (given, family) = (name_level::SWAPPED, name_level::SWAPPED);
+            } else if either_is_lone && (is_good(one) || is_good(other)) {
+                (given, family) = (MISSING, name_level::SWAPPED);
+            }
+        }
+        if given == name_level::DIFFERENT && middle_a | middle_b != 0 {
+            // Called by the middle name.
+            let (one, other) = (grade(given_a, middle_b), grade(middle_a, given_b));
+            if is_good(one) && one != name_level::INITIAL || is_good(other) && other != name_level::INITIAL {
+                (given, middle) = (name_level::SWAPPED, MISSING);
+            }
+        }
+        let alias_a = places.alias.map_or(0, |field| row_a[field]);
+        let alias_b = places.alias.map_or(0, |field| row_b[field]);
+        let is_long = |id: ValueId| id != 0 && comparer.records.name_parts(&id).len() > 1;
+        let has_many = alias_a | alias_b != 0 || [given_a, given_b, family_a, family_b].into_iter().any(is_long);
+        let is_open = matches!(given, name_level::DIFFERENT | MISSING) || family == name_level::DIFFERENT;
+        if has_many && is_open {
+            let parts = |ids: [ValueId; 4]| -> Vec<ValueId> {
+                let parts = ids.iter().flat_map(|id| comparer.records.name_parts(id).to_vec());
+                let mut parts: Vec<ValueId> = parts.collect();
+                parts.sort_unstable();
+                parts.dedup();
+                parts
+            };
+            let all_a = parts([given_a, family_a, middle_a, alias_a]);
+            let all_b = parts([given_b, family_b, middle_b, alias_b]);
+            let (few, many) = if all_a.len() <= all_b.len() { (&all_a, &all_b) } else { (&all_b, &all_a) };
+            let n_met = few.iter().filter(|one| many.iter().any(|other| is_good(grade(**one, *other)))).count();
+            if n_met >= 2 && n_met + 1 >= few.len() {
+                (given, family) = (name_level::SWAPPED, name_level::SWAPPED);
+            }
+        }
+    }
+    for (place, level) in [(places.given, given), (places.family, family), (places.middle, middle)] {
+        if let Some(place) = place {
+            levels[place.comparison] = level;
+        }
+    }
+}
+
+/// The level of two different names.
+pub(super) fn value_level(records: &Records, dictionary: &Dictionary, a: ValueId, b: ValueId) -> u8 {
+    let (keys_a, keys_b) = (dictionary.keys(a), dictionary.keys(b));
+    if keys_a[name_keys::SKELETON] == keys_b[name_keys::SKELETON] {
+        return name_level::SAME_SOUND;
+    }
+    if share_nickname(keys_a, keys_b) {
+        return name_level::NICKNAME;
+    }
+    let (parts_a, parts_b) = (records.name_parts(&a), records.name_parts(&b));
+    let text_level = word_level(dictionary.text(a), dictionary.text(b), keys_a, keys_b);
+    if text_level < name_level::SIMILAR || parts_a.len() == 1 && parts_b.len() == 1 {
+        return text_level;
+    }
+    let (few, many) = if parts_a.len() <= parts_b.len() { (parts_a, parts_b) } else { (parts_b, parts_a) };
+    let meets = |one: &ValueId| {
+        many.iter().any(|other| {
+            one == other || {
+                let (keys, others) = (dictionary.keys(*one), dictionary.keys(*other));
+                keys[name_keys::SKELETON] == others[name_keys::SKELETON]
+                    || word_level(dictionary.text(*one), dictionary.text(*other), keys, others) == name_level::TYPO
+            }
+        })
+    };
+    let n_met = few.iter().filter(|one| meets(one)).count();
+    if n_met == few.len() && few.len() == many.len() {
+        name_level::SAME_SOUND
+    } else if n_met == few.len() || n_met >= 2 {
+        name_level::PARTIAL
+    } else {
+        text_level
+    }
+}
+
+fn share_nickname(a: &[u32; 4], b: &[u32; 4]) -> bool {
+    let classes = |keys: &[u32; 4]| [keys[name_keys::NICKNAMES] & 0xffff, keys[name_keys::NICKNAMES] >> 16];
+    classes(a).iter().any(|class| *class != 0 && classes(b).contains(class))
+}
+
+fn word_level(a: &[u8], b: &[u8], keys_a: &[u32; 4], keys_b: &[u32; 4]) -> u8 {
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    if short.len() == 1 {
+        let first = |keys: &[u32; 4]| keys[name_keys::PREFIX] >> 24;
+        let is_initial = long.first() == short.first() || first(keys_a) == first(keys_b);
+        return if is_initial { name_level::INITIAL } else { name_level::DIFFERENT };
+    }
+    let distance = edit_distance(a, b, 2);
+    if distance == 1 && short.len() >= 3 || distance == 2 && short.len() >= 7 {
+        return name_level::TYPO;
+    }
+    if distance == 2 && short.len() >= 4 || jaro_winkler(a, b) >= 880 {
+        return name_level::SIMILAR;
+    }
+    // "Alex" for Alexander.
+    if short.len() >= 3 && long.starts_with(short) { name_level::SIMILAR } else { name_level::DIFFERENT }
+}

@@ -1,0 +1,258 @@
+//! Which columns become which fields, and how their cells become numbers.
+use std::collections::HashMap;
+
+use arrow_array::RecordBatch;
+use crm_core::{Error, Result, Role, TextColumn, content_hash};
+
+use super::dictionary::{Dictionary, Draft, Memo, ValueId};
+use super::names::NameColumns;
+use super::{Field, Kind, Lists, text_column, value};
+use crate::{Mapping, ResolveConfig};
+
+/// Columns that share one dictionary and are normalized together.
+pub(super) struct Group {
+    columns: Vec<String>,
+    source: Source,
+    dictionary: Dictionary,
+    lists: Lists,
+    tokens: HashMap<ValueId, Box<[ValueId]>>,
+    memo: Memo,
+    fields: Vec<Field>,
+    numbers: Vec<Vec<u32>>,
+    hashes: Vec<u64>,
+}
+
+/// How a group reads its columns.
+enum Source {
+    Names(NameColumns),
+    /// The first column that has a value.
+    One(Kind),
+    /// All columns, as a list.
+    List(Kind),
+    /// All columns, joined.
+    Joined(Kind),
+}
+
+/// What a group leaves to [`super::Records`].
+pub(super) struct Finished {
+    pub fields: Vec<Field>,
+    pub dictionary: Dictionary,
+    pub lists: Lists,
+    pub tokens: HashMap<ValueId, Box<[ValueId]>>,
+}
+
+/// The groups that a mapping makes.
+pub(super) fn groups(mapping: &Mapping, config: &ResolveConfig) -> Result<Vec<Group>> {
+    for name in &config.ignore {
+        let is_known = name.parse::<Role>().is_ok() || mapping.columns().iter().any(|column| column.column == *name);
+        if !is_known {
+            let names = mapping.columns().iter().map(|column| column.column.as_str());
+            let nearest = crm_core::nearest_name(name, names.chain(Role::ALL.iter().map(|role| role.name())));
+            let hint = nearest.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
+            return Err(Error::config(format!("ignore names '{name}', which is neither a column nor a role{hint}")));
+        }
+    }
+    let is_used =
+        |column: &str, role: Option<Role>| !config.ignore.iter().any(|name| name == column || role.is_some_and(|role| role.name() == name));
+    let columns =
+        |role: Role| -> Vec<String> { mapping.columns_of(role).filter(|column| is_used(column, Some(role))).map(str::to_owned).collect() };
+    let mut groups = Vec::new();
+    let names = NameColumns::new(&columns);
+    if !names.columns.is_empty() {
+        groups.push(Group::new(names.columns.clone(), &names.fields(), Source::Names(names)));
+    }
+    for (role, kind, source) in [
+        (Role::Gender, Kind::Gender, Source::One as fn(Kind) -> Source),
+        (Role::BirthDate, Kind::BirthDate, Source::One),
+        (Role::Email, Kind::Email, Source::List),
+        (Role::Phone, Kind::Phone, Source::List),
+        (Role::TaxId, Kind::TaxId, Source::One),
+        (Role::CompanyName, Kind::Company, Source::One),
+        (Role::Street, Kind::Street, Source::Joined),
+        (Role::Postcode, Kind::Postcode, Source::One),
+        (Role::City, Kind::City, Source::One),
+        (Role::Region, Kind::Region, Source::One),
+        (Role::Country, Kind::Region, Source::One),
+        (Role::JobTitle, Kind::Text, Source::One),
+        (Role::Website, Kind::Text, Source::One),
+        (Role::Social, Kind::Text, Source::One),
+        (Role::ContactType, Kind::Text, Source::One),
+    ] {
+        let columns = columns(role);
+        if !columns.is_empty() {
+            groups.push(Group::new(columns, &[(role.name(), kind)], source(kind)));
+        }
+    }
+    for column in mapping.custom().filter(|column| is_used(column, None)) {
+        groups.push(Group::new(vec![column.to_owned()], &[(column, Kind::Text)], Source::One(Kind::Text)));
+    }
+    Ok(groups)
+}
+
+impl Group {
+    fn new(columns: Vec<String>, fields: &[(&str, Kind)], source: Source) -> Self {
+        let field =
+            |(name, kind): &(&str, Kind)| Field { name: (*name).to_owned(), kind: *kind, dictionary: 0, counts: vec![0], n_filled: 0 };
+        Self {
+            columns,
+            source,
+            dictionary: Dictionary::default(),
+            lists: Lists::default(),
+            tokens: HashMap::new(),
+            memo: Memo::new(),
+            fields: fields.iter().map(field).collect(),
+            numbers: vec![Vec::new(); fields.len()],
+            hashes: Vec::new(),
+        }
+    }
+
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    pub fn take_numbers(&mut self) -> Vec<Vec<u32>> {
+        let empty = vec![Vec::new(); self.fields.len()];
+        std::mem::replace(&mut self.numbers, empty)
+    }
+
+    pub fn take_hashes(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.hashes)
+    }
+
+    pub fn finish(mut self) -> Finished {
+        self.dictionary.freeze();
+        self.lists.numbers = HashMap::new();
+        for field in &mut self.fields {
+            field.counts.resize(self.dictionary.len(), 0);
+        }
+        Finished { fields: self.fields, dictionary: self.dictionary, lists: self.lists, tokens: self.tokens }
+    }
+
+    /// Normalizes the group's columns of a batch.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let columns: Vec<TextColumn> = self.columns.iter().map(|name| text_column(batch, name)).collect::<Result<_>>()?;
+        let n_rows = batch.num_rows();
+        self.hashes = Vec::with_capacity(n_rows);
+        for numbers in &mut self.numbers {
+            numbers.reserve(n_rows);
+        }
+        let mut scratch = value::Scratch::default();
+        let mut draft = Draft::default();
+        let mut list = Vec::new();
+        let mut joined = String::new();
+        for row in 0..n_rows {
+            let mut numbers = [0u32; 8];
+            match &mut self.source {
+                Source::Names(names) => {
+                    let cell = |place: usize| columns[place].get(row).unwrap_or("");
+                    let mut store = names.store(&mut self.dictionary, &mut self.tokens, &mut self.memo);
+                    store.row(cell, &mut numbers);
+                }
+                Source::One(kind) => {
+                    for column in &columns {
+                        let Some(cell) = column.get(row).filter(|cell| !cell.is_empty()) else { continue };
+                        numbers[0] = number(*kind, cell, &mut self.memo, &mut self.dictionary, &mut scratch, &mut draft);
+                        if numbers[0] != 0 {
+                            break;
+                        }
+                    }
+                }
+                Source::List(kind) => {
+                    list.clear();
+                    for column in &columns {
+                        let Some(cell) = column.get(row).filter(|cell| !cell.is_empty()) else { continue };
+                        for part in cell.split([';', ',', '|', '\n']) {
+                            let id = number(*kind, part, &mut self.memo, &mut self.dictionary, &mut scratch, &mut draft);
+                            if id != 0 {
+                                list.push(id);
+                            }
+                        }
+                    }
+                    for id in &list {
+                        count(&mut self.fields[0], *id);
+                    }
+                    numbers[0] = self.lists.number(&mut list);
+                }
+                Source::Joined(kind) => {
+                    let mut cells = columns.iter().filter_map(|column| column.get(row)).filter(|cell| !cell.is_empty());
+                    if let Some(first) = cells.next() {
+                        let mut cell = first;
+                        if let Some(second) = cells.next() {
+                            joined.clear();
+                            joined.push_str(first);
+                            for more in std::iter::once(second).chain(cells) {
+                                joined.push_str(", ");
+                                joined.push_str(more);
+                            }
+                            cell = &joined;
+                        }
+                        numbers[0] = number(*kind, cell, &mut self.memo, &mut self.dictionary, &mut scratch, &mut draft);
+                    }
+                }
+            }
+            let mut hash = 0u64;
+            for (place, field) in self.fields.iter_mut().enumerate() {
+                let number = numbers[place];
+                self.numbers[place].push(number);
+                if number == 0 {
+                    continue;
+                }
+                field.n_filled += 1;
+                let value_hash = if number & super::IS_LIST != 0 {
+                    let items = &self.lists.items[(number & !super::IS_LIST) as usize];
+                    items.iter().fold(0u64, |sum, id| sum.wrapping_add(self.dictionary.hash(*id)))
+                } else {
+                    if !matches!(self.source, Source::List(_)) {
+                        count(field, number);
+                    }
+                    self.dictionary.hash(number)
+                };
+                hash = hash.wrapping_add(mix(value_hash, &field.name));
+            }
+            self.hashes.push(hash);
+        }
+        Ok(())
+    }
+}
+
+fn count(field: &mut Field, id: ValueId) {
+    let id = id as usize;
+    if field.counts.len() <= id {
+        field.counts.resize((id + 1).next_power_of_two(), 0);
+    }
+    field.counts[id] += 1;
+}
+
+/// The same value in another field must not give the same hash.
+fn mix(hash: u64, field: &str) -> u64 {
+    let salt = field.bytes().fold(0x9e37_79b9_7f4a_7c15u64, |salt, byte| salt.rotate_left(5) ^ u64::from(byte));
+    (hash ^ salt).wrapping_mul(0xff51_afd7_ed55_8ccd).rotate_left(31).wrapping_mul(0xc4ce_b9fe_1a85_ec53)
+}
+
+fn number(
+    kind: Kind,
+    cell: &str,
+    memo: &mut Memo,
+    dictionary: &mut Dictionary,
+    scratch: &mut value::Scratch,
+    draft: &mut Draft,
+) -> ValueId {
+    let hash = content_hash(cell.as_bytes());
+    if let Some([id, _]) = memo.get(hash) {
+        return id;
+    }
+    match kind {
+        Kind::BirthDate => value::date(cell, draft),
+        Kind::Email => value::email(cell, draft),
+        Kind::Phone => value::phone(cell, draft),
+        Kind::TaxId => value::identifier(cell, draft),
+        Kind::Company => value::company(cell, scratch, draft),
+        Kind::Street => value::street(cell, scratch, draft),
+        Kind::Postcode => value::postcode(cell, draft),
+        Kind::Given | Kind::Family | Kind::Middle | Kind::Alias => value::name(cell, scratch, draft),
+        Kind::Suffix | Kind::Gender | Kind::City | Kind::Region | Kind::Text => value::text(cell, scratch, draft),
+    }
+    let id = dictionary.insert(draft);
+    memo.put(hash, [id, 0]);
+    id
+}

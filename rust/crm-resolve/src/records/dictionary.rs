@@ -1,0 +1,140 @@
+//! Distinct values of one kind, each known by a small number.
+use crm_core::content_hash;
+use hashbrown::HashTable;
+
+/// The number of a distinct value in its [`Dictionary`]; 0 stands for "missing".
+pub type ValueId = u32;
+
+/// Hashes derived from a value, for comparing and blocking; what each means depends on the kind. 0 is "none".
+pub type Keys = [u32; 4];
+
+/// A value on its way into a dictionary: canonical bytes and derived keys.
+#[derive(Debug, Default, Clone)]
+pub struct Draft {
+    /// Canonical form; empty means that the value is missing.
+    pub text: Vec<u8>,
+    /// Derived keys.
+    pub keys: Keys,
+}
+
+impl Draft {
+    /// Empties it for the next value.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.keys = [0; 4];
+    }
+}
+
+/// A 32-bit hash of bytes that is never 0.
+pub fn key_of(bytes: &[u8]) -> u32 {
+    (content_hash(bytes) as u32).max(1)
+}
+
+/// Distinct values, numbered from 1 in the order of their first occurrence.
+///
+/// Nothing that is decided may depend on the numbers themselves, only on equality, since another order of rows numbers differently.
+#[derive(Debug, Clone)]
+pub struct Dictionary {
+    table: HashTable<ValueId>,
+    hashes: Vec<u64>,
+    ends: Vec<u32>,
+    bytes: Vec<u8>,
+    keys: Vec<Keys>,
+}
+
+impl Default for Dictionary {
+    fn default() -> Self {
+        Self { table: HashTable::new(), hashes: vec![0], ends: vec![0], bytes: Vec::new(), keys: vec![[0; 4]] }
+    }
+}
+
+impl Dictionary {
+    /// The number of the value, new or known; 0 for an empty one.
+    pub fn insert(&mut self, draft: &Draft) -> ValueId {
+        if draft.text.is_empty() {
+            return 0;
+        }
+        let hash = content_hash(&draft.text);
+        let (hashes, next) = (&self.hashes, self.hashes.len() as u32);
+        match self.table.entry(hash, |id| hashes[*id as usize] == hash, |id| hashes[*id as usize]) {
+            hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
+            hashbrown::hash_table::Entry::Vacant(entry) => {
+                entry.insert(next);
+                self.hashes.push(hash);
+                self.bytes.extend_from_slice(&draft.text);
+                self.ends.push(self.bytes.len() as u32);
+                self.keys.push(draft.keys);
+                next
+            }
+        }
+    }
+
+    /// Number of distinct values, "missing" included.
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// Whether there is no value but "missing".
+    pub fn is_empty(&self) -> bool {
+        self.len() == 1
+    }
+
+    /// The canonical form.
+    #[inline]
+    pub fn text(&self, id: ValueId) -> &[u8] {
+        let id = id as usize;
+        if id == 0 { &[] } else { &self.bytes[self.ends[id - 1] as usize..self.ends[id] as usize] }
+    }
+
+    /// The derived keys.
+    #[inline]
+    pub fn keys(&self, id: ValueId) -> &Keys {
+        &self.keys[id as usize]
+    }
+
+    /// The hash of the canonical form; 0 for "missing".
+    #[inline]
+    pub fn hash(&self, id: ValueId) -> u64 {
+        self.hashes[id as usize]
+    }
+
+    /// Bytes held, about.
+    pub fn memory_bytes(&self) -> usize {
+        self.hashes.len() * 8 + self.ends.len() * 4 + self.bytes.len() + self.keys.len() * 16
+    }
+
+    /// Drops what only building needs.
+    pub fn freeze(&mut self) {
+        self.table = HashTable::new();
+        self.hashes.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.bytes.shrink_to_fit();
+        self.keys.shrink_to_fit();
+    }
+}
+
+/// Remembers what raw cells became, so that frequent values are normalised once. Its size is fixed.
+#[derive(Debug)]
+pub struct Memo(Vec<(u64, [ValueId; 2])>);
+
+impl Memo {
+    const SLOTS: usize = 1 << 15;
+
+    /// An empty memo.
+    pub fn new() -> Self {
+        Self(vec![(0, [0; 2]); Self::SLOTS])
+    }
+
+    /// What the raw text with this hash became, if it is still remembered.
+    #[inline]
+    pub fn get(&self, hash: u64) -> Option<[ValueId; 2]> {
+        let (known, values) = self.0[hash as usize & (Self::SLOTS - 1)];
+        (known == hash).then_some(values)
+    }
+
+    /// Remembers.
+    #[inline]
+    pub fn put(&mut self, hash: u64, values: [ValueId; 2]) {
+        self.0[hash as usize & (Self::SLOTS - 1)] = (hash, values);
+    }
+}

@@ -1,0 +1,334 @@
+//! Records as resolving sees them: rows of small numbers over dictionaries of distinct normalized values.
+//!
+//! A cell is normalized once per distinct value (as far as the [`Memo`] reaches), and comparing two records mostly means comparing
+//! integers of two cache lines. [`RecordsBuilder`] takes batches of text; [`Records`] is what blocking and comparing read.
+mod columns;
+mod dictionary;
+mod fold;
+mod names;
+pub mod value;
+
+use std::collections::HashMap;
+
+use arrow_array::RecordBatch;
+use crm_core::{Error, Result, Role, TextColumn};
+use rayon::prelude::*;
+
+use crate::{Mapping, ResolveConfig};
+use columns::Group;
+pub use dictionary::{Dictionary, Keys, ValueId, key_of};
+
+/// How a field is normalized and compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A person's first name.
+    Given,
+    /// Surname.
+    Family,
+    /// Middle name, initial or patronymic.
+    Middle,
+    /// A whole name that says more than the parts beside it.
+    Alias,
+    /// Jr, Sr, III.
+    Suffix,
+    /// Female, male.
+    Gender,
+    /// Date of birth.
+    BirthDate,
+    /// E-mail addresses.
+    Email,
+    /// Telephone numbers.
+    Phone,
+    /// A number that the state gives.
+    TaxId,
+    /// Company name.
+    Company,
+    /// Street, house, flat.
+    Street,
+    /// Postal code.
+    Postcode,
+    /// City or town.
+    City,
+    /// Region or country.
+    Region,
+    /// Any other text.
+    Text,
+}
+
+/// One compared field of all records.
+#[derive(Debug)]
+pub struct Field {
+    /// The role's name, or the column's for a custom field.
+    pub name: String,
+    /// How it is compared.
+    pub kind: Kind,
+    /// Which dictionary its numbers refer to.
+    pub dictionary: usize,
+    /// Per value in how many records it occurs in this field.
+    pub counts: Vec<u32>,
+    /// Records that have a value.
+    pub n_filled: u64,
+}
+
+/// Set in a row's number that stands for a list of values.
+const IS_LIST: u32 = 1 << 31;
+
+/// All records of a run, compact.
+#[derive(Debug)]
+pub struct Records {
+    /// The compared fields.
+    pub fields: Vec<Field>,
+    dictionaries: Vec<Dictionary>,
+    lists: Vec<Lists>,
+    /// Row-major: `fields.len()` numbers per record.
+    rows: Vec<u32>,
+    hashes: Vec<u64>,
+    sources: Vec<u16>,
+    source_names: Vec<String>,
+    tokens: HashMap<ValueId, Box<[ValueId]>>,
+}
+
+/// Lists of values, numbered.
+#[derive(Debug, Default)]
+pub(crate) struct Lists {
+    items: Vec<Box<[ValueId]>>,
+    numbers: HashMap<Box<[ValueId]>, u32>,
+}
+
+impl Lists {
+    /// The number that stands for `values` in a row; sorted and without repetition.
+    fn number(&mut self, values: &mut Vec<ValueId>) -> u32 {
+        values.sort_unstable();
+        values.dedup();
+        match values.as_slice() {
+            [] => 0,
+            [one] => *one,
+            many => {
+                if let Some(number) = self.numbers.get(many) {
+                    return *number;
+                }
+                let number = IS_LIST | self.items.len() as u32;
+                self.items.push(many.into());
+                self.numbers.insert(many.into(), number);
+                number
+            }
+        }
+    }
+}
+
+impl Records {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The numbers of one record, one per field.
+    #[inline]
+    pub fn row(&self, record: u32) -> &[u32] {
+        let width = self.fields.len();
+        let start = record as usize * width;
+        &self.rows[start..start + width]
+    }
+
+    /// A hash of a record's normalized content, the same wherever the record stands.
+    #[inline]
+    pub fn content_hash(&self, record: u32) -> u64 {
+        self.hashes[record as usize]
+    }
+
+    /// The dictionary of a field.
+    #[inline]
+    pub fn dictionary(&self, field: usize) -> &Dictionary {
+        &self.dictionaries[self.fields[field].dictionary]
+    }
+
+    /// The values behind a number of a row: none, one, or a list.
+    #[inline]
+    pub fn values<'a>(&'a self, field: usize, number: &'a u32) -> &'a [ValueId] {
+        if *number & IS_LIST != 0 {
+            &self.lists[self.fields[field].dictionary].items[(*number & !IS_LIST) as usize]
+        } else if *number == 0 {
+            &[]
+        } else {
+            std::slice::from_ref(number)
+        }
+    }
+
+    /// The parts of a name of several words; the name itself if it has one.
+    #[inline]
+    pub fn name_parts<'a>(&'a self, name: &'a ValueId) -> &'a [ValueId] {
+        if *name == 0 { &[] } else { self.tokens.get(name).map_or(std::slice::from_ref(name), |parts| parts) }
+    }
+
+    /// The place of the first field of a kind.
+    pub fn field_of(&self, kind: Kind) -> Option<usize> {
+        self.fields.iter().position(|field| field.kind == kind)
+    }
+
+    /// The source of a record, if the mapping names a source column.
+    pub fn source(&self, record: u32) -> Option<&str> {
+        let source = *self.sources.get(record as usize)?;
+        self.source_names.get(usize::from(source)).map(String::as_str)
+    }
+
+    /// Per record the number of its source if `config` says that the source has no duplicates, else `u16::MAX`; empty if none has.
+    pub fn unique_sources(&self, config: &ResolveConfig) -> Vec<u16> {
+        let is_unique: Vec<bool> =
+            self.source_names.iter().map(|name| config.unique_sources.iter().any(|unique| unique == "*" || unique == name)).collect();
+        if !is_unique.contains(&true) {
+            return Vec::new();
+        }
+        self.sources.iter().map(|source| if is_unique[usize::from(*source)] { *source } else { u16::MAX }).collect()
+    }
+
+    /// The canonical text of what a record holds in a field, several values separated by `; `.
+    pub fn shown(&self, field: usize, number: u32) -> Option<String> {
+        let values = self.values(field, &number);
+        if values.is_empty() {
+            return None;
+        }
+        let texts = values.iter().map(|value| String::from_utf8_lossy(self.dictionary(field).text(*value)).into_owned());
+        Some(texts.collect::<Vec<_>>().join("; "))
+    }
+
+    /// Bytes held, about.
+    pub fn memory_bytes(&self) -> usize {
+        let counts: usize = self.fields.iter().map(|field| field.counts.len() * 4).sum();
+        let dictionaries: usize = self.dictionaries.iter().map(Dictionary::memory_bytes).sum();
+        self.rows.len() * 4 + self.hashes.len() * 8 + self.sources.len() * 2 + counts + dictionaries
+    }
+}
+
+/// Builds [`Records`] from batches of text.
+pub struct RecordsBuilder {
+    groups: Vec<Group>,
+    source_column: Option<String>,
+    source_numbers: HashMap<String, u16>,
+    source_names: Vec<String>,
+    sources: Vec<u16>,
+    rows: Vec<u32>,
+    hashes: Vec<u64>,
+    width: usize,
+}
+
+impl RecordsBuilder {
+    /// A builder for batches that have the mapping's columns.
+    pub fn new(mapping: &Mapping, config: &ResolveConfig) -> Result<Self> {
+        config.validate()?;
+        let groups = columns::groups(mapping, config)?;
+        let width = groups.iter().map(|group| group.fields().len()).sum();
+        Ok(Self {
+            groups,
+            source_column: mapping.columns_of(Role::Source).next().map(str::to_owned),
+            source_numbers: HashMap::new(),
+            source_names: Vec::new(),
+            sources: Vec::new(),
+            rows: Vec::new(),
+            hashes: Vec::new(),
+            width,
+        })
+    }
+
+    /// Number of records so far.
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// Whether there is none so far.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds the rows of a batch. Every column that takes part must be text; a column that the mapping names must be there.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let n_rows = batch.num_rows();
+        if self.len() + n_rows >= IS_LIST as usize {
+            return Err(Error::limit("more than 2,147,483,647 records in one run"));
+        }
+        self.groups.par_iter_mut().try_for_each(|group| group.push(batch))?;
+        let first = self.rows.len();
+        self.rows.resize(first + n_rows * self.width, 0);
+        let rows = &mut self.rows[first..];
+        let hashes_first = self.hashes.len();
+        self.hashes.resize(hashes_first + n_rows, 0);
+        let mut place = 0;
+        for group in &mut self.groups {
+            for column in group.take_numbers() {
+                for (row, number) in column.iter().enumerate() {
+                    rows[row * self.width + place] = *number;
+                }
+                place += 1;
+            }
+            for (hash, part) in self.hashes[hashes_first..].iter_mut().zip(group.take_hashes()) {
+                *hash = hash.wrapping_add(part);
+            }
+        }
+        self.push_sources(batch)
+    }
+
+    fn push_sources(&mut self, batch: &RecordBatch) -> Result<()> {
+        let Some(name) = &self.source_column else { return Ok(()) };
+        let column = text_column(batch, name)?;
+        for row in 0..batch.num_rows() {
+            let source = column.get(row).unwrap_or("");
+            let number = match self.source_numbers.get(source) {
+                Some(number) => *number,
+                None => {
+                    let number = u16::try_from(self.source_names.len())
+                        .ok()
+                        .filter(|number| *number < u16::MAX)
+                        .ok_or_else(|| Error::limit(format!("column '{name}' names more than 65,534 sources; is it a source?")))?;
+                    self.source_names.push(source.to_owned());
+                    self.source_numbers.insert(source.to_owned(), number);
+                    number
+                }
+            };
+            self.sources.push(number);
+        }
+        Ok(())
+    }
+
+    /// The records.
+    pub fn finish(self) -> Records {
+        let mut records = Records {
+            fields: Vec::new(),
+            dictionaries: Vec::new(),
+            lists: Vec::new(),
+            rows: self.rows,
+            hashes: self.hashes,
+            sources: self.sources,
+            source_names: self.source_names,
+            tokens: HashMap::new(),
+        };
+        for group in self.groups {
+            let dictionary = records.dictionaries.len();
+            let finished = group.finish();
+            records.fields.extend(finished.fields.into_iter().map(|field| Field { dictionary, ..field }));
+            records.dictionaries.push(finished.dictionary);
+            records.lists.push(finished.lists);
+            records.tokens.extend(finished.tokens);
+        }
+        records
+    }
+}
+
+/// A column of a batch as text.
+fn text_column(batch: &RecordBatch, name: &str) -> Result<TextColumn> {
+    let array = batch.column_by_name(name).ok_or_else(|| {
+        let schema = batch.schema();
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let nearest = crm_core::nearest_name(name, names.iter().copied());
+        let hint = nearest.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
+        Error::schema(format!("the input has no column '{name}'{hint}"))
+    })?;
+    TextColumn::new(name, array)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! The columns of a person's name, read together: cells shift between them.
+use std::collections::HashMap;
+
+use crm_core::{Role, content_hash};
+
+use super::dictionary::{Dictionary, Draft, Memo, ValueId};
+use super::{Kind, value};
+
+/// Which columns hold which part of a name.
+pub(super) struct NameColumns {
+    /// All columns, by part in the order of [`PARTS`].
+    pub columns: Vec<String>,
+    starts: [usize; PARTS.len() + 1],
+    scratch: value::Scratch,
+    draft: Draft,
+}
+
+const PARTS: [Role; 5] = [Role::GivenName, Role::FamilyName, Role::MiddleName, Role::Suffix, Role::FullName];
+const GIVEN: usize = 0;
+const FAMILY: usize = 1;
+const MIDDLE: usize = 2;
+const SUFFIX: usize = 3;
+const FULL: usize = 4;
+
+impl NameColumns {
+    pub fn new(columns_of: &dyn Fn(Role) -> Vec<String>) -> Self {
+        let mut columns = Vec::new();
+        let mut starts = [0; PARTS.len() + 1];
+        for (place, role) in PARTS.iter().enumerate() {
+            columns.extend(columns_of(*role));
+            starts[place + 1] = columns.len();
+        }
+        Self { columns, starts, scratch: value::Scratch::default(), draft: Draft::default() }
+    }
+
+    /// The fields, in the order in which [`NameStore::row`] gives their numbers.
+    pub fn fields(&self) -> Vec<(&'static str, Kind)> {
+        let mut fields = vec![
+            (Role::GivenName.name(), Kind::Given),
+            (Role::FamilyName.name(), Kind::Family),
+            (Role::MiddleName.name(), Kind::Middle),
+            (Role::Suffix.name(), Kind::Suffix),
+        ];
+        if self.starts[FULL] < self.starts[FULL + 1] {
+            fields.push((Role::FullName.name(), Kind::Alias));
+        }
+        fields
+    }
+
+    pub fn store<'a>(
+        &'a mut self,
+        dictionary: &'a mut Dictionary,
+        tokens: &'a mut HashMap<ValueId, Box<[ValueId]>>,
+        memo: &'a mut Memo,
+    ) -> NameStore<'a> {
+        NameStore { columns: self, dictionary, tokens, memo }
+    }
+}
+
+/// Where the names of one row go.
+pub(super) struct NameStore<'a> {
+    columns: &'a mut NameColumns,
+    dictionary: &'a mut Dictionary,
+    tokens: &'a mut HashMap<ValueId, Box<[ValueId]>>,
+    memo: &'a mut Memo,
+}
+
+/// A name taken apart.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Parts {
+    given: String,
+    family: String,
+    middle: String,
+    suffix: String,
+}
+
+impl NameStore<'_> {
+    /// Reads the cells of one row into numbers: given, family, middle, suffix, alias.
+    pub fn row<'c>(&mut self, cell: impl Fn(usize) -> &'c str, numbers: &mut [u32; 8]) {
+        let first = |store: &Self, part: usize| {
+            let places = store.columns.starts[part]..store.columns.starts[part + 1];
+            places.map(&cell).map(str::trim).find(|text| !text.is_empty()).unwrap_or("")
+        };
+        let (given, family) = (first(self, GIVEN), first(self, FAMILY));
+        let (middle, suffix, full) = (first(self, MIDDLE), first(self, SUFFIX), first(self, FULL));
+        let is_shifted = family.is_empty() && given.contains(' ') || given.is_empty() && family.contains(' ');
+        if is_shifted || (given.is_empty() && family.is_empty()) {
+            let whole = if is_shifted { if given.is_empty() { family } else { given } } else { full };
+            let parts = take_apart(whole);
+            for (place, part) in [&parts.given, &parts.family, &parts.middle, &parts.suffix].into_iter().enumerate() {
+                numbers[place] = self.number(part);
+            }
+        } else {
+            numbers[GIVEN] = self.number(given);
+            numbers[FAMILY] = self.number(family);
+            if !full.is_empty() && !is_concatenation(full, given, family) {
+                numbers[FULL] = self.alias(full, &numbers[..FULL]);
+            }
+        }
+        if !middle.is_empty() {
+            numbers[MIDDLE] = self.number(middle);
+        }
+        if !suffix.is_empty() {
+            numbers[SUFFIX] = self.number(suffix);
+        }
+    }
+
+    fn number(&mut self, cell: &str) -> ValueId {
+        if cell.is_empty() {
+            return 0;
+        }
+        let hash = content_hash(cell.as_bytes());
+        if let Some([id, _]) = self.memo.get(hash) {
+            return id;
+        }
+        value::name(cell, &mut self.columns.scratch, &mut self.columns.draft);
+        let n_known = self.dictionary.len();
+        let id = self.dictionary.insert(&self.columns.draft);
+        if self.dictionary.len() > n_known && self.columns.draft.text.contains(&b' ') {
+            let whole = String::from_utf8_lossy(&self.columns.draft.text).into_owned();
+            if whole.is_ascii() {
+                let parts: Vec<ValueId> = whole.split(' ').map(|word| self.number(word)).filter(|id| *id != 0).collect();
+                self.tokens.insert(id, parts.into());
+            }
+        }
+        self.memo.put(hash, [id, 0]);
+        id
+    }
+
+    /// The whole name, unless the parts already say it.
+    fn alias(&mut self, full: &str, known: &[ValueId]) -> ValueId {
+        let id = self.number(full);
+        let parts_of = |id: &ValueId| self.tokens.get(id).map_or_else(|| vec![*id], |parts| parts.to_vec());
+        let known: Vec<ValueId> = known.iter().flat_map(parts_of).collect();
+        if parts_of(&id).iter().all(|part| known.contains(part)) { 0 } else { id }
+    }
+}
+
+/// Whether `full` is `given family` to the letter.
+fn is_concatenation(full: &str, given: &str, family: &str) -> bool {
+    if given.is_empty() || family.is_empty() {
+        return full == given || full == family;
+    }
+    full.len() == given.len() + family.len() + 1 && full.starts_with(given) && full.ends_with(family)
+}
+
+const SUFFIXES: [&str; 7] = ["jr", "sr", "ii", "iii", "iv", "junior", "senior"];
+const HONORIFICS: [&str; 12] = ["mr", "mrs", "ms", "miss", "dr", "prof", "sir", "dame", "lady", "lord", "rev", "hon"];
+
+fn take_apart(whole: &str) -> Parts {
+    let mut parts = Parts::default();
+    let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let (front, back) = match whole.split_once(',') {
+        Some((family, given)) if !SUFFIXES.contains(&bare(given).as_str()) => (given, Some(family)),
+        Some((name, suffix)) => {
+            parts.suffix = bare(suffix);
+            (name, None)
+        }
+        None => (whole, None),
+    };
+    let mut words: Vec<&str> = front.split_whitespace().collect();
+    if words.len() > 1 && HONORIFICS.contains(&bare(words[0]).as_str()) {
+        words.remove(0);
+    }
+    if words.len() > 2 && words.last().is_some_and(|word| SUFFIXES.contains(&bare(word).as_str())) {
+        parts.suffix = words.pop().map(bare).unwrap_or_default();
+    }
+    match back {
+        Some(family) => parts.family = family.trim().to_owned(),
+        None => parts.family = words.pop().unwrap_or_default().to_owned(),
+    }
+    if !words.is_empty() {
+        parts.given = words.remove(0).to_owned();
+    }
+    parts.middle = words.join(" ");
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_names_come_apart() {
+        let check = |whole: &str, expected: [&str; 4]| {
+            let parts = take_apart(whole);
+            assert_eq!([&*parts.given, &*parts.family, &*parts.middle, &*parts.suffix], expected, "{whole}");
+        };
+        check("Anna Berzina", ["Anna", "Berzina", "", ""]);
+        check("Smith, John Q.", ["John", "Smith", "Q.", ""]);
+        check("Dr. John Smith, Jr.", ["John", "Smith", "", "jr"]);
+        check("Reeve", ["", "Reeve", "", ""]);
+    }
+}

@@ -1,0 +1,120 @@
+//! Expectation maximisation over counts of agreement patterns.
+use crm_core::{Control, Result};
+
+use super::weights::Roles;
+use crate::WEIGHT_ONE;
+use crate::compare::{Comparison, Levels, level_names, priors};
+
+/// Pairs drawn one way, as counts of patterns.
+#[derive(Debug, Clone)]
+pub(crate) struct TrainingSet {
+    /// Comparisons whose outcome the way of drawing decides, as bits.
+    pub fixed: u32,
+    /// Patterns and how often each occurred, in a fixed order.
+    pub patterns: Vec<(Levels, f64)>,
+    /// Whether the pairs were drawn at random from all pairs.
+    pub is_random: bool,
+    /// Share of matches, estimated.
+    pub share: f64,
+}
+
+/// Probabilities of the levels from 1 on, per comparison.
+#[derive(Debug, Clone)]
+pub(crate) struct Estimate {
+    pub m: Vec<Vec<f64>>,
+    pub u: Vec<Vec<f64>>,
+}
+
+/// Match weight of a match against "another member of the household", before any evidence.
+pub(crate) const RELATED: i32 = WEIGHT_ONE;
+
+impl Estimate {
+    /// What the shipped priors say.
+    pub fn prior(comparisons: &[Comparison]) -> Self {
+        let normal = |counts: &[f64]| {
+            let sum: f64 = counts.iter().sum();
+            counts.iter().map(|count| count / sum).collect()
+        };
+        Self {
+            m: comparisons.iter().map(|comparison| normal(priors(comparison.kind).m)).collect(),
+            u: comparisons.iter().map(|comparison| normal(priors(comparison.kind).u)).collect(),
+        }
+    }
+
+    /// Weights per comparison and level; "missing" weighs nothing.
+    pub fn weights(&self) -> Vec<Vec<i32>> {
+        let of_comparison = |(m, u): (&Vec<f64>, &Vec<f64>)| {
+            let levels = m.iter().zip(u).map(|(m, u)| bits((m / u).log2()));
+            std::iter::once(0).chain(levels).collect()
+        };
+        self.m.iter().zip(&self.u).map(of_comparison).collect()
+    }
+}
+
+/// A weight in bits as fixed point.
+pub(crate) fn bits(weight: f64) -> i32 {
+    (weight.clamp(-24.0, 40.0) * f64::from(WEIGHT_ONE)).round() as i32
+}
+
+/// The probability that a fixed-point weight stands for.
+fn probability(weight: i32) -> f64 {
+    crate::weight_to_probability(weight)
+}
+
+fn logit(share: f64) -> i32 {
+    bits((share / (1.0 - share)).log2())
+}
+
+/// How many random pairs the shipped probabilities among other pairs count as.
+const U_STRENGTH: f64 = 400.0;
+const ROUNDS: usize = 20;
+
+/// Fits `m`, `u` and the share of matches in each set.
+pub(crate) fn fit(comparisons: &[Comparison], roles: &Roles, sets: &mut [TrainingSet], control: &dyn Control) -> Result<Estimate> {
+    let prior = Estimate::prior(comparisons);
+    let mut estimate = prior.clone();
+    for round in 0..ROUNDS {
+        control.check()?;
+        control.progress("fit", round as u64, ROUNDS as u64);
+        let weights = estimate.weights();
+        let empty = || comparisons.iter().map(|comparison| vec![0.0; level_names(comparison.kind).len() - 1]);
+        let (mut m_counts, mut u_counts): (Vec<Vec<f64>>, Vec<Vec<f64>>) = (empty().collect(), empty().collect());
+        for set in sets.iter_mut() {
+            let odds = logit(set.share);
+            let (mut n_matches, mut n_pairs) = (0.0, 0.0);
+            for (levels, count) in &set.patterns {
+                let p = probability(roles.combine(&weights, levels, set.fixed, odds, RELATED));
+                n_matches += p * count;
+                n_pairs += count;
+                for place in 0..comparisons.len() {
+                    let level = usize::from(levels[place]);
+                    if level == 0 {
+                        continue;
+                    }
+                    if set.fixed >> place & 1 == 0 {
+                        m_counts[place][level - 1] += p * count;
+                    }
+                    if set.is_random {
+                        u_counts[place][level - 1] += (1.0 - p) * count;
+                    }
+                }
+            }
+            // A set that is nearly all matches or has hardly any must not lock itself there.
+            let floor = if set.is_random { 1e-9 } else { 1e-5 };
+            set.share = ((n_matches + 0.5 * floor) / (n_pairs + 1.0)).clamp(floor, 0.995);
+        }
+        for (place, comparison) in comparisons.iter().enumerate() {
+            let strength = priors(comparison.kind).strength;
+            mix(&mut estimate.m[place], &m_counts[place], &prior.m[place], strength);
+            mix(&mut estimate.u[place], &u_counts[place], &prior.u[place], U_STRENGTH);
+        }
+    }
+    Ok(estimate)
+}
+
+fn mix(out: &mut [f64], counts: &[f64], prior: &[f64], strength: f64) {
+    let sum: f64 = counts.iter().sum::<f64>() + strength;
+    for ((out, count), prior) in out.iter_mut().zip(counts).zip(prior) {
+        *out = ((count + prior * strength) / sum).max(1e-7);
+    }
+}

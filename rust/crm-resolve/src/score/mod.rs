@@ -1,0 +1,11 @@
+//! From levels to match weights: the Fellegi-Sunter model, its fitting, and the stream of scored pairs.
+mod em;
+mod model;
+mod scorer;
+mod stream;
+mod train;
+mod weights;
+
+pub use model::{ComparisonModel, Model};
+pub use scorer::{ExplainedComparison, Scorer};
+pub use stream::{PairStats, score_pairs};

@@ -1,0 +1,289 @@
+//! The model: everything that decides how likely two records are one contact.
+use std::collections::{BTreeMap, HashMap};
+
+use crm_core::{Control, Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::em::{self, RELATED, bits};
+use super::train;
+use super::weights::Roles;
+use crate::block::{self, Keys, Rule};
+use crate::compare::{Comparer, Comparison, MOST_COMPARISONS, level_names};
+use crate::records::{Kind, Records};
+use crate::{ResolveConfig, WEIGHT_ONE};
+
+/// Version of the model's file format.
+pub const FORMAT: u32 = 1;
+
+/// Values in at least this many records have frequencies of their own.
+const FREQUENT: u32 = 10;
+
+/// One comparison's share of the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComparisonModel {
+    /// The field.
+    pub name: String,
+    /// How it is compared.
+    pub kind: Kind,
+    /// Names of the levels, "missing" first.
+    pub levels: Vec<String>,
+    /// Probability of each level but "missing" among records of one contact.
+    pub m: Vec<f64>,
+    /// The same among records of different contacts.
+    pub u: Vec<f64>,
+    /// Match weight per level, in 1/1024 bits; for "exact" that of a value of ordinary frequency.
+    pub weights: Vec<i32>,
+    /// Weight of "exact" for a value that fewer than ten records bear.
+    pub rare_weight: i32,
+    /// Records that had a value.
+    pub n_filled: u64,
+    /// Counts of frequent values, by the hash of their normalized form.
+    pub frequencies: BTreeMap<u64, u32>,
+    /// Whether its values tell records apart (for custom fields).
+    pub is_identifying: bool,
+}
+
+/// A fitted model; as JSON it is what a base pins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Version of this format.
+    pub format: u32,
+    /// Records that it was fitted on.
+    pub n_records: u64,
+    /// Weight of a match before any evidence, in 1/1024 bits.
+    pub prior: i32,
+    /// The same among pairs that share a household.
+    pub related_prior: i32,
+    /// The comparisons.
+    pub comparisons: Vec<ComparisonModel>,
+    /// The blocking rules, with what is oversized.
+    pub rules: Vec<Rule>,
+}
+
+impl Model {
+    /// Fits a model on `records`.
+    pub fn fit(records: &Records, config: &ResolveConfig, control: &dyn Control) -> Result<Self> {
+        config.validate()?;
+        let comparisons = choose_comparisons(records);
+        let identifying: Vec<bool> = comparisons.iter().map(|comparison| is_identifying(records, comparison.field)).collect();
+        let identifying_fields: Vec<usize> = comparisons
+            .iter()
+            .zip(&identifying)
+            .filter(|(comparison, is_identifying)| comparison.kind == Kind::Text && **is_identifying)
+            .map(|(comparison, _)| comparison.field)
+            .collect();
+        let representatives = super::stream::representatives(records).representatives;
+        let mut rules = block::choose_rules(records, &identifying_fields);
+        control.progress("blocking", 0, 0);
+        block::fit_caps(records, &mut rules, &representatives, config, control)?;
+        let keys = Keys::new(records, &rules);
+        let comparer = Comparer::new(records, comparisons);
+        let roles = Roles::new(comparer.comparisons(), |place| identifying[place]);
+        control.check()?;
+
+        let samples = train::rule_pairs(records, &keys, &representatives);
+        let mut sets = vec![train::training_set(&comparer, &train::random_pairs(records, config.seed), 0, true)];
+        for (rule, sample) in rules.iter().zip(&samples) {
+            control.check()?;
+            sets.push(train::training_set(&comparer, &sample.pairs, train::fixed_by(&comparer, rule), false));
+        }
+        let estimate = em::fit(comparer.comparisons(), &roles, &mut sets, control)?;
+        let mut model =
+            Self { format: FORMAT, n_records: records.len() as u64, prior: 0, related_prior: RELATED, comparisons: Vec::new(), rules };
+        let weights = estimate.weights();
+        model.prior = estimate_prior(&comparer, &roles, &weights, &keys, &samples, representatives.len());
+        for (place, comparison) in comparer.comparisons().iter().enumerate() {
+            // Of the pairs that agree on a rare value this share is not a match.
+            let rule_share =
+                model.rules.iter().zip(&sets[1..]).find(|(rule, _)| rule.parts.len() == 1 && rule.parts[0].field == comparison.name);
+            let others = rule_share.map_or(1.0, |(_, set)| (1.0 - set.share).max(0.02));
+            let field = &records.fields[comparison.field];
+            let mut frequencies = BTreeMap::new();
+            let (mut rare_sum, mut rare_squares) = (0u64, 0u64);
+            let dictionary = records.dictionary(comparison.field);
+            for (id, count) in field.counts.iter().enumerate().skip(1) {
+                if *count >= FREQUENT {
+                    frequencies.insert(dictionary.hash(id as u32), *count);
+                } else {
+                    rare_sum += u64::from(*count);
+                    rare_squares += u64::from(*count) * u64::from(*count);
+                }
+            }
+            let rare_count = if rare_sum == 0 { 1.0 } else { rare_squares as f64 / rare_sum as f64 };
+            let m_exact = estimate.m[place][0];
+            let u_rare = (rare_count * others / field.n_filled.max(1) as f64).min(1.0);
+            // Below some hundreds of records frequencies say little.
+            let support = field.n_filled as f64 / (field.n_filled as f64 + 50.0);
+            let u_rare = (u_rare.ln() * support + estimate.u[place][0].ln() * (1.0 - support)).exp();
+            model.comparisons.push(ComparisonModel {
+                name: comparison.name.clone(),
+                kind: comparison.kind,
+                levels: level_names(comparison.kind).iter().map(|name| (*name).to_owned()).collect(),
+                m: estimate.m[place].clone(),
+                u: estimate.u[place].clone(),
+                weights: weights[place].clone(),
+                rare_weight: bits((m_exact / u_rare).log2()),
+                n_filled: field.n_filled,
+                frequencies,
+                is_identifying: identifying[place],
+            });
+        }
+        model.apply(config)?;
+        Ok(model)
+    }
+
+    /// Puts the weights that the config sets in the place of the fitted ones.
+    fn apply(&mut self, config: &ResolveConfig) -> Result<()> {
+        for (name, weights) in &config.weights {
+            let names: Vec<String> = self.comparisons.iter().map(|comparison| comparison.name.clone()).collect();
+            let Some(comparison) = self.comparisons.iter_mut().find(|comparison| comparison.name == *name) else {
+                return Err(unknown("weights names the comparison", name, &names));
+            };
+            for (level, weight) in weights {
+                let Some(place) = comparison.levels.iter().position(|known| known == level) else {
+                    return Err(unknown(&format!("weights of '{name}' names the level"), level, &comparison.levels));
+                };
+                comparison.weights[place] = bits(*weight);
+                if place == 1 {
+                    comparison.rare_weight = bits(*weight);
+                    comparison.frequencies.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The model as JSON.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self).map_err(|error| Error::internal(format!("the model cannot be written: {error}")))
+    }
+
+    /// A model from JSON.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let model: Self = serde_json::from_str(json).map_err(|error| Error::config(format!("this is not a model: {error}")))?;
+        if model.format != FORMAT {
+            return Err(Error::config(format!("the model has format {}, and this version reads {FORMAT}", model.format)));
+        }
+        let is_whole = |comparison: &ComparisonModel| {
+            let n_levels = level_names(comparison.kind).len();
+            comparison.weights.len() == n_levels && comparison.m.len() + 1 == n_levels && comparison.u.len() + 1 == n_levels
+        };
+        if !model.comparisons.iter().all(is_whole) || model.comparisons.len() > MOST_COMPARISONS {
+            return Err(Error::config("the model's comparisons do not have the levels of this version"));
+        }
+        Ok(model)
+    }
+
+    /// The comparisons bound to the fields of `records`; a field that the records lack is always missing and left out.
+    pub(crate) fn bind(&self, records: &Records) -> (Vec<Comparison>, Vec<usize>) {
+        let mut comparisons = Vec::new();
+        let mut places = Vec::new();
+        for (place, comparison) in self.comparisons.iter().enumerate() {
+            let is_same = |field: &crate::records::Field| field.name == comparison.name && field.kind == comparison.kind;
+            if let Some(field) = records.fields.iter().position(is_same) {
+                comparisons.push(Comparison { name: comparison.name.clone(), kind: comparison.kind, field });
+                places.push(place);
+            }
+        }
+        (comparisons, places)
+    }
+
+    /// Weight of "exact" for values by how frequent they are.
+    pub(crate) fn exact_weights(&self, place: usize, records: &Records, field: usize) -> HashMap<u32, i32> {
+        let comparison = &self.comparisons[place];
+        let dictionary = records.dictionary(field);
+        if comparison.frequencies.is_empty() {
+            return HashMap::new();
+        }
+        let weight_of = |id: u32| {
+            let count = *comparison.frequencies.get(&dictionary.hash(id))?;
+            let u = f64::from(count) / comparison.n_filled.max(1) as f64;
+            let support = comparison.n_filled as f64 / (comparison.n_filled as f64 + 50.0);
+            let u = (u.ln() * support + comparison.u[0].ln() * (1.0 - support)).exp();
+            Some((id, bits((comparison.m[0] / u).log2()).min(comparison.rare_weight)))
+        };
+        (1..dictionary.len() as u32).filter_map(weight_of).collect()
+    }
+}
+
+fn unknown(what: &str, name: &str, known: &[String]) -> Error {
+    let nearest = crm_core::nearest_name(name, known.iter().map(String::as_str));
+    let hint = nearest.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
+    Error::config(format!("{what} '{name}', which the data does not have{hint}"))
+}
+
+/// The comparisons that the fields allow: those that have values, and custom fields that could tell something.
+fn choose_comparisons(records: &Records) -> Vec<Comparison> {
+    let n = records.len() as f64;
+    let mut custom = Vec::new();
+    let mut comparisons = Vec::new();
+    for (place, field) in records.fields.iter().enumerate() {
+        let comparison = Comparison { name: field.name.clone(), kind: field.kind, field: place };
+        if field.kind == Kind::Alias || field.n_filled == 0 {
+            continue;
+        }
+        if field.kind != Kind::Text {
+            comparisons.push(comparison);
+            continue;
+        }
+        let n_distinct = field.counts.iter().skip(1).filter(|count| **count > 0).count() as f64;
+        let largest = field.counts.iter().copied().max().unwrap_or(0);
+        let filled = field.n_filled as f64;
+        let says_something = filled >= 0.03 * n && n_distinct > 1.0 && n_distinct <= 0.98 * filled && f64::from(largest) < 0.98 * filled;
+        if says_something {
+            custom.push((std::cmp::Reverse((filled / n * 1000.0 * n_distinct.ln()) as u64), comparison));
+        }
+    }
+    custom.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
+    let room = MOST_COMPARISONS.saturating_sub(comparisons.len());
+    let mut chosen: Vec<Comparison> = custom.into_iter().take(room).map(|(_, comparison)| comparison).collect();
+    chosen.sort_by_key(|comparison| comparison.field);
+    comparisons.extend(chosen);
+    comparisons
+}
+
+/// Whether few records share a value of the field.
+fn is_identifying(records: &Records, field: usize) -> bool {
+    let field = &records.fields[field];
+    let squares: f64 = field.counts.iter().map(|count| f64::from(*count) * f64::from(*count)).sum();
+    let average = squares / field.n_filled.max(1) as f64;
+    average < 12.0 && average < 0.2 * field.n_filled as f64
+}
+
+/// The share of matches among all pairs, as a weight: matches expected among the candidates, once the share is consistent with them.
+fn estimate_prior(
+    comparer: &Comparer<'_>,
+    roles: &Roles,
+    weights: &[Vec<i32>],
+    keys: &Keys,
+    samples: &[train::RuleSample],
+    n_records: usize,
+) -> i32 {
+    let sets: Vec<(f64, Vec<(crate::compare::Levels, f64)>)> = samples
+        .iter()
+        .enumerate()
+        .map(|(rule, sample)| {
+            let is_new = |(a, b): &&(u32, u32)| !(0..rule).any(|earlier| keys.shares(*a, *b, earlier));
+            let pairs: Vec<(u32, u32)> = sample.pairs.iter().filter(is_new).copied().collect();
+            (sample.share.max(1e-9), train::patterns(comparer, &pairs))
+        })
+        .collect();
+    let n = n_records as f64;
+    let n_pairs = (n * (n - 1.0) / 2.0).max(1.0);
+    let mut share = (0.2 * n / n_pairs).min(0.3);
+    for _ in 0..30 {
+        let prior = bits((share / (1.0 - share)).log2());
+        let mut n_matches = 0.0;
+        for (drawn, patterns) in &sets {
+            let expected = |(levels, count): &(crate::compare::Levels, f64)| {
+                count * crate::weight_to_probability(roles.combine(weights, levels, 0, prior, RELATED))
+            };
+            n_matches += patterns.iter().map(expected).sum::<f64>() / drawn;
+        }
+        // A hundredth of the records has a twin before anything is known.
+        share = ((n_matches + 0.5 + 0.0005 * n) / n_pairs).clamp(1e-13, 0.5);
+    }
+    bits((share / (1.0 - share)).log2()).max(-45 * WEIGHT_ONE)
+}

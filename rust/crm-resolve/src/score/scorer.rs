@@ -1,0 +1,218 @@
+//! Scores pairs with a fitted model.
+use std::collections::HashMap;
+
+use crm_core::Result;
+use serde::Serialize;
+
+use super::model::Model;
+use super::weights::{Roles, Sum};
+use crate::compare::{Comparer, EXACT, LevelCache, Levels, MISSING, MOST_COMPARISONS, Spread, level_names};
+use crate::records::{Kind, Records};
+use crate::{PairScorer, ResolveConfig, WEIGHT_ONE};
+
+/// One line of an explanation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExplainedComparison {
+    /// The field.
+    pub comparison: String,
+    /// How the two values compare.
+    pub level: &'static str,
+    /// The first record's normalized value.
+    pub value_a: Option<String>,
+    /// The second record's normalized value.
+    pub value_b: Option<String>,
+    /// What it added to the match weight, in bits.
+    pub weight: f64,
+}
+
+/// Scores any two records under a model.
+pub struct Scorer<'a> {
+    pub(super) comparer: Comparer<'a>,
+    roles: Roles,
+    weights: Vec<Vec<i32>>,
+    rare: Vec<i32>,
+    /// Per comparison the weights of "exact" on frequent values.
+    frequent: Vec<HashMap<u32, i32>>,
+    prior: i32,
+    related: i32,
+    /// Per comparison the highest weight that a level other than "exact" has.
+    best_inexact: Vec<i32>,
+    unique_sources: Vec<u16>,
+    review: i32,
+}
+
+/// The weight of two records that cannot be one contact: they come from a source without duplicates.
+pub(super) const NEVER: i32 = -64 * WEIGHT_ONE;
+
+impl<'a> Scorer<'a> {
+    /// A scorer for `records`; fields that the model does not know take no part.
+    pub fn new(records: &'a Records, model: &Model, config: &ResolveConfig) -> Result<Self> {
+        config.validate()?;
+        let (comparisons, places) = model.bind(records);
+        let roles = Roles::new(&comparisons, |place| model.comparisons[places[place]].is_identifying);
+        let frequent =
+            comparisons.iter().zip(&places).map(|(comparison, place)| model.exact_weights(*place, records, comparison.field)).collect();
+        let weights: Vec<Vec<i32>> = places.iter().map(|place| model.comparisons[*place].weights.clone()).collect();
+        let best_inexact = weights.iter().map(|weights| weights[2..].iter().copied().max().unwrap_or(0)).collect();
+        Ok(Self {
+            roles,
+            rare: places.iter().map(|place| model.comparisons[*place].rare_weight).collect(),
+            weights,
+            frequent,
+            prior: model.prior,
+            related: model.related_prior,
+            best_inexact,
+            unique_sources: records.unique_sources(config),
+            review: config.review_weight(),
+            comparer: Comparer::new(records, comparisons),
+        })
+    }
+
+    /// The names of the comparisons, in the order of [`Scorer::agreement_pattern`].
+    pub fn comparison_names(&self) -> Vec<&str> {
+        self.comparer.comparisons().iter().map(|comparison| comparison.name.as_str()).collect()
+    }
+
+    /// Per comparison the names of its levels; the numbers of a pattern are places in them.
+    pub fn level_names(&self) -> Vec<&'static [&'static str]> {
+        self.comparer.comparisons().iter().map(|comparison| level_names(comparison.kind)).collect()
+    }
+
+    /// The level of every comparison.
+    pub fn agreement_pattern(&self, a: u32, b: u32, cache: &mut LevelCache) -> Vec<u8> {
+        self.comparer.levels(a, b, cache)[..self.weights.len()].to_vec()
+    }
+
+    /// The weight and how it came about, one line per comparison that had values on either side.
+    pub fn explain(&self, a: u32, b: u32) -> (i32, Vec<ExplainedComparison>) {
+        let mut cache = LevelCache::default();
+        let levels = self.comparer.levels(a, b, &mut cache);
+        let (row_a, row_b) = (self.comparer.records.row(a), self.comparer.records.row(b));
+        let lines = self.comparer.comparisons().iter().enumerate().map(|(place, comparison)| {
+            let (one, other) = (row_a[comparison.field], row_b[comparison.field]);
+            let weight = self.level_weight(place, levels[place], one, other).0;
+            ExplainedComparison {
+                comparison: comparison.name.clone(),
+                level: level_names(comparison.kind)[usize::from(levels[place])],
+                value_a: self.comparer.records.shown(comparison.field, one),
+                value_b: self.comparer.records.shown(comparison.field, other),
+                weight: f64::from(weight) / f64::from(WEIGHT_ONE),
+            }
+        });
+        let lines = lines.filter(|line| line.value_a.is_some() || line.value_b.is_some()).collect();
+        (self.weight_of(a, b, &levels), lines)
+    }
+
+    /// Whether the two can never be one contact because their source holds no duplicates.
+    #[inline]
+    pub fn is_forbidden(&self, a: u32, b: u32) -> bool {
+        if self.unique_sources.is_empty() {
+            return false;
+        }
+        let (one, other) = (self.unique_sources[a as usize], self.unique_sources[b as usize]);
+        one != u16::MAX && one == other
+    }
+
+    /// The weight of two compared records.
+    fn weight_of(&self, a: u32, b: u32, levels: &Levels) -> i32 {
+        if self.is_forbidden(a, b) {
+            return NEVER;
+        }
+        let (row_a, row_b) = (self.comparer.records.row(a), self.comparer.records.row(b));
+        let mut sum = Sum::default();
+        for (place, comparison) in self.comparer.comparisons().iter().enumerate() {
+            let (weight, spread) = self.level_weight(place, levels[place], row_a[comparison.field], row_b[comparison.field]);
+            sum.add(spread, weight);
+        }
+        sum.total(self.prior, self.related)
+    }
+
+    /// What a level weighs, and whether it counts as personal: a mailbox that many share does not.
+    #[inline]
+    fn level_weight(&self, place: usize, level: u8, a: u32, b: u32) -> (i32, Spread) {
+        let spread = self.roles.spread(place);
+        if level != EXACT {
+            return (self.weights[place][usize::from(level)], spread);
+        }
+        let weight = self.exact_weight(place, a, b);
+        let is_shared_mailbox = weight < self.rare[place] && self.comparer.comparisons()[place].kind == Kind::Email;
+        (weight, if is_shared_mailbox { Spread::Shared } else { spread })
+    }
+
+    #[inline]
+    fn exact_weight(&self, place: usize, a: u32, b: u32) -> i32 {
+        let frequent = &self.frequent[place];
+        if frequent.is_empty() {
+            return self.rare[place];
+        }
+        if a == b {
+            if let Some(weight) = frequent.get(&a) {
+                return *weight;
+            }
+        }
+        let field = self.comparer.comparisons()[place].field;
+        let records = self.comparer.records;
+        let (many_a, many_b) = (records.values(field, &a), records.values(field, &b));
+        if many_a.len() == 1 && many_b.len() == 1 {
+            // Graded exact though the values differ (a flat left out): the more frequent one decides.
+            return match frequent.get(&b) {
+                Some(weight) if a != b => *weight,
+                _ => self.rare[place],
+            };
+        }
+        let shared = many_a.iter().filter(|value| many_b.contains(value));
+        shared.map(|value| frequent.get(value).copied().unwrap_or(self.rare[place])).max().unwrap_or(self.rare[place])
+    }
+
+    /// The weight if it reaches the review threshold.
+    #[inline]
+    pub(super) fn weight_above(&self, a: u32, b: u32, cache: &mut LevelCache) -> Option<i32> {
+        let (row_a, row_b) = (self.comparer.records.row(a), self.comparer.records.row(b));
+        let mut bound = Sum::default();
+        let mut n_open = 0;
+        for (place, comparison) in self.comparer.comparisons().iter().enumerate() {
+            let (one, other) = (row_a[comparison.field], row_b[comparison.field]);
+            if one == other && one != 0 {
+                let (weight, spread) = self.level_weight(place, EXACT, one, other);
+                bound.add(spread, weight);
+            } else if (one != 0 && other != 0) || self.comparer.is_name(place) {
+                let best = self.best_inexact[place].max(0);
+                bound.add(self.roles.spread(place), best);
+                n_open += 1;
+            }
+        }
+        if bound.total(self.prior, self.related) < self.review {
+            return None;
+        }
+        if n_open == 0 {
+            let weight = bound.total(self.prior, self.related);
+            return (weight >= self.review && !self.is_forbidden(a, b)).then_some(weight);
+        }
+        let mut levels = [MISSING; MOST_COMPARISONS];
+        self.comparer.name_levels(row_a, row_b, cache, &mut levels);
+        for (place, comparison) in self.comparer.comparisons().iter().enumerate() {
+            if !self.comparer.is_name(place) {
+                levels[place] = self.comparer.level(comparison, row_a[comparison.field], row_b[comparison.field], cache);
+            }
+        }
+        let weight = self.weight_of(a, b, &levels);
+        (weight >= self.review).then_some(weight)
+    }
+}
+
+impl PairScorer for Scorer<'_> {
+    fn weight(&self, a: u32, b: u32) -> i32 {
+        thread_local! {
+            static CACHE: std::cell::RefCell<(usize, LevelCache)> = std::cell::RefCell::new((0, LevelCache::default()));
+        }
+        CACHE.with_borrow_mut(|(owner, cache)| {
+            // Another run's values bear the same numbers.
+            let me = std::ptr::from_ref(self) as usize;
+            if *owner != me {
+                *owner = me;
+                *cache = LevelCache::default();
+            }
+            self.weight_of(a, b, &self.comparer.levels(a, b, cache))
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! All candidate pairs, scored as they are found.
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crm_core::{Control, Result};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::model::Model;
+use super::scorer::Scorer;
+use crate::block::{Blocks, Keys, RuleStats, blocks_of};
+use crate::compare::LevelCache;
+use crate::records::Records;
+use crate::{Edge, EdgeSink, ResolveConfig};
+
+/// What the scoring of all pairs did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PairStats {
+    /// Per blocking rule.
+    pub rules: Vec<RuleStats>,
+    /// Pairs compared.
+    pub compared: u64,
+    /// Pairs at or above the review threshold.
+    pub kept: u64,
+    /// Records that say exactly what another one says; they are compared once.
+    pub identical_records: u64,
+    /// Records that no blocking rule gives a key.
+    pub without_key: u64,
+}
+
+/// Records of one content, known by one of them.
+#[derive(Debug)]
+pub(crate) struct Collapsed {
+    /// One record per content.
+    pub representatives: Vec<u32>,
+    /// Records beyond the first of their content, with the representative.
+    pub identical: Vec<(u32, u32)>,
+}
+
+/// Finds records of identical normalized content.
+pub(crate) fn representatives(records: &Records) -> Collapsed {
+    let mut order: Vec<(u64, u32)> =
+        (0..records.len() as u32).into_par_iter().map(|record| (records.content_hash(record), record)).collect();
+    order.par_sort_unstable();
+    let mut collapsed = Collapsed { representatives: Vec::with_capacity(order.len()), identical: Vec::new() };
+    let mut first: Option<(u64, u32)> = None;
+    for (hash, record) in order {
+        match first {
+            Some((known, representative))
+                if known == hash
+                    && records.row(representative) == records.row(record)
+                    && records.source(representative) == records.source(record) =>
+            {
+                collapsed.identical.push((representative, record));
+            }
+            _ => {
+                collapsed.representatives.push(record);
+                first = Some((hash, record));
+            }
+        }
+    }
+    collapsed.representatives.sort_unstable();
+    collapsed
+}
+
+/// Scores every candidate pair and hands those at or above the review threshold to `sink`, each once, in no particular order.
+pub fn score_pairs(
+    records: &Records,
+    model: &Model,
+    config: &ResolveConfig,
+    control: &dyn Control,
+    sink: &dyn EdgeSink,
+) -> Result<PairStats> {
+    let scorer = Scorer::new(records, model, config)?;
+    let collapsed = representatives(records);
+    let keys = Keys::new(records, &model.rules);
+    control.check()?;
+    let mut stats = PairStats { identical_records: collapsed.identical.len() as u64, ..PairStats::default() };
+    let review = config.review_weight();
+    let mut cache = LevelCache::default();
+    let mut edges = Vec::new();
+    for (a, b) in &collapsed.identical {
+        if let Some(weight) = scorer.weight_above(*a, *b, &mut cache) {
+            edges.push(Edge::new(*a, *b, weight.max(review)));
+        }
+    }
+    stats.kept += edges.len() as u64;
+    sink.accept(&edges)?;
+    let n_rules = model.rules.len();
+    for (rule, definition) in model.rules.iter().enumerate() {
+        control.progress("compare", rule as u64, n_rules as u64);
+        control.check()?;
+        let blocks = blocks_of(&keys, rule, &collapsed.representatives);
+        let predicted = blocks.n_pairs();
+        let (compared, kept) = (AtomicU64::new(0), AtomicU64::new(0));
+        blocks.portions(100_000).par_iter().try_for_each_init(LevelCache::default, |cache, portion| -> Result<()> {
+            control.check()?;
+            let mut edges = Vec::new();
+            let mut n_compared = 0u64;
+            let mut failed = Ok(());
+            Blocks::each(portion, |key, block| {
+                for (place, entry) in block.iter().enumerate() {
+                    let a = *entry as u32;
+                    for other in &block[place + 1..] {
+                        let b = *other as u32;
+                        if !keys.is_first(a, b, rule, key) {
+                            continue;
+                        }
+                        n_compared += 1;
+                        if let Some(weight) = scorer.weight_above(a, b, cache) {
+                            edges.push(Edge::new(a, b, weight));
+                        }
+                    }
+                    if n_compared % 65_536 < block.len() as u64 && failed.is_ok() {
+                        failed = control.check();
+                    }
+                }
+            });
+            failed?;
+            compared.fetch_add(n_compared, Ordering::Relaxed);
+            kept.fetch_add(edges.len() as u64, Ordering::Relaxed);
+            sink.accept(&edges)
+        })?;
+        stats.compared += compared.load(Ordering::Relaxed);
+        stats.kept += kept.load(Ordering::Relaxed);
+        stats.rules.push(RuleStats {
+            rule: definition.name.clone(),
+            predicted,
+            compared: compared.into_inner(),
+            left_out: keys.left_out[rule],
+            cap: definition.cap,
+        });
+    }
+    stats.without_key = keys.without_key();
+    Ok(stats)
+}
