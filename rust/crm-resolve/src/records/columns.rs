@@ -1,5 +1,5 @@
 //! Which columns become which fields, and how their cells become numbers.
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use arrow_array::RecordBatch;
 use crm_core::{Error, Result, Role, TextColumn, content_hash};
@@ -11,7 +11,8 @@ use crate::{Mapping, ResolveConfig};
 
 /// Columns that share one dictionary and are normalized together.
 pub(super) struct Group {
-    columns: Vec<String>,
+    /// Per mapping the columns.
+    columns: Vec<Vec<String>>,
     source: Source,
     dictionary: Dictionary,
     lists: Lists,
@@ -41,12 +42,13 @@ pub(super) struct Finished {
     pub tokens: HashMap<ValueId, Box<[ValueId]>>,
 }
 
-/// The groups that a mapping makes.
-pub(super) fn groups(mapping: &Mapping, config: &ResolveConfig) -> Result<Vec<Group>> {
+/// The groups that the mappings make together: one per role, and one per name of a custom column.
+pub(super) fn groups(mappings: &[Mapping], config: &ResolveConfig) -> Result<Vec<Group>> {
+    let all_columns = || mappings.iter().flat_map(Mapping::columns);
     for name in &config.ignore {
-        let is_known = name.parse::<Role>().is_ok() || mapping.columns().iter().any(|column| column.column == *name);
+        let is_known = name.parse::<Role>().is_ok() || all_columns().any(|column| column.column == *name);
         if !is_known {
-            let names = mapping.columns().iter().map(|column| column.column.as_str());
+            let names = all_columns().map(|column| column.column.as_str());
             let nearest = crm_core::nearest_name(name, names.chain(Role::ALL.iter().map(|role| role.name())));
             let hint = nearest.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
             return Err(Error::config(format!("ignore names '{name}', which is neither a column nor a role{hint}")));
@@ -54,11 +56,12 @@ pub(super) fn groups(mapping: &Mapping, config: &ResolveConfig) -> Result<Vec<Gr
     }
     let is_used =
         |column: &str, role: Option<Role>| !config.ignore.iter().any(|name| name == column || role.is_some_and(|role| role.name() == name));
-    let columns =
-        |role: Role| -> Vec<String> { mapping.columns_of(role).filter(|column| is_used(column, Some(role))).map(str::to_owned).collect() };
+    let columns = |mapping: &Mapping, role: Role| -> Vec<String> {
+        mapping.columns_of(role).filter(|column| is_used(column, Some(role))).map(str::to_owned).collect()
+    };
     let mut groups = Vec::new();
-    let names = NameColumns::new(&columns);
-    if !names.columns.is_empty() {
+    let names = NameColumns::new(mappings, &columns);
+    if names.columns.iter().any(|columns| !columns.is_empty()) {
         groups.push(Group::new(names.columns.clone(), &names.fields(), Source::Names(names)));
     }
     for (role, kind, source) in [
@@ -78,19 +81,21 @@ pub(super) fn groups(mapping: &Mapping, config: &ResolveConfig) -> Result<Vec<Gr
         (Role::Social, Kind::Text, Source::One),
         (Role::ContactType, Kind::Text, Source::One),
     ] {
-        let columns = columns(role);
-        if !columns.is_empty() {
+        let columns: Vec<Vec<String>> = mappings.iter().map(|mapping| columns(mapping, role)).collect();
+        if columns.iter().any(|columns| !columns.is_empty()) {
             groups.push(Group::new(columns, &[(role.name(), kind)], source(kind)));
         }
     }
-    for column in mapping.custom().filter(|column| is_used(column, None)) {
-        groups.push(Group::new(vec![column.to_owned()], &[(column, Kind::Text)], Source::One(Kind::Text)));
+    let custom: BTreeSet<&str> = mappings.iter().flat_map(Mapping::custom).filter(|column| is_used(column, None)).collect();
+    for name in custom {
+        let of = |mapping: &Mapping| mapping.custom().filter(|column| *column == name).map(str::to_owned).collect();
+        groups.push(Group::new(mappings.iter().map(of).collect(), &[(name, Kind::Text)], Source::One(Kind::Text)));
     }
     Ok(groups)
 }
 
 impl Group {
-    fn new(columns: Vec<String>, fields: &[(&str, Kind)], source: Source) -> Self {
+    fn new(columns: Vec<Vec<String>>, fields: &[(&str, Kind)], source: Source) -> Self {
         let field =
             |(name, kind): &(&str, Kind)| Field { name: (*name).to_owned(), kind: *kind, dictionary: 0, counts: vec![0], n_filled: 0 };
         Self {
@@ -128,9 +133,9 @@ impl Group {
         Finished { fields: self.fields, dictionary: self.dictionary, lists: self.lists, tokens: self.tokens }
     }
 
-    /// Normalizes the group's columns of a batch.
-    pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
-        let columns: Vec<TextColumn> = self.columns.iter().map(|name| text_column(batch, name)).collect::<Result<_>>()?;
+    /// Normalizes the group's columns of a batch that has the columns of the numbered mapping.
+    pub fn push(&mut self, mapping: usize, batch: &RecordBatch) -> Result<()> {
+        let columns: Vec<TextColumn> = self.columns[mapping].iter().map(|name| text_column(batch, name)).collect::<Result<_>>()?;
         let n_rows = batch.num_rows();
         self.hashes = Vec::with_capacity(n_rows);
         for numbers in &mut self.numbers {
@@ -146,7 +151,7 @@ impl Group {
                 Source::Names(names) => {
                     let cell = |place: usize| columns[place].get(row).unwrap_or("");
                     let mut store = names.store(&mut self.dictionary, &mut self.tokens, &mut self.memo);
-                    store.row(cell, &mut numbers);
+                    store.row(mapping, cell, &mut numbers);
                 }
                 Source::One(kind) => {
                     for column in &columns {

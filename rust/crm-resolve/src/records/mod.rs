@@ -177,6 +177,15 @@ impl Records {
         self.source_names.get(usize::from(source)).map(String::as_str)
     }
 
+    /// Says which source each record came from, where no column does: a number per record, and the names of the numbered sources.
+    pub fn set_sources(&mut self, sources: Vec<u16>, names: Vec<String>) -> Result<()> {
+        if sources.len() != self.len() || sources.iter().any(|source| usize::from(*source) >= names.len()) {
+            return Err(Error::internal("sources do not fit the records"));
+        }
+        (self.sources, self.source_names) = (sources, names);
+        Ok(())
+    }
+
     /// Per record the number of its source if `config` says that the source has no duplicates, else `u16::MAX`; empty if none has.
     pub fn unique_sources(&self, config: &ResolveConfig) -> Vec<u16> {
         let is_unique: Vec<bool> =
@@ -208,7 +217,7 @@ impl Records {
 /// Builds [`Records`] from batches of text.
 pub struct RecordsBuilder {
     groups: Vec<Group>,
-    source_column: Option<String>,
+    source_columns: Vec<Option<String>>,
     source_numbers: HashMap<String, u16>,
     source_names: Vec<String>,
     sources: Vec<u16>,
@@ -220,12 +229,18 @@ pub struct RecordsBuilder {
 impl RecordsBuilder {
     /// A builder for batches that have the mapping's columns.
     pub fn new(mapping: &Mapping, config: &ResolveConfig) -> Result<Self> {
+        Self::for_mappings(std::slice::from_ref(mapping), config)
+    }
+
+    /// A builder for tables with different columns: the columns of one role meet, whatever each table calls them, and so do custom
+    /// columns of one name.
+    pub fn for_mappings(mappings: &[Mapping], config: &ResolveConfig) -> Result<Self> {
         config.validate()?;
-        let groups = columns::groups(mapping, config)?;
+        let groups = columns::groups(mappings, config)?;
         let width = groups.iter().map(|group| group.fields().len()).sum();
         Ok(Self {
             groups,
-            source_column: mapping.columns_of(Role::Source).next().map(str::to_owned),
+            source_columns: mappings.iter().map(|mapping| mapping.columns_of(Role::Source).next().map(str::to_owned)).collect(),
             source_numbers: HashMap::new(),
             source_names: Vec::new(),
             sources: Vec::new(),
@@ -247,11 +262,19 @@ impl RecordsBuilder {
 
     /// Adds the rows of a batch. Every column that takes part must be text; a column that the mapping names must be there.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.push_mapped(0, batch)
+    }
+
+    /// Adds the rows of a batch that has the columns of the numbered mapping of [`RecordsBuilder::for_mappings`].
+    pub fn push_mapped(&mut self, mapping: usize, batch: &RecordBatch) -> Result<()> {
+        if mapping >= self.source_columns.len() {
+            return Err(Error::internal(format!("there is no mapping {mapping}")));
+        }
         let n_rows = batch.num_rows();
         if self.len() + n_rows >= IS_LIST as usize {
             return Err(Error::limit("more than 2,147,483,647 records in one run"));
         }
-        self.groups.par_iter_mut().try_for_each(|group| group.push(batch))?;
+        self.groups.par_iter_mut().try_for_each(|group| group.push(mapping, batch))?;
         let first = self.rows.len();
         self.rows.resize(first + n_rows * self.width, 0);
         let rows = &mut self.rows[first..];
@@ -269,21 +292,20 @@ impl RecordsBuilder {
                 *hash = hash.wrapping_add(part);
             }
         }
-        self.push_sources(batch)
+        self.push_sources(mapping, batch)
     }
 
-    fn push_sources(&mut self, batch: &RecordBatch) -> Result<()> {
-        let Some(name) = &self.source_column else { return Ok(()) };
-        let column = text_column(batch, name)?;
+    fn push_sources(&mut self, mapping: usize, batch: &RecordBatch) -> Result<()> {
+        let column = self.source_columns[mapping].as_deref().map(|name| text_column(batch, name)).transpose()?;
         for row in 0..batch.num_rows() {
-            let source = column.get(row).unwrap_or("");
+            let source = column.as_ref().and_then(|column| column.get(row)).unwrap_or("");
             let number = match self.source_numbers.get(source) {
                 Some(number) => *number,
                 None => {
                     let number = u16::try_from(self.source_names.len())
                         .ok()
                         .filter(|number| *number < u16::MAX)
-                        .ok_or_else(|| Error::limit(format!("column '{name}' names more than 65,534 sources; is it a source?")))?;
+                        .ok_or_else(|| Error::limit("more than 65,534 sources are named; is the source column one?"))?;
                     self.source_names.push(source.to_owned());
                     self.source_numbers.insert(source.to_owned(), number);
                     number

@@ -5,12 +5,13 @@ use crm_core::{Role, content_hash};
 
 use super::dictionary::{Dictionary, Draft, Memo, ValueId};
 use super::{Kind, value};
+use crate::Mapping;
 
 /// Which columns hold which part of a name.
 pub(super) struct NameColumns {
-    /// All columns, by part in the order of [`PARTS`].
-    pub columns: Vec<String>,
-    starts: [usize; PARTS.len() + 1],
+    /// Per mapping all columns, by part in the order of [`PARTS`].
+    pub columns: Vec<Vec<String>>,
+    starts: Vec<[usize; PARTS.len() + 1]>,
     scratch: value::Scratch,
     draft: Draft,
 }
@@ -23,14 +24,19 @@ const SUFFIX: usize = 3;
 const FULL: usize = 4;
 
 impl NameColumns {
-    pub fn new(columns_of: &dyn Fn(Role) -> Vec<String>) -> Self {
-        let mut columns = Vec::new();
-        let mut starts = [0; PARTS.len() + 1];
-        for (place, role) in PARTS.iter().enumerate() {
-            columns.extend(columns_of(*role));
-            starts[place + 1] = columns.len();
+    pub fn new(mappings: &[Mapping], columns_of: &dyn Fn(&Mapping, Role) -> Vec<String>) -> Self {
+        let mut names = Self { columns: Vec::new(), starts: Vec::new(), scratch: value::Scratch::default(), draft: Draft::default() };
+        for mapping in mappings {
+            let mut columns = Vec::new();
+            let mut starts = [0; PARTS.len() + 1];
+            for (place, role) in PARTS.iter().enumerate() {
+                columns.extend(columns_of(mapping, *role));
+                starts[place + 1] = columns.len();
+            }
+            names.columns.push(columns);
+            names.starts.push(starts);
         }
-        Self { columns, starts, scratch: value::Scratch::default(), draft: Draft::default() }
+        names
     }
 
     /// The fields, in the order in which [`NameStore::row`] gives their numbers.
@@ -41,7 +47,7 @@ impl NameColumns {
             (Role::MiddleName.name(), Kind::Middle),
             (Role::Suffix.name(), Kind::Suffix),
         ];
-        if self.starts[FULL] < self.starts[FULL + 1] {
+        if self.starts.iter().any(|starts| starts[FULL] < starts[FULL + 1]) {
             fields.push((Role::FullName.name(), Kind::Alias));
         }
         fields
@@ -76,10 +82,10 @@ struct Parts {
 
 impl NameStore<'_> {
     /// Reads the cells of one row into numbers: given, family, middle, suffix, alias.
-    pub fn row<'c>(&mut self, cell: impl Fn(usize) -> &'c str, numbers: &mut [u32; 8]) {
+    pub fn row<'c>(&mut self, mapping: usize, cell: impl Fn(usize) -> &'c str, numbers: &mut [u32; 8]) {
         let first = |store: &Self, part: usize| {
-            let places = store.columns.starts[part]..store.columns.starts[part + 1];
-            places.map(&cell).map(str::trim).find(|text| !text.is_empty()).unwrap_or("")
+            let starts = &store.columns.starts[mapping];
+            (starts[part]..starts[part + 1]).map(&cell).map(str::trim).find(|text| !text.is_empty()).unwrap_or("")
         };
         let (given, family) = (first(self, GIVEN), first(self, FAMILY));
         let (middle, suffix, full) = (first(self, MIDDLE), first(self, SUFFIX), first(self, FULL));
