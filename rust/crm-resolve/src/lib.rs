@@ -8,6 +8,7 @@ mod config;
 mod edge;
 mod mapping;
 pub mod merge;
+pub mod normalize;
 pub mod records;
 pub mod roles;
 mod score;

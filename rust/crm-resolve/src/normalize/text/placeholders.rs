@@ -1,0 +1,243 @@
+//! Words that stand for "no value".
+use super::super::Reason;
+
+/// In folded form, sorted. What is a name somewhere (Nan, Nil, Test as surname) is listed only where it is far likelier a filler.
+const WORDS: &[&str] = &[
+    "",
+    "0",
+    "00",
+    "000",
+    "0000",
+    "00000",
+    "000000",
+    "1 1 1900",
+    "abc",
+    "abcd",
+    "anonim",
+    "anonimno",
+    "anonymous",
+    "anonymus",
+    "asd",
+    "asdf",
+    "asdfg",
+    "asdfgh",
+    "aaa",
+    "bez datu",
+    "bez imeni",
+    "bez varda",
+    "confidential",
+    "datu nav",
+    "default",
+    "deleted",
+    "do not call",
+    "dummy",
+    "empty",
+    "example",
+    "fake",
+    "foo",
+    "foobar",
+    "hidden",
+    "inapplicable",
+    "invalid",
+    "kein",
+    "keine",
+    "keine angabe",
+    "k a",
+    "leer",
+    "missing",
+    "n a",
+    "n d",
+    "na",
+    "nan",
+    "nav",
+    "nav datu",
+    "nav noradits",
+    "nav zinams",
+    "nenoradits",
+    "nezinams",
+    "no",
+    "no company",
+    "no data",
+    "no email",
+    "no last name",
+    "no lastname",
+    "no mail",
+    "no name",
+    "no phone",
+    "no surname",
+    "no value",
+    "noemail",
+    "nomail",
+    "noname",
+    "none",
+    "none given",
+    "not applicable",
+    "not available",
+    "not given",
+    "not known",
+    "not provided",
+    "not set",
+    "not specified",
+    "not stated",
+    "nothing",
+    "null",
+    "nulle",
+    "prospect",
+    "qqq",
+    "qwe",
+    "qwer",
+    "qwerty",
+    "redacted",
+    "sin datos",
+    "string",
+    "tbc",
+    "tba",
+    "tbd",
+    "test",
+    "test test",
+    "test user",
+    "testing",
+    "tukss",
+    "unavailable",
+    "undefined",
+    "undisclosed",
+    "unk",
+    "unknown",
+    "unknown unknown",
+    "unnamed",
+    "unspecified",
+    "user",
+    "withheld",
+    "xx",
+    "xxx",
+    "xxxx",
+    "xxxxx",
+    "xxxxxx",
+    "yyy",
+    "zzz",
+    "zzzz",
+    "аноним",
+    "анонимно",
+    "без имени",
+    "без названия",
+    "без фамилии",
+    "б и",
+    "б н",
+    "гость",
+    "данных нет",
+    "клиент",
+    "не заполнено",
+    "не знаю",
+    "не известен",
+    "не известна",
+    "не известно",
+    "не имеется",
+    "не указан",
+    "не указана",
+    "не указано",
+    "не указаны",
+    "не задано",
+    "не определено",
+    "неизвестен",
+    "неизвестна",
+    "неизвестно",
+    "неизвестный",
+    "нет",
+    "нет данных",
+    "нет имени",
+    "нет информации",
+    "нет почты",
+    "нет телефона",
+    "ноунейм",
+    "нету",
+    "н д",
+    "отсутствует",
+    "пусто",
+    "пример",
+    "проверка",
+    "прочерк",
+    "тест",
+    "тест тест",
+    "тестов",
+    "тестовый",
+    "тестовый клиент",
+    "удален",
+    "удалено",
+    "уточнить",
+    "физлицо",
+    "ффф",
+    "ыыы",
+    "ххх",
+    "частное лицо",
+    "физическое лицо",
+    "йцукен",
+    "фыва",
+];
+
+/// Why a cell holds no value: [`Reason::Empty`] when nothing but spaces and punctuation is in it, [`Reason::Placeholder`] for "n/a",
+/// "none", "нет", "test", "-", "unknown", "xxx", "nav" and the like; `None` when it may be a value. Never allocates for cells longer
+/// than the longest such word.
+pub fn placeholder_reason(cell: &str) -> Option<Reason> {
+    if cell.len() > 48 {
+        return if cell.chars().any(char::is_alphanumeric) { None } else { Some(Reason::Empty) };
+    }
+    // Folding into a small buffer: the words are short.
+    let mut folded = [0u8; 64];
+    let mut len = 0;
+    let mut gap = false;
+    for c in cell.chars() {
+        if c.is_alphanumeric() {
+            if gap && len > 0 {
+                folded[len.min(63)] = b' ';
+                len += 1;
+            }
+            gap = false;
+            let lower = match c {
+                'ё' | 'Ё' => 'е',
+                'ā' | 'Ā' => 'a',
+                'ē' | 'Ē' => 'e',
+                'ī' | 'Ī' => 'i',
+                'ū' | 'Ū' => 'u',
+                'š' | 'Š' => 's',
+                'ž' | 'Ž' => 'z',
+                'ņ' | 'Ņ' => 'n',
+                c if c.is_ascii() => c.to_ascii_lowercase(),
+                c => c.to_lowercase().next().unwrap_or(c),
+            };
+            let mut utf8 = [0u8; 4];
+            let bytes = lower.encode_utf8(&mut utf8).as_bytes();
+            if len + bytes.len() > folded.len() {
+                return None;
+            }
+            folded[len..len + bytes.len()].copy_from_slice(bytes);
+            len += bytes.len();
+            if len > 40 {
+                return None;
+            }
+        } else {
+            gap = true;
+        }
+    }
+    if len == 0 {
+        return Some(Reason::Empty);
+    }
+    let word = std::str::from_utf8(&folded[..len]).ok()?;
+    is_word(word).then_some(Reason::Placeholder)
+}
+
+fn is_word(word: &str) -> bool {
+    use std::sync::OnceLock;
+    static SET: OnceLock<hashbrown::HashSet<&'static str, foldhash::fast::FixedState>> = OnceLock::new();
+    SET.get_or_init(|| WORDS.iter().copied().collect()).contains(word)
+}
+
+/// Whether a cell stands for "no value" (see [`placeholder_reason`]).
+///
+/// ```
+/// use crm_resolve::normalize::is_placeholder;
+/// assert!(is_placeholder("N/A") && is_placeholder(" - ") && is_placeholder("не указан"));
+/// assert!(!is_placeholder("Noname Ltd"));
+/// ```
+pub fn is_placeholder(cell: &str) -> bool {
+    placeholder_reason(cell).is_some()
+}
