@@ -30,7 +30,7 @@ impl Default for WorkbookLimits {
             inflate_ratio: 250,
             strings: 16 << 20,
             string_bytes: 256 << 20,
-            cells: 1 << 30,
+            cells: 1 << 27,
             sheets: 1_000,
             stream_bytes: 256 << 20,
         }

@@ -3,8 +3,10 @@
 //! Each format has a reader of its own that yields the rows of a sheet ([`sheet::RowSource`]): only cells with a value, whatever
 //! size the file claims, so that a far cell costs nothing. [`grid::SheetReader`] makes a table of them. Nothing is allocated by
 //! a number that the file states without being bounded first; see [`WorkbookLimits`].
+mod binary;
 mod grid;
 mod limits;
+mod ods;
 mod package;
 mod shape;
 mod sheet;
@@ -12,6 +14,7 @@ mod sheet_style;
 mod shown;
 mod strings;
 mod write;
+mod xlsb;
 mod xlsx;
 mod xml;
 
@@ -116,23 +119,44 @@ fn list_package_sheets(path: &Path, format: Format, options: &ReadOptions, contr
     let limits = Arc::new(options.limits.workbook.clone());
     let max_token = options.limits.cell_bytes;
     let package = Arc::new(Package::open(path, &limits)?);
-    let Some(part) = xlsx::workbook_part(&package, max_token)? else {
+    let part = xlsx::workbook_part(&package, max_token)?;
+    if part.is_none() && ods::is_ods(&package) {
+        let sheets = ods::list(&package, &limits, max_token, control)?
+            .into_iter()
+            .map(|entry| {
+                let (package, limits, entry) = (package.clone(), limits.clone(), entry);
+                Sheet {
+                    name: entry.name.clone(),
+                    hidden: entry.hidden,
+                    open: Box::new(move || {
+                        Ok(Box::new(ods::OdsRows::new(&package, &entry, &limits, max_token)?) as Box<dyn sheet::RowSource>)
+                    }),
+                }
+            })
+            .collect();
+        return Ok((Format::Ods, sheets));
+    }
+    let Some(part) = part else {
         return Err(Error::file_format(package.name(), format!("{}: the zip file holds no workbook", package.name())));
     };
-    let book = Arc::new(xlsx::Book::open(&package, &part, &limits, max_token, control)?);
-    let sheets = book
-        .sheets
-        .iter()
-        .map(|entry| {
-            let (package, book, limits, entry) = (package.clone(), book.clone(), limits.clone(), entry.clone());
-            Sheet {
-                name: entry.name.clone(),
-                hidden: entry.hidden,
-                open: Box::new(move || {
-                    Ok(Box::new(xlsx::XlsxRows::new(&package, &book, &entry, &limits, max_token)?) as Box<dyn sheet::RowSource>)
-                }),
-            }
-        })
-        .collect();
+    let is_binary = part.to_lowercase().ends_with(".bin");
+    let book = Arc::new(if is_binary {
+        xlsb::open_book(&package, &part, &limits, max_token, control)?
+    } else {
+        xlsx::Book::open(&package, &part, &limits, max_token, control)?
+    });
+    let book_sheets = book.sheets.clone();
+    let open = move |entry: &xlsx::SheetEntry| -> OpenRows {
+        let (package, book, limits, entry) = (package.clone(), book.clone(), limits.clone(), entry.clone());
+        if is_binary {
+            Box::new(move || Ok(Box::new(xlsb::XlsbRows::new(&package, &book, &entry, &limits, max_token)?)))
+        } else {
+            Box::new(move || Ok(Box::new(xlsx::XlsxRows::new(&package, &book, &entry, &limits, max_token)?)))
+        }
+    };
+    let sheets = book_sheets.iter().map(|entry| Sheet { name: entry.name.clone(), hidden: entry.hidden, open: open(entry) }).collect();
+    if is_binary {
+        return Ok((Format::Xlsb, sheets));
+    }
     Ok((if format == Format::Xlsm { format } else { Format::Xlsx }, sheets))
 }

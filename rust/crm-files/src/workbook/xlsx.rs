@@ -108,12 +108,15 @@ impl Book {
                     let id = attribute_text(attributes, b"id").unwrap_or_default();
                     let Some(relation) = relations.iter().find(|relation| relation.id == id) else { continue };
                     // Charts, dialogs and macro sheets hold no table.
-                    if relation.kind.ends_with("/worksheet") && sheets.len() < limits.sheets {
+                    if relation.kind.ends_with("/worksheet") {
                         sheets.push(SheetEntry {
                             name: attribute_text(attributes, b"name").unwrap_or_default().into_owned(),
                             hidden: attribute(attributes, b"state").is_some_and(|state| state != b"visible"),
                             part: relation.target.clone(),
                         });
+                    }
+                    if sheets.len() > limits.sheets {
+                        return Err(xml.damaged(&format!("more than the {} sheets allowed (limit `sheets`)", limits.sheets)));
                     }
                 }
                 Token::End => break,

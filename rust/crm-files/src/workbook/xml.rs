@@ -96,25 +96,6 @@ impl<R: Read> XmlReader<R> {
         Ok(())
     }
 
-    /// Collects the text of the element that was just opened, its children's included, up to its end.
-    pub fn element_text(&mut self, text: &mut String) -> Result<()> {
-        let depth = self.depth;
-        loop {
-            let failure = match self.next()? {
-                Token::Text(raw) => push_text(text, raw).err(),
-                Token::Literal(raw) => push_literal(text, raw).err(),
-                Token::End => return Ok(()),
-                _ => None,
-            };
-            if let Some(reason) = failure {
-                return Err(self.damaged(reason));
-            }
-            if self.depth < depth {
-                return Ok(());
-            }
-        }
-    }
-
     /// An error about this part.
     pub fn damaged(&self, reason: &str) -> Error {
         Error::file_format(&*self.file, format!("{}: {}: {reason}", self.file, self.part))
