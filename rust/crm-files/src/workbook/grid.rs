@@ -22,7 +22,7 @@ const BATCH_CELLS: usize = 1 << 20;
 const BATCH_BYTES: usize = 32 << 20;
 
 /// Opens the rows of a sheet from its beginning.
-pub(super) type OpenRows = Box<dyn Fn() -> Result<Box<dyn RowSource>> + Send>;
+pub(super) type OpenRows = Box<dyn Fn(&dyn Control) -> Result<Box<dyn RowSource>> + Send>;
 
 /// The table of one sheet.
 pub(super) struct SheetReader {
@@ -49,7 +49,7 @@ pub(super) struct SheetReader {
 impl SheetReader {
     /// Reads the beginning of a sheet; `None` where it has no value at all.
     pub fn open(open: OpenRows, mut report: FileReport, options: &ReadOptions, control: &dyn Control) -> Result<Option<Self>> {
-        let mut rows = open()?;
+        let mut rows = open(control)?;
         let mut sample = VecDeque::new();
         let (mut n_cells, mut n_bytes) = (0, 0);
         let mut at_end = false;
@@ -125,7 +125,7 @@ impl SheetReader {
 
     fn source(&mut self, control: &dyn Control) -> Result<&mut Box<dyn RowSource>> {
         if self.rows.is_none() {
-            let mut rows = (self.open)()?;
+            let mut rows = (self.open)(control)?;
             let mut row = Row::default();
             for _ in 0..self.n_read {
                 rows.next_row(&mut row, control)?;

@@ -32,7 +32,7 @@ impl Default for WorkbookLimits {
             string_bytes: 256 << 20,
             cells: 1 << 27,
             sheets: 1_000,
-            stream_bytes: 256 << 20,
+            stream_bytes: 192 << 20,
         }
     }
 }

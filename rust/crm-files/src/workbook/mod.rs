@@ -4,6 +4,7 @@
 //! size the file claims, so that a far cell costs nothing. [`grid::SheetReader`] makes a table of them. Nothing is allocated by
 //! a number that the file states without being bounded first; see [`WorkbookLimits`].
 mod binary;
+mod compound;
 mod grid;
 mod limits;
 mod ods;
@@ -14,6 +15,7 @@ mod sheet_style;
 mod shown;
 mod strings;
 mod write;
+mod xls;
 mod xlsb;
 mod xlsx;
 mod xml;
@@ -112,6 +114,9 @@ fn list_sheets(path: &Path, name: &str, format: Format, options: &ReadOptions, c
     if head.starts_with(b"PK") {
         return list_package_sheets(path, format, options, control);
     }
+    if head.starts_with(compound::SIGNATURE) || matches!(head, [0x09, 0x00 | 0x02 | 0x04 | 0x08, ..]) {
+        return list_xls_sheets(path, options, control);
+    }
     Err(Error::file_format(name, format!("{name}: it is not a workbook: its first bytes are those of no workbook format")))
 }
 
@@ -128,7 +133,7 @@ fn list_package_sheets(path: &Path, format: Format, options: &ReadOptions, contr
                 Sheet {
                     name: entry.name.clone(),
                     hidden: entry.hidden,
-                    open: Box::new(move || {
+                    open: Box::new(move |_| {
                         Ok(Box::new(ods::OdsRows::new(&package, &entry, &limits, max_token)?) as Box<dyn sheet::RowSource>)
                     }),
                 }
@@ -149,9 +154,9 @@ fn list_package_sheets(path: &Path, format: Format, options: &ReadOptions, contr
     let open = move |entry: &xlsx::SheetEntry| -> OpenRows {
         let (package, book, limits, entry) = (package.clone(), book.clone(), limits.clone(), entry.clone());
         if is_binary {
-            Box::new(move || Ok(Box::new(xlsb::XlsbRows::new(&package, &book, &entry, &limits, max_token)?)))
+            Box::new(move |_| Ok(Box::new(xlsb::XlsbRows::new(&package, &book, &entry, &limits, max_token)?)))
         } else {
-            Box::new(move || Ok(Box::new(xlsx::XlsxRows::new(&package, &book, &entry, &limits, max_token)?)))
+            Box::new(move |_| Ok(Box::new(xlsx::XlsxRows::new(&package, &book, &entry, &limits, max_token)?)))
         }
     };
     let sheets = book_sheets.iter().map(|entry| Sheet { name: entry.name.clone(), hidden: entry.hidden, open: open(entry) }).collect();
@@ -159,4 +164,22 @@ fn list_package_sheets(path: &Path, format: Format, options: &ReadOptions, contr
         return Ok((Format::Xlsb, sheets));
     }
     Ok((if format == Format::Xlsm { format } else { Format::Xlsx }, sheets))
+}
+
+fn list_xls_sheets(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
+    let limits = Arc::new(options.limits.workbook.clone());
+    let book = Arc::new(xls::XlsBook::open(path, &limits, control)?);
+    let sheets = book
+        .sheets
+        .iter()
+        .map(|entry| {
+            let (book, limits, entry) = (book.clone(), limits.clone(), entry.clone());
+            Sheet {
+                name: entry.name.clone(),
+                hidden: entry.hidden,
+                open: Box::new(move |control| Ok(Box::new(xls::XlsRows::new(&book, &entry, &limits, control)?))),
+            }
+        })
+        .collect();
+    Ok((Format::Xls, sheets))
 }

@@ -13,7 +13,7 @@ pub enum Outcome {
     /// A clear error.
     Refused { message: String, peak_kib: u64 },
     /// Anything else: an abort, a panic, a hang, an accounting that does not add up.
-    Broken(String),
+    Broken(#[allow(dead_code, reason = "shown by Debug")] String),
 }
 
 /// The child: does nothing unless it was started by [`probe`].
