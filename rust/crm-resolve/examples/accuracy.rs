@@ -8,7 +8,7 @@ use std::time::Instant;
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use crm_core::{NoControl, Role};
 use crm_resolve::cluster::{ClusterOptions, Constraints, cluster};
-use crm_resolve::{EdgeBuffer, Mapping, Model, RecordsBuilder, ResolveConfig, Scorer, score_pairs};
+use crm_resolve::{EdgeBuffer, Mapping, Model, RecordsBuilder, ResolveConfig, Scorer, score_prepared};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -49,10 +49,10 @@ fn main() {
     batches.iter().for_each(|batch| builder.push(batch).unwrap());
     let records = builder.finish();
     lap("records");
-    let model = Model::fit(&records, &config, &NoControl).unwrap();
+    let (model, prepared) = Model::fit_prepared(&records, &config, &NoControl).unwrap();
     lap("model");
     let buffer = EdgeBuffer::default();
-    let stats = score_pairs(&records, &model, &config, &NoControl, &buffer).unwrap();
+    let stats = score_prepared(&records, &model, prepared, &config, &NoControl, &buffer).unwrap();
     let edges = buffer.into_edges();
     lap("pairs");
     let scorer = Scorer::new(&records, &model, &config).unwrap();

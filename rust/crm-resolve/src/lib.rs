@@ -17,4 +17,4 @@ pub use config::{DateOrder, ResolveConfig, probability_to_weight};
 pub use edge::{Edge, EdgeBuffer, EdgeSink, PairScorer, WEIGHT_ONE, weight_to_probability};
 pub use mapping::{MappedColumn, Mapping};
 pub use records::{Records, RecordsBuilder};
-pub use score::{ComparisonModel, ExplainedComparison, Model, PairStats, Scorer, score_pairs};
+pub use score::{ComparisonModel, ExplainedComparison, Model, PairStats, Prepared, Scorer, score_pairs, score_prepared};

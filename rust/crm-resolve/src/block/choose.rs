@@ -1,10 +1,10 @@
 //! Which rules the fields at hand allow, and how large their blocks may be.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crm_core::{Control, Result};
 
 use super::keys::Keys;
-use super::pairs::{Blocks, blocks_of, pairs_in};
+use super::pairs::pairs_in;
 use super::{Form, Part, Rule};
 use crate::ResolveConfig;
 use crate::records::value::{company_keys, email_keys, name_keys, phone_keys, postcode_keys, street_keys};
@@ -82,54 +82,103 @@ pub fn choose_rules(records: &Records, identifying: &[usize]) -> Vec<Rule> {
     rules
 }
 
-/// Sets each rule's cap so that the pairs proposed stay within the budget, and the keys that exceed it.
+/// Sets each rule's cap so that the pairs proposed stay within the budget, and the keys that exceed it; gives the keys of all records.
 pub(crate) fn fit_caps(
     records: &Records,
     rules: &mut [Rule],
     representatives: &[u32],
     config: &ResolveConfig,
     control: &dyn Control,
-) -> Result<()> {
+) -> Result<Keys> {
     let budget = (config.pairs_per_record * representatives.len() as f64).max(config.min_pairs as f64);
     let per_rule = (budget / rules.len().max(1) as f64 * 1.5) as u64;
-    for rule in rules.iter_mut() {
+    let mut keys = Keys::new(records, rules);
+    let mut counts = Counts::new(representatives.len());
+    for place in 0..rules.len() {
         control.check()?;
-        let n_rounds = rule.refine.len() + 1;
-        for round in 0..n_rounds {
-            let keys = Keys::new(records, std::slice::from_ref(rule));
-            let blocks = blocks_of(&keys, 0, representatives);
-            if round == 0 {
-                rule.cap = cap_for(&blocks, per_rule);
-            }
-            let mut grown = Vec::new();
-            Blocks::each(blocks.entries(), |key, block| {
-                if block.len() > rule.cap as usize {
-                    grown.push(key);
-                }
-            });
+        let rule = &mut rules[place];
+        counts.count(&keys, place, representatives);
+        rule.cap = counts.cap_for(per_rule);
+        let mut affected: Vec<u32> = representatives.to_vec();
+        for _ in 0..=rule.refine.len() {
+            let grown = counts.larger_than(rule.cap, &keys, place, &affected);
             if grown.is_empty() {
                 break;
             }
-            rule.oversized.extend(grown);
+            rule.oversized.extend(grown.iter().copied());
+            affected.retain(|record| {
+                let mut is_hit = false;
+                keys.each(*record, place, |key| is_hit |= grown.contains(&key));
+                is_hit
+            });
+            keys.renew(records, place, rule, &affected);
+            counts.count(&keys, place, &affected);
         }
     }
-    Ok(())
+    // Records that repeat a representative's content have its keys.
+    for (place, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.oversized.is_empty()) {
+        let of_oversized = |record: &u32| {
+            let mut is_hit = false;
+            keys.each(*record, place, |key| is_hit |= rule.oversized.contains(&key));
+            is_hit
+        };
+        let rest: Vec<u32> = (0..records.len() as u32).filter(of_oversized).collect();
+        keys.renew(records, place, rule, &rest);
+    }
+    Ok(keys)
 }
 
-/// The largest cap whose blocks have at most `budget` pairs.
-fn cap_for(blocks: &Blocks, budget: u64) -> u32 {
-    let mut sizes: HashMap<usize, u64> = HashMap::new();
-    Blocks::each(blocks.entries(), |_, block| *sizes.entry(block.len()).or_default() += 1);
-    let mut sizes: Vec<(usize, u64)> = sizes.into_iter().collect();
-    sizes.sort_unstable();
-    let mut sum = 0;
-    let mut cap = 2;
-    for (size, n) in sizes {
-        sum += pairs_in(size) * n;
-        if sum > budget {
-            break;
-        }
-        cap = size;
+/// How many records bear a key, counted by a hash of it: two keys may share a counter, which a closer look then tells apart.
+struct Counts {
+    counters: Vec<u32>,
+    shift: u32,
+}
+
+impl Counts {
+    fn new(n_records: usize) -> Self {
+        let bits = (n_records.max(512) * 4).next_power_of_two().trailing_zeros();
+        Self { counters: vec![0; 1 << bits], shift: 32 - bits.min(32) }
     }
-    cap.max(4) as u32
+
+    fn slot(&self, key: u32) -> usize {
+        (key.wrapping_mul(0x9e37_79b1) >> self.shift) as usize
+    }
+
+    fn count(&mut self, keys: &Keys, rule: usize, records: &[u32]) {
+        self.counters.fill(0);
+        for record in records {
+            keys.each(*record, rule, |key| {
+                let slot = self.slot(key);
+                self.counters[slot] += 1;
+            });
+        }
+    }
+
+    /// The largest cap whose blocks have at most `budget` pairs.
+    fn cap_for(&self, budget: u64) -> u32 {
+        let mut sizes: BTreeMap<u32, u64> = BTreeMap::new();
+        self.counters.iter().filter(|count| **count > 1).for_each(|count| *sizes.entry(*count).or_default() += 1);
+        let (mut sum, mut cap) = (0, 4);
+        for (size, n) in sizes {
+            sum += pairs_in(size as usize) * n;
+            if sum > budget {
+                return cap;
+            }
+            cap = cap.max(size);
+        }
+        // All blocks fit; later ones may grow somewhat.
+        cap.max(16)
+    }
+
+    fn larger_than(&self, cap: u32, keys: &Keys, rule: usize, records: &[u32]) -> HashSet<u32> {
+        let mut exact: HashMap<u32, u32> = HashMap::new();
+        for record in records {
+            keys.each(*record, rule, |key| {
+                if self.counters[self.slot(key)] > cap {
+                    *exact.entry(key).or_default() += 1;
+                }
+            });
+        }
+        exact.into_iter().filter(|(_, count)| *count > cap).map(|(key, _)| key).collect()
+    }
 }

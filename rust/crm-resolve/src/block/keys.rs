@@ -220,6 +220,27 @@ impl Keys {
         keys
     }
 
+    /// Gives records their keys under one rule anew, after more of its keys became oversized.
+    pub(super) fn renew(&mut self, records: &Records, rule: usize, definition: &Rule, some: &[u32]) {
+        let bound = BoundRule::new(records, definition);
+        for record in some {
+            let (set, n_left_out) = bound.keys(records, *record);
+            self.left_out[rule] += u64::from(n_left_out);
+            let start = *record as usize * self.width;
+            let room = &mut self.slots[start + self.starts[rule]..start + self.starts[rule + 1]];
+            room.fill(0);
+            let keys = set.as_slice();
+            let n_fit = keys.len().min(room.len());
+            room[..n_fit].copy_from_slice(&keys[..n_fit]);
+            if keys.len() > n_fit {
+                self.overflow.insert((*record, rule as u16), keys[n_fit..].to_vec());
+                self.has_overflow[*record as usize] = true;
+            } else {
+                self.overflow.remove(&(*record, rule as u16));
+            }
+        }
+    }
+
     /// Number of rules.
     pub fn n_rules(&self) -> usize {
         self.starts.len() - 1

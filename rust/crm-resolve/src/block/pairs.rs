@@ -59,10 +59,6 @@ impl Blocks {
         }
     }
 
-    pub fn entries(&self) -> &[u64] {
-        &self.entries
-    }
-
     /// Pairs in all blocks.
     pub fn n_pairs(&self) -> u64 {
         let mut sum = 0;

@@ -91,6 +91,16 @@ pub fn jaro_winkler(a: &[u8], b: &[u8]) -> u32 {
     (winkler * 1000.0).round() as u32
 }
 
+/// Whether two texts of these lengths that differ in `apart` kinds of letters may have a Jaro-Winkler similarity of `least`
+/// thousandths, at least 700.
+pub fn may_be_similar(len_a: usize, len_b: usize, apart: u32, least: u32) -> bool {
+    // Winkler's bonus lifts a Jaro similarity of 1 - 5/3 (1 - least) to `least`; that needs enough letters in common.
+    let (a, b) = (len_a.min(LONGEST) as u64, len_b.min(LONGEST) as u64);
+    let jaro = 1000 - (1000 - u64::from(least)) * 5 / 3;
+    let shares = 3 * jaro - 1000;
+    1000 * u64::from(apart) * (a + b) <= 1000 * (a + b) * (a + b) - 2 * shares * a * b
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +137,18 @@ mod tests {
         #[test]
         fn long_texts_too(a in "[ab]{50,64}", b in "[ab]{50,64}") {
             prop_assert_eq!(edit_distance(a.as_bytes(), b.as_bytes(), 64), slow(a.as_bytes(), b.as_bytes()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_similar_pair_is_ruled_out(a in "[a-e]{1,12}", b in "[a-e]{1,12}") {
+            let letters = |text: &str| text.bytes().fold(0u32, |set, byte| set | 1 << (byte - b'a'));
+            let apart = (letters(&a) ^ letters(&b)).count_ones();
+            let similarity = jaro_winkler(a.as_bytes(), b.as_bytes());
+            for least in [880, 900, 930] {
+                prop_assert!(similarity < least || may_be_similar(a.len(), b.len(), apart, least));
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 //! The levels of each kind of field: their names, their priors, and how two values are graded.
-use super::distance::{edit_distance, jaro_winkler};
+use super::distance::{edit_distance, jaro_winkler, may_be_similar};
 use crate::records::value::{company_keys, date_keys, email_keys, phone_keys, postcode_keys, street_keys};
 use crate::records::{Dictionary, Kind, ValueId};
 
@@ -34,6 +34,14 @@ pub fn level_names(kind: Kind) -> &'static [&'static str] {
         Kind::City | Kind::Region | Kind::Text => TEXT,
         Kind::Suffix | Kind::Gender => CATEGORY,
     }
+}
+
+/// The last level of e-mail addresses.
+pub(super) const EMAIL_DIFFERENT: u8 = 6;
+
+/// Whether two addresses with this level may be alike only because their owners' names are.
+pub(super) fn is_like_name(level: u8) -> bool {
+    level == 4 || level == 5
 }
 
 /// Names' levels.
@@ -111,27 +119,29 @@ pub(crate) fn spread(kind: Kind) -> Spread {
 pub(super) fn value_level(kind: Kind, dictionary: &Dictionary, a: ValueId, b: ValueId) -> u8 {
     let (keys_a, keys_b) = (dictionary.keys(a), dictionary.keys(b));
     let (text_a, text_b) = (dictionary.text(a), dictionary.text(b));
+    let apart = dictionary.letters_apart(a, b);
     match kind {
         Kind::BirthDate => date_level(keys_a, keys_b),
-        Kind::Email => email_level(keys_a, keys_b, text_a, text_b),
+        Kind::Email => email_level(keys_a, keys_b, text_a, text_b, apart),
         Kind::Phone => {
             if keys_a[phone_keys::LAST_SEVEN] == keys_b[phone_keys::LAST_SEVEN] {
                 2
-            } else if edit_distance(text_a, text_b, 1) <= 1 {
+            } else if apart <= 2 && edit_distance(text_a, text_b, 1) <= 1 {
                 3
             } else {
                 4
             }
         }
+        Kind::TaxId if apart > 4 => 4,
         Kind::TaxId => match edit_distance(text_a, text_b, 2) {
             1 if text_a.len().min(text_b.len()) >= 5 => 2,
             2 if text_a.len().min(text_b.len()) >= 7 => 3,
             _ => 4,
         },
-        Kind::Company => company_level(keys_a, keys_b, text_a, text_b),
-        Kind::Street => street_level(keys_a, keys_b, text_a, text_b),
+        Kind::Company => company_level(keys_a, keys_b, text_a, text_b, apart),
+        Kind::Street => street_level(keys_a, keys_b, text_a, text_b, apart),
         Kind::Postcode => {
-            if edit_distance(text_a, text_b, 1) <= 1 {
+            if apart <= 2 && edit_distance(text_a, text_b, 1) <= 1 {
                 2
             } else if keys_a[postcode_keys::AREA] == keys_b[postcode_keys::AREA] {
                 3
@@ -140,7 +150,7 @@ pub(super) fn value_level(kind: Kind, dictionary: &Dictionary, a: ValueId, b: Va
             }
         }
         Kind::Suffix | Kind::Gender => 2,
-        _ => text_level(keys_a, keys_b, text_a, text_b),
+        _ => text_level(keys_a, keys_b, text_a, text_b, apart),
     }
 }
 
@@ -198,36 +208,46 @@ fn differing_digits(a: u32, b: u32) -> usize {
     digits(a).iter().zip(digits(b)).filter(|(x, y)| **x != *y).count()
 }
 
-fn email_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8]) -> u8 {
-    let is_shared = keys_a[email_keys::IS_SHARED] != 0 || keys_b[email_keys::IS_SHARED] != 0;
-    if is_shared {
+fn email_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
+    if (keys_a[email_keys::FLAGS] | keys_b[email_keys::FLAGS]) & email_keys::SHARED != 0 {
         return 6;
     }
     if keys_a[email_keys::LOCAL] == keys_b[email_keys::LOCAL] {
-        return 2;
+        // A name alone before the @ is borne by all of that name.
+        return if keys_a[email_keys::FLAGS] & email_keys::NUMBERED == 0 { 5 } else { 2 };
+    }
+    if apart <= 6 {
+        let local = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'@').unwrap_or(text.len());
+        let (local_a, local_b) = (&text_a[..local(text_a)], &text_b[..local(text_b)]);
+        let is_same_domain = keys_a[email_keys::DOMAIN] == keys_b[email_keys::DOMAIN];
+        let limit = if is_same_domain { 2 } else { 3 };
+        let distance = if is_same_domain { edit_distance(local_a, local_b, 2) } else { edit_distance(text_a, text_b, 3) };
+        let shortest = local_a.len().min(local_b.len());
+        let is_digits_only = numbers_of(local_a).ne(numbers_of(local_b)) && keys_a[email_keys::LETTERS] == keys_b[email_keys::LETTERS];
+        if !is_digits_only && (distance == 1 && shortest >= 4 || distance <= limit && shortest >= 7) {
+            return 3;
+        }
+        if is_digits_only && distance == 1 && shortest >= 4 {
+            return 3;
+        }
     }
     let local = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'@').unwrap_or(text.len());
     let (local_a, local_b) = (&text_a[..local(text_a)], &text_b[..local(text_b)]);
-    let is_same_domain = keys_a[email_keys::DOMAIN] == keys_b[email_keys::DOMAIN];
-    let distance = if is_same_domain { edit_distance(local_a, local_b, 2) } else { edit_distance(text_a, text_b, 3) };
-    let shortest = local_a.len().min(local_b.len());
-    if distance == 1 && shortest >= 4 || distance <= 3 && shortest >= 7 {
-        return 3;
+    if keys_a[email_keys::LETTERS] == keys_b[email_keys::LETTERS] {
+        return 5;
     }
-    if jaro_winkler(local_a, local_b) >= 900 {
-        return 4;
-    }
-    if keys_a[email_keys::LETTERS] == keys_b[email_keys::LETTERS] { 5 } else { 6 }
+    // The domains may differ in any letters.
+    if apart <= 12 && jaro_winkler(local_a, local_b) >= 900 { 4 } else { 6 }
 }
 
-fn company_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8]) -> u8 {
+fn company_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
     if keys_a[company_keys::SKELETON] == keys_b[company_keys::SKELETON] {
         return 2;
     }
     let shortest = text_a.len().min(text_b.len());
-    let same_numbers = numbers_of(text_a).eq(numbers_of(text_b));
+    let same_numbers = apart == 0 || numbers_of(text_a).eq(numbers_of(text_b));
     let limit = if shortest >= 12 { 2 } else { 1 };
-    if same_numbers && shortest >= 5 && edit_distance(text_a, text_b, limit) <= limit {
+    if same_numbers && shortest >= 5 && apart <= 2 * limit && edit_distance(text_a, text_b, limit) <= limit {
         return 3;
     }
     let is_acronym =
@@ -236,7 +256,8 @@ fn company_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[
     if is_same_word && same_numbers || is_acronym(keys_a, text_b) || is_acronym(keys_b, text_a) {
         return 4;
     }
-    if same_numbers && jaro_winkler(text_a, text_b) >= 930 { 4 } else { 5 }
+    let may_be = may_be_similar(text_a.len(), text_b.len(), apart, 930);
+    if same_numbers && may_be && jaro_winkler(text_a, text_b) >= 930 { 4 } else { 5 }
 }
 
 /// The digits of a text: "Mill 7" and "Mill 9" are two mills.
@@ -244,7 +265,7 @@ fn numbers_of(text: &[u8]) -> impl Iterator<Item = &u8> {
     text.iter().filter(|byte| byte.is_ascii_digit())
 }
 
-fn street_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8]) -> u8 {
+fn street_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
     let agree = |place: usize| keys_a[place] != 0 && keys_a[place] == keys_b[place];
     let is_free = |place: usize| keys_a[place] == 0 || keys_b[place] == 0;
     let name = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'|').unwrap_or(text.len());
@@ -253,10 +274,10 @@ fn street_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u
     if is_same_street && agree(street_keys::HOUSE) {
         return if is_free(street_keys::FLAT) || agree(street_keys::FLAT) { 1 } else { 2 };
     }
-    if edit_distance(text_a, text_b, 2) <= 2 && name_a.len().min(name_b.len()) >= 4 {
+    if apart <= 4 && edit_distance(text_a, text_b, 2) <= 2 && name_a.len().min(name_b.len()) >= 4 {
         return 3;
     }
-    let is_similar = is_same_street || name_a.len() >= 4 && jaro_winkler(name_a, name_b) >= 900 || agree(street_keys::SOUND);
+    let is_similar = is_same_street || apart <= 8 && name_a.len() >= 4 && jaro_winkler(name_a, name_b) >= 900 || agree(street_keys::SOUND);
     if is_similar && agree(street_keys::HOUSE) {
         return 3;
     }
@@ -269,19 +290,20 @@ fn street_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u
     }
 }
 
-fn text_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8]) -> u8 {
+fn text_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
     let is_number = |text: &[u8]| text.iter().all(|byte| byte.is_ascii_digit() || *byte == b' ');
     let shortest = text_a.len().min(text_b.len());
     if is_number(text_a) && is_number(text_b) {
-        let is_typo = shortest >= 4 && edit_distance(text_a, text_b, 1) <= 1;
+        let is_typo = shortest >= 4 && apart <= 2 && edit_distance(text_a, text_b, 1) <= 1;
         return if is_typo { 3 } else { 5 };
     }
     if keys_a[0] == keys_b[0] {
         return 2;
     }
     let limit = if shortest >= 8 { 2 } else { u32::from(shortest >= 4) };
-    if edit_distance(text_a, text_b, limit) <= limit {
+    if apart <= 2 * limit && edit_distance(text_a, text_b, limit) <= limit {
         return 3;
     }
-    if keys_a[1] == keys_b[1] || shortest >= 5 && jaro_winkler(text_a, text_b) >= 880 { 4 } else { 5 }
+    let may_be = shortest >= 5 && may_be_similar(text_a.len(), text_b.len(), apart, 880);
+    if keys_a[1] == keys_b[1] || may_be && jaro_winkler(text_a, text_b) >= 880 { 4 } else { 5 }
 }

@@ -36,17 +36,17 @@ pub struct Comparer<'a> {
     names: NamePlaces,
 }
 
-/// Remembers the levels of pairs of values; each thread has its own.
+/// Remembers the levels of pairs of values that recur often; each thread has its own.
 #[derive(Debug)]
 pub struct LevelCache(Vec<(u64, u32)>);
 
 impl LevelCache {
-    const SLOTS: usize = 1 << 15;
+    const BITS: u32 = 13;
 }
 
 impl Default for LevelCache {
     fn default() -> Self {
-        Self(vec![(0, 0); Self::SLOTS])
+        Self(vec![(0, 0); 1 << Self::BITS])
     }
 }
 
@@ -69,10 +69,30 @@ impl<'a> Comparer<'a> {
         self.name_levels(row_a, row_b, cache, &mut levels);
         for (place, comparison) in self.comparisons.iter().enumerate() {
             if !self.names.is_name(place) {
-                levels[place] = self.level(comparison, row_a[comparison.field], row_b[comparison.field], cache);
+                levels[place] = self.level_at(place, comparison, row_a, row_b, cache, &levels);
             }
         }
         levels
+    }
+
+    /// The level of the comparison at `place`, once the names' levels are known.
+    #[inline]
+    pub(crate) fn level_at(
+        &self,
+        place: usize,
+        comparison: &Comparison,
+        row_a: &[u32],
+        row_b: &[u32],
+        cache: &mut LevelCache,
+        levels: &Levels,
+    ) -> u8 {
+        debug_assert!(!self.is_name(place));
+        let level = self.level(comparison, row_a[comparison.field], row_b[comparison.field], cache);
+        // Mailboxes named after one name are alike because the names are.
+        if comparison.kind == Kind::Email && levels::is_like_name(level) && self.names.agree(levels) {
+            return levels::EMAIL_DIFFERENT;
+        }
+        level
     }
 
     /// Compares the parts of the names, into their places.
@@ -111,15 +131,18 @@ impl<'a> Comparer<'a> {
     /// The level of two different values.
     pub(crate) fn value_level(&self, kind: Kind, field: usize, a: ValueId, b: ValueId, cache: &mut LevelCache) -> u8 {
         let (low, high) = (a.min(b), a.max(b));
+        let dictionary = self.records.dictionary(field);
+        if !matches!(kind, Kind::Given | Kind::Family | Kind::Middle | Kind::City | Kind::Region | Kind::Company) {
+            return levels::value_level(kind, dictionary, low, high);
+        }
         let key = u64::from(low) << 32 | u64::from(high);
         let tag = (field as u32 + 1) << 8;
-        let slot = (key ^ u64::from(tag) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 49;
+        let slot = (key ^ u64::from(tag) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - LevelCache::BITS);
         let (known, found) = cache.0[slot as usize];
         if known == key && found & !0xff == tag {
             return found as u8;
         }
-        let dictionary = self.records.dictionary(field);
-        let level = if kind == Kind::Given || kind == Kind::Family || kind == Kind::Middle {
+        let level = if matches!(kind, Kind::Given | Kind::Family | Kind::Middle) {
             names::value_level(self.records, dictionary, low, high)
         } else {
             levels::value_level(kind, dictionary, low, high)

@@ -1,5 +1,5 @@
 //! The joint comparison of given, family and middle name.
-use super::distance::{edit_distance, jaro_winkler};
+use super::distance::{edit_distance, jaro_winkler, may_be_similar};
 use super::levels::{EXACT, MISSING, name_level};
 use super::{Comparer, Comparison, LevelCache, Levels};
 use crate::records::value::name_keys;
@@ -27,6 +27,12 @@ impl NamePlaces {
             Some(Place { comparison, field: comparisons[comparison].field })
         };
         Self { given: place(Kind::Given), family: place(Kind::Family), middle: place(Kind::Middle), alias: records.field_of(Kind::Alias) }
+    }
+
+    /// Whether given or family name are one.
+    pub fn agree(&self, levels: &Levels) -> bool {
+        let is_same = |level: u8| is_good(level) || level == name_level::SWAPPED;
+        [self.given, self.family].iter().flatten().any(|place| is_same(levels[place.comparison]))
     }
 
     pub fn is_name(&self, comparison: usize) -> bool {
@@ -122,7 +128,7 @@ pub(super) fn value_level(records: &Records, dictionary: &Dictionary, a: ValueId
         return name_level::NICKNAME;
     }
     let (parts_a, parts_b) = (records.name_parts(&a), records.name_parts(&b));
-    let text_level = word_level(dictionary.text(a), dictionary.text(b), keys_a, keys_b);
+    let text_level = word_level(dictionary, a, b);
     if text_level < name_level::SIMILAR || parts_a.len() == 1 && parts_b.len() == 1 {
         return text_level;
     }
@@ -131,8 +137,7 @@ pub(super) fn value_level(records: &Records, dictionary: &Dictionary, a: ValueId
         many.iter().any(|other| {
             one == other || {
                 let (keys, others) = (dictionary.keys(*one), dictionary.keys(*other));
-                keys[name_keys::SKELETON] == others[name_keys::SKELETON]
-                    || word_level(dictionary.text(*one), dictionary.text(*other), keys, others) == name_level::TYPO
+                keys[name_keys::SKELETON] == others[name_keys::SKELETON] || word_level(dictionary, *one, *other) == name_level::TYPO
             }
         })
     };
@@ -151,18 +156,25 @@ fn share_nickname(a: &[u32; 4], b: &[u32; 4]) -> bool {
     classes(a).iter().any(|class| *class != 0 && classes(b).contains(class))
 }
 
-fn word_level(a: &[u8], b: &[u8], keys_a: &[u32; 4], keys_b: &[u32; 4]) -> u8 {
-    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+fn word_level(dictionary: &Dictionary, a: ValueId, b: ValueId) -> u8 {
+    let (short, long) = (dictionary.text(a), dictionary.text(b));
+    let (short, long) = if short.len() <= long.len() { (short, long) } else { (long, short) };
     if short.len() == 1 {
-        let first = |keys: &[u32; 4]| keys[name_keys::PREFIX] >> 24;
-        let is_initial = long.first() == short.first() || first(keys_a) == first(keys_b);
+        let first = |id: ValueId| dictionary.keys(id)[name_keys::PREFIX] >> 24;
+        let is_initial = long.first() == short.first() || first(a) == first(b);
         return if is_initial { name_level::INITIAL } else { name_level::DIFFERENT };
     }
-    let distance = edit_distance(a, b, 2);
-    if distance == 1 && short.len() >= 3 || distance == 2 && short.len() >= 7 {
-        return name_level::TYPO;
+    let apart = dictionary.letters_apart(a, b);
+    if apart <= 4 {
+        let distance = edit_distance(short, long, 2);
+        if distance == 1 && short.len() >= 3 || distance == 2 && short.len() >= 7 {
+            return name_level::TYPO;
+        }
+        if distance == 2 && short.len() >= 4 || distance == 1 && short[0] == long[0] {
+            return name_level::SIMILAR;
+        }
     }
-    if distance == 2 && short.len() >= 4 || jaro_winkler(a, b) >= 880 {
+    if may_be_similar(short.len(), long.len(), apart, 880) && jaro_winkler(short, long) >= 880 {
         return name_level::SIMILAR;
     }
     // "Alex" for Alexander.

@@ -37,14 +37,32 @@ pub fn key_of(bytes: &[u8]) -> u32 {
 pub struct Dictionary {
     table: HashTable<ValueId>,
     hashes: Vec<u64>,
-    ends: Vec<u32>,
     bytes: Vec<u8>,
-    keys: Vec<Keys>,
+    entries: Vec<Entry>,
+}
+
+/// What comparing needs of a value, together in memory.
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    keys: Keys,
+    letters: u32,
+    end: u32,
+}
+
+/// Which letters and digits occur in a text, as bits: texts that differ in many of them cannot be similar.
+fn letters_of(text: &[u8]) -> u32 {
+    text.iter().fold(0, |set, byte| {
+        set | match byte {
+            b'a'..=b'z' => 1 << (byte - b'a'),
+            b'0'..=b'9' => 1 << (26 + (byte - b'0') / 2),
+            _ => 1 << 31,
+        }
+    })
 }
 
 impl Default for Dictionary {
     fn default() -> Self {
-        Self { table: HashTable::new(), hashes: vec![0], ends: vec![0], bytes: Vec::new(), keys: vec![[0; 4]] }
+        Self { table: HashTable::new(), hashes: vec![0], bytes: Vec::new(), entries: vec![Entry::default()] }
     }
 }
 
@@ -62,8 +80,8 @@ impl Dictionary {
                 entry.insert(next);
                 self.hashes.push(hash);
                 self.bytes.extend_from_slice(&draft.text);
-                self.ends.push(self.bytes.len() as u32);
-                self.keys.push(draft.keys);
+                let end = self.bytes.len() as u32;
+                self.entries.push(Entry { keys: draft.keys, letters: letters_of(&draft.text), end });
                 next
             }
         }
@@ -83,13 +101,19 @@ impl Dictionary {
     #[inline]
     pub fn text(&self, id: ValueId) -> &[u8] {
         let id = id as usize;
-        if id == 0 { &[] } else { &self.bytes[self.ends[id - 1] as usize..self.ends[id] as usize] }
+        if id == 0 { &[] } else { &self.bytes[self.entries[id - 1].end as usize..self.entries[id].end as usize] }
     }
 
     /// The derived keys.
     #[inline]
     pub fn keys(&self, id: ValueId) -> &Keys {
-        &self.keys[id as usize]
+        &self.entries[id as usize].keys
+    }
+
+    /// In how many kinds of letters two values differ.
+    #[inline]
+    pub fn letters_apart(&self, a: ValueId, b: ValueId) -> u32 {
+        (self.entries[a as usize].letters ^ self.entries[b as usize].letters).count_ones()
     }
 
     /// The hash of the canonical form; 0 for "missing".
@@ -100,16 +124,15 @@ impl Dictionary {
 
     /// Bytes held, about.
     pub fn memory_bytes(&self) -> usize {
-        self.hashes.len() * 8 + self.ends.len() * 4 + self.bytes.len() + self.keys.len() * 16
+        self.hashes.len() * 8 + self.bytes.len() + self.entries.len() * size_of::<Entry>()
     }
 
     /// Drops what only building needs.
     pub fn freeze(&mut self) {
         self.table = HashTable::new();
         self.hashes.shrink_to_fit();
-        self.ends.shrink_to_fit();
         self.bytes.shrink_to_fit();
-        self.keys.shrink_to_fit();
+        self.entries.shrink_to_fit();
     }
 }
 

@@ -127,8 +127,12 @@ pub mod email_keys {
     pub const LOCAL: usize = 0;
     /// The domain.
     pub const DOMAIN: usize = 1;
-    /// 1 when the mailbox belongs to a role (info@, sales@), not to a person.
-    pub const IS_SHARED: usize = 2;
+    /// [`SHARED`] and [`NUMBERED`].
+    pub const FLAGS: usize = 2;
+    /// The mailbox belongs to a role (info@, sales@), not to a person.
+    pub const SHARED: u32 = 1;
+    /// The mailbox's name has at least two digits: more than a name.
+    pub const NUMBERED: u32 = 2;
     /// The letters of the mailbox's name.
     pub const LETTERS: usize = 3;
 }
@@ -161,7 +165,10 @@ pub fn email(cell: &str, draft: &mut Draft) {
     ];
     to_bytes(&cell, &mut draft.text);
     let letters: String = local.chars().filter(|c| c.is_alphabetic()).collect();
-    draft.keys = [key_of(local.as_bytes()), key_of(domain.as_bytes()), u32::from(SHARED.contains(&local)), key_of(letters.as_bytes())];
+    let n_digits = local.bytes().filter(u8::is_ascii_digit).count();
+    let shared = if SHARED.contains(&local) { email_keys::SHARED } else { 0 };
+    let flags = shared | if n_digits >= 2 { email_keys::NUMBERED } else { 0 };
+    draft.keys = [key_of(local.as_bytes()), key_of(domain.as_bytes()), flags, key_of(letters.as_bytes())];
 }
 
 /// Where a [`Draft`]'s keys stand for phones.

@@ -8,4 +8,4 @@ mod weights;
 
 pub use model::{ComparisonModel, Model};
 pub use scorer::{ExplainedComparison, Scorer};
-pub use stream::{PairStats, score_pairs};
+pub use stream::{PairStats, Prepared, score_pairs, score_prepared};

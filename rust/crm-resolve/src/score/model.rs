@@ -1,10 +1,12 @@
 //! The model: everything that decides how likely two records are one contact.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crm_core::{Control, Error, Result};
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::em::{self, RELATED, bits};
+use super::stream::Prepared;
 use super::train;
 use super::weights::Roles;
 use crate::block::{self, Keys, Rule};
@@ -65,6 +67,11 @@ pub struct Model {
 impl Model {
     /// Fits a model on `records`.
     pub fn fit(records: &Records, config: &ResolveConfig, control: &dyn Control) -> Result<Self> {
+        Ok(Self::fit_prepared(records, config, control)?.0)
+    }
+
+    /// As [`Model::fit`], and what scoring the same records needs besides.
+    pub fn fit_prepared(records: &Records, config: &ResolveConfig, control: &dyn Control) -> Result<(Self, Prepared)> {
         config.validate()?;
         let comparisons = choose_comparisons(records);
         let identifying: Vec<bool> = comparisons.iter().map(|comparison| is_identifying(records, comparison.field)).collect();
@@ -74,16 +81,16 @@ impl Model {
             .filter(|(comparison, is_identifying)| comparison.kind == Kind::Text && **is_identifying)
             .map(|(comparison, _)| comparison.field)
             .collect();
-        let representatives = super::stream::representatives(records).representatives;
+        let collapsed = super::stream::representatives(records);
+        let representatives = &collapsed.representatives;
         let mut rules = block::choose_rules(records, &identifying_fields);
         control.progress("blocking", 0, 0);
-        block::fit_caps(records, &mut rules, &representatives, config, control)?;
-        let keys = Keys::new(records, &rules);
+        let keys = block::fit_caps(records, &mut rules, representatives, config, control)?;
         let comparer = Comparer::new(records, comparisons);
         let roles = Roles::new(comparer.comparisons(), |place| identifying[place]);
         control.check()?;
 
-        let samples = train::rule_pairs(records, &keys, &representatives);
+        let samples = train::rule_pairs(records, &keys, representatives);
         let mut sets = vec![train::training_set(&comparer, &train::random_pairs(records, config.seed), 0, true)];
         for (rule, sample) in rules.iter().zip(&samples) {
             control.check()?;
@@ -131,7 +138,7 @@ impl Model {
             });
         }
         model.apply(config)?;
-        Ok(model)
+        Ok((model, Prepared { keys, collapsed }))
     }
 
     /// Puts the weights that the config sets in the place of the fitted ones.

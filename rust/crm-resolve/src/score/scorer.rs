@@ -1,7 +1,7 @@
 //! Scores pairs with a fitted model.
-use std::collections::HashMap;
 
 use crm_core::Result;
+use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::model::Model;
@@ -37,6 +37,8 @@ pub struct Scorer<'a> {
     related: i32,
     /// Per comparison the highest weight that a level other than "exact" has.
     best_inexact: Vec<i32>,
+    /// Comparisons other than the names', the cheapest first.
+    order: Vec<usize>,
     unique_sources: Vec<u16>,
     review: i32,
 }
@@ -53,7 +55,9 @@ impl<'a> Scorer<'a> {
         let frequent =
             comparisons.iter().zip(&places).map(|(comparison, place)| model.exact_weights(*place, records, comparison.field)).collect();
         let weights: Vec<Vec<i32>> = places.iter().map(|place| model.comparisons[*place].weights.clone()).collect();
-        let best_inexact = weights.iter().map(|weights| weights[2..].iter().copied().max().unwrap_or(0)).collect();
+        let best_inexact = weights.iter().map(|weights| weights[2..].iter().copied().max().unwrap_or(0).max(0)).collect();
+        let mut order: Vec<usize> = (0..comparisons.len()).filter(|place| !is_name(comparisons[*place].kind)).collect();
+        order.sort_by_key(|place| cost(comparisons[*place].kind));
         Ok(Self {
             roles,
             rare: places.iter().map(|place| model.comparisons[*place].rare_weight).collect(),
@@ -62,6 +66,7 @@ impl<'a> Scorer<'a> {
             prior: model.prior,
             related: model.related_prior,
             best_inexact,
+            order,
             unique_sources: records.unique_sources(config),
             review: config.review_weight(),
             comparer: Comparer::new(records, comparisons),
@@ -165,38 +170,74 @@ impl<'a> Scorer<'a> {
     }
 
     /// The weight if it reaches the review threshold.
+    ///
+    /// All that equality of numbers decides is settled first, the rest held to be as good as it can get; then one comparison
+    /// after the other is settled, the cheap and telling ones first, until the threshold is out of reach.
     #[inline]
     pub(super) fn weight_above(&self, a: u32, b: u32, cache: &mut LevelCache) -> Option<i32> {
         let (row_a, row_b) = (self.comparer.records.row(a), self.comparer.records.row(b));
-        let mut bound = Sum::default();
-        let mut n_open = 0;
-        for (place, comparison) in self.comparer.comparisons().iter().enumerate() {
+        let comparisons = self.comparer.comparisons();
+        let mut weights = [(0i32, Spread::Personal); MOST_COMPARISONS];
+        let mut open = 0u32;
+        for (place, comparison) in comparisons.iter().enumerate() {
             let (one, other) = (row_a[comparison.field], row_b[comparison.field]);
             if one == other && one != 0 {
-                let (weight, spread) = self.level_weight(place, EXACT, one, other);
-                bound.add(spread, weight);
+                weights[place] = self.level_weight(place, EXACT, one, other);
             } else if (one != 0 && other != 0) || self.comparer.is_name(place) {
-                let best = self.best_inexact[place].max(0);
-                bound.add(self.roles.spread(place), best);
-                n_open += 1;
+                weights[place] = (self.best_inexact[place], self.roles.spread(place));
+                open |= 1 << place;
             }
         }
-        if bound.total(self.prior, self.related) < self.review {
+        let n = comparisons.len();
+        let total = |weights: &[(i32, Spread); MOST_COMPARISONS]| {
+            let mut sum = Sum::default();
+            weights[..n].iter().for_each(|(weight, spread)| sum.add(*spread, *weight));
+            sum.total(self.prior, self.related)
+        };
+        let mut bound = total(&weights);
+        if bound < self.review || self.is_forbidden(a, b) {
             return None;
         }
-        if n_open == 0 {
-            let weight = bound.total(self.prior, self.related);
-            return (weight >= self.review && !self.is_forbidden(a, b)).then_some(weight);
+        if open == 0 {
+            return Some(bound);
         }
         let mut levels = [MISSING; MOST_COMPARISONS];
         self.comparer.name_levels(row_a, row_b, cache, &mut levels);
-        for (place, comparison) in self.comparer.comparisons().iter().enumerate() {
-            if !self.comparer.is_name(place) {
-                levels[place] = self.comparer.level(comparison, row_a[comparison.field], row_b[comparison.field], cache);
-            }
+        for place in (0..n).filter(|place| self.comparer.is_name(*place)) {
+            let field = comparisons[place].field;
+            weights[place] = self.level_weight(place, levels[place], row_a[field], row_b[field]);
         }
-        let weight = self.weight_of(a, b, &levels);
-        (weight >= self.review).then_some(weight)
+        for place in &self.order {
+            if open >> place & 1 == 0 {
+                continue;
+            }
+            bound = total(&weights);
+            if bound < self.review {
+                return None;
+            }
+            let comparison = &comparisons[*place];
+            let level = self.comparer.level_at(*place, comparison, row_a, row_b, cache, &levels);
+            weights[*place] = self.level_weight(*place, level, row_a[comparison.field], row_b[comparison.field]);
+        }
+        bound = total(&weights);
+        (bound >= self.review).then_some(bound)
+    }
+}
+
+fn is_name(kind: Kind) -> bool {
+    matches!(kind, Kind::Given | Kind::Family | Kind::Middle)
+}
+
+/// How much work a comparison is.
+fn cost(kind: Kind) -> u8 {
+    match kind {
+        Kind::Given | Kind::Family | Kind::Middle | Kind::Alias | Kind::Suffix | Kind::Gender => 0,
+        Kind::BirthDate => 1,
+        Kind::Postcode | Kind::Phone | Kind::TaxId => 2,
+        Kind::City | Kind::Region => 3,
+        Kind::Text | Kind::Company => 4,
+        Kind::Street => 5,
+        Kind::Email => 6,
     }
 }
 

@@ -62,6 +62,20 @@ pub(crate) fn representatives(records: &Records) -> Collapsed {
     collapsed
 }
 
+/// What fitting found out about the records and scoring uses again.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(super) keys: Keys,
+    pub(super) collapsed: Collapsed,
+}
+
+impl Prepared {
+    /// The blocking keys that a model gives to records.
+    pub fn new(records: &Records, model: &Model) -> Self {
+        Self { keys: Keys::new(records, &model.rules), collapsed: representatives(records) }
+    }
+}
+
 /// Scores every candidate pair and hands those at or above the review threshold to `sink`, each once, in no particular order.
 pub fn score_pairs(
     records: &Records,
@@ -70,9 +84,20 @@ pub fn score_pairs(
     control: &dyn Control,
     sink: &dyn EdgeSink,
 ) -> Result<PairStats> {
+    score_prepared(records, model, Prepared::new(records, model), config, control, sink)
+}
+
+/// As [`score_pairs`], with what [`Model::fit_prepared`] left.
+pub fn score_prepared(
+    records: &Records,
+    model: &Model,
+    prepared: Prepared,
+    config: &ResolveConfig,
+    control: &dyn Control,
+    sink: &dyn EdgeSink,
+) -> Result<PairStats> {
     let scorer = Scorer::new(records, model, config)?;
-    let collapsed = representatives(records);
-    let keys = Keys::new(records, &model.rules);
+    let Prepared { keys, collapsed } = prepared;
     control.check()?;
     let mut stats = PairStats { identical_records: collapsed.identical.len() as u64, ..PairStats::default() };
     let review = config.review_weight();
