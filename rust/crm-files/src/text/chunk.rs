@@ -1,8 +1,10 @@
 //! A chunk of whole records to rows: by the fast scanner where the text is regular, by the careful parser where it is not.
 use std::sync::Arc;
 
+use encoding_rs::Encoding;
+
 use super::columns::ColumnBuilder;
-use super::dialect::LineEnd;
+use super::dialect::{LineEnd, Syntax};
 use super::layout::Layout;
 use super::record::{Bounds, Parser, Quotes, Record, Step};
 use super::rows::Rows;
@@ -16,7 +18,13 @@ const RUN_ROWS: usize = 512;
 pub(super) struct Assembler {
     pub layout: Layout,
     pub limits: Limits,
+    /// The encoding of lines that are not in UTF-8, where the sample had such.
+    pub second_encoding: Option<&'static Encoding>,
+    /// Whether lines that are no UTF-8 are looked at for another encoding: not where the caller named one.
+    pub mends_encoding: bool,
     parser: Parser,
+    other_quote: Option<Parser>,
+    other_delimiters: Vec<Parser>,
     marks: Option<Marks>,
 }
 
@@ -27,7 +35,7 @@ pub(super) struct Cursor {
 }
 
 impl Assembler {
-    pub(super) fn new(layout: Layout, limits: Limits) -> Arc<Self> {
+    pub(super) fn new(layout: Layout, limits: Limits, second_encoding: Option<&'static Encoding>, mends_encoding: bool) -> Arc<Self> {
         let bounds = Bounds { cell_bytes: limits.cell_bytes, cell_lines: limits.cell_lines as u64 };
         let syntax = &layout.syntax;
         let marks = syntax.is_plain().then(|| Marks {
@@ -36,7 +44,21 @@ impl Assembler {
             line_end: if syntax.line_end == LineEnd::Cr { b'\r' } else { b'\n' },
             carriage_return: syntax.line_end == LineEnd::CrLf,
         });
-        Arc::new(Self { parser: Parser::new(layout.syntax.clone(), bounds), layout, limits, marks })
+        // A row in another dialect, pasted from elsewhere.
+        let other_quote = match &syntax.quote {
+            Some((open, _)) if open == b"\"" => Some(b"'".to_vec()),
+            Some((open, _)) if open == b"'" => Some(b"\"".to_vec()),
+            _ => None,
+        };
+        let other_quote = other_quote.map(|quote| Parser::new(Syntax { quote: Some((quote.clone(), quote)), ..syntax.clone() }, bounds));
+        let is_usual = [&b","[..], b";", b"\t", b"|"].contains(&syntax.delimiter.as_slice());
+        let other_delimiters = [&b";"[..], b"\t", b",", b"|"]
+            .into_iter()
+            .filter(|delimiter| is_usual && *delimiter != syntax.delimiter)
+            .map(|delimiter| Parser::new(Syntax { delimiter: delimiter.to_vec(), ..syntax.clone() }, bounds))
+            .collect();
+        let parser = Parser::new(syntax.clone(), bounds);
+        Arc::new(Self { parser, other_quote, other_delimiters, layout, limits, second_encoding, mends_encoding, marks })
     }
 
     /// Reads `text` as whole records by the fast way; `None` where only the careful way is sure.
@@ -142,29 +164,83 @@ impl Assembler {
 
     /// Places the record just parsed at the cursor, read another way where that gives the right number of cells.
     fn place(&self, text: &[u8], cursor: &mut Cursor, at_eof: bool, record: &mut Record, rows: &mut Rows) {
-        let n_columns = self.layout.n_columns();
-        let n_cells = record.cells.len();
         let row = cursor.line;
-        if n_cells != n_columns && self.layout.syntax.quote.is_some() && (record.stray_quote || record.n_lines > 1 || n_cells > n_columns) {
+        let is_wrong = record.cells.len() != self.layout.n_columns();
+        if is_wrong || record.stray_quote && record.n_lines > 1 || record.n_lines > 1 && self.swallows_rows(text, cursor.at, at_eof) {
             self.try_other_readings(text, cursor.at, at_eof, record);
         }
         if record.stray_quote {
             rows.notes.stray_quote.add(row);
+        }
+        if record.other_delimiter {
+            rows.notes.other_delimiter.add(row);
         }
         rows.add(&self.layout, text, record, &text[cursor.at..record.end], row);
         cursor.line += record.n_lines;
         cursor.at = record.next;
     }
 
+    /// Whether the first two lines of a record of several are whole rows by themselves: then a quote never closed.
+    fn swallows_rows(&self, text: &[u8], at: usize, at_eof: bool) -> bool {
+        let mut line = Record::default();
+        let mut is_row = |at: usize| {
+            let is_done = self.parser.parse(text, at, at_eof, Quotes::InLine, &mut line) == Step::Done;
+            (is_done && line.cells.len() == self.layout.n_columns()).then_some(line.next)
+        };
+        self.layout.n_columns() >= 3 && is_row(at).is_some_and(|next| is_row(next).is_some())
+    }
+
+    /// Reads the record at `at` in other ways until one gives the number of cells that the table has.
     fn try_other_readings(&self, text: &[u8], at: usize, at_eof: bool, record: &mut Record) {
         let first_reading = std::mem::take(record);
-        for quotes in [Quotes::InLine, Quotes::Anywhere, Quotes::Literal] {
-            if self.parser.parse(text, at, at_eof, quotes, record) == Step::Done && record.cells.len() == self.layout.n_columns() {
-                record.stray_quote = true;
-                return;
+        let n_columns = self.layout.n_columns();
+        let fits = |record: &Record| record.cells.len() == n_columns;
+        if self.layout.syntax.quote.is_some() {
+            let line = memchr::memchr2(b'\n', b'\r', &text[at..]).map_or(text.len(), |offset| at + offset);
+            let mut attempts = vec![Quotes::InLine];
+            attempts.extend(self.parser.quotes_at_edges(&text[..line], at).into_iter().map(Quotes::LiteralAt));
+            attempts.extend([Quotes::Anywhere, Quotes::Literal]);
+            for (number, quotes) in attempts.into_iter().enumerate() {
+                if self.parser.parse(text, at, at_eof, quotes, record) == Step::Done && fits(record) {
+                    record.stray_quote = true;
+                    if let Quotes::LiteralAt(quote_at) = quotes {
+                        self.drop_open_quote(text, quote_at, record);
+                    }
+                    return;
+                }
+                if number == 0
+                    && let Some(parser) = &self.other_quote
+                    && parser.parse(text, at, at_eof, Quotes::InLine, record) == Step::Done
+                    && fits(record)
+                    && record.cells.iter().any(|cell| cell.quoted)
+                {
+                    record.stray_quote = true;
+                    return;
+                }
+            }
+        }
+        if first_reading.cells.len() < n_columns && n_columns > 1 && first_reading.cells.len() * 2 <= n_columns {
+            for parser in &self.other_delimiters {
+                if parser.parse(text, at, at_eof, Quotes::InLine, record) == Step::Done
+                    && fits(record)
+                    && record.iter(text).zip(&self.layout.columns).all(|(cell, looks)| looks.accepts(cell))
+                {
+                    record.other_delimiter = true;
+                    return;
+                }
             }
         }
         *record = first_reading;
+    }
+
+    /// In a column whose cells all stand in quotes, a quote that opens and never closes is no part of the cell.
+    fn drop_open_quote(&self, text: &[u8], quote_at: usize, record: &mut Record) {
+        let Some(idx) = record.cell_from(quote_at) else { return };
+        if self.layout.columns.get(idx).is_some_and(|looks| looks.is_always_quoted())
+            && let Some((open, _)) = &self.layout.syntax.quote
+        {
+            record.skip_bytes(idx, open.len(), text);
+        }
     }
 }
 

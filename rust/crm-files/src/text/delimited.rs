@@ -7,7 +7,7 @@ use crm_core::{Control, Error, Result};
 
 use super::chunk::{Assembler, Cursor};
 use super::columns::batch;
-use super::encoding::{TextEncoding, UNDECODABLE, detect};
+use super::encoding::{Mended, TextEncoding, UNDECODABLE, detect, mend_lines};
 use super::input::{decompressed, fill};
 use super::pipeline::{Chunks, Head, Splitter};
 use super::rows::{Notes, Rows};
@@ -57,6 +57,7 @@ impl DelimitedReader {
             let encoding = TextEncoding::from_label(label)?;
             detected.bom_len = if detected.encoding == encoding { detected.bom_len } else { 0 };
             detected.encoding = encoding;
+            (detected.second, detected.warning) = (None, None);
             detected.reason = "as told".to_owned();
         }
         report.encoding = Some(detected.encoding.name());
@@ -65,6 +66,9 @@ impl DelimitedReader {
         let mut decoder = detected.encoding.decoder();
         let mut text = Vec::new();
         decoder.decode(&sample[detected.bom_len..], is_whole, &mut text);
+        if detected.encoding == TextEncoding::Utf8 && options.encoding.is_none() {
+            (text, _) = mend_lines(text, detected.second);
+        }
         let fixed = Fixed {
             delimiter: options.delimiter.as_deref().map(delimiter_from_option).transpose()?,
             quote: options.quote.as_ref().map(|quote| (!quote.is_empty()).then(|| (quote.as_bytes().to_vec(), quote.as_bytes().to_vec()))),
@@ -109,7 +113,7 @@ impl DelimitedReader {
         } else {
             Head { bytes: text, data_start, decoder: Some(decoder), at_eof: is_whole }
         };
-        let assembler = Assembler::new(layout, options.limits.clone());
+        let assembler = Assembler::new(layout, options.limits.clone(), detected.second, options.encoding.is_none());
         let splitter = Splitter::new(input, detected.encoding, head, &assembler);
         let n_threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).min(8);
         let mut reader = Self {
@@ -143,6 +147,11 @@ impl DelimitedReader {
                 return Ok(());
             };
             self.is_last = chunk.is_last;
+            if let Some(mended) = &chunk.mended {
+                // The first chunk holds what stands above the data too.
+                let first = if chunk.start > 0 { 1 } else { self.line } + mended.first_line;
+                self.tell_mended(mended, first);
+            }
             if self.carried_at == self.carried.len()
                 && let Some((mut rows, n_lines)) = chunk.rows
             {
@@ -156,6 +165,16 @@ impl DelimitedReader {
             self.carried_at = 0;
         }
         self.read_carefully(control)
+    }
+
+    fn tell_mended(&mut self, mended: &Mended, first: u64) {
+        self.report.warnings.truncate(self.n_warnings);
+        self.report.warn(format!(
+            "from line {first} on {} lines are no UTF-8 and were read as {}: the encoding changes within the file",
+            mended.n_lines,
+            mended.encoding.name().to_ascii_lowercase()
+        ));
+        self.n_warnings = self.report.warnings.len();
     }
 
     fn read_carefully(&mut self, control: &dyn Control) -> Result<()> {

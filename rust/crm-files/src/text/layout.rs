@@ -20,6 +20,8 @@ pub(super) struct Layout {
     pub data_start: usize,
     pub data_line: u64,
     pub columns: Vec<ColumnLooks>,
+    /// Rows end with a delimiter as a rule.
+    pub spare_cells: bool,
 }
 
 impl Layout {
@@ -34,11 +36,13 @@ pub(super) struct ColumnLooks {
     counts: HashMap<Kind, usize>,
     n_filled: usize,
     n_empty: usize,
+    n_quoted: usize,
     n_leading_blank: usize,
 }
 
 impl ColumnLooks {
-    pub(super) fn add(&mut self, cell: &[u8]) {
+    pub(super) fn add(&mut self, cell: &[u8], quoted: bool) {
+        self.n_quoted += usize::from(quoted);
         match kind_of(cell) {
             Kind::Empty => self.n_empty += 1,
             kind => {
@@ -51,27 +55,54 @@ impl ColumnLooks {
 
     /// The kind that nearly all filled cells share, where it is one that a misplaced cell would break.
     pub(super) fn strict_kind(&self) -> Option<Kind> {
-        if self.n_filled < 3 {
-            return None;
-        }
-        self.counts.iter().find(|(kind, count)| kind.is_value() && **count * 20 >= self.n_filled * 19).map(|(kind, _)| *kind)
+        if self.n_filled < 3 { None } else { self.kind_of_share(0.95) }
+    }
+
+    /// The value kind that at least this share of the filled cells has.
+    pub(super) fn kind_of_share(&self, share: f64) -> Option<Kind> {
+        let enough = |count: usize| count as f64 >= self.n_filled as f64 * share;
+        self.counts.iter().find(|(kind, count)| kind.is_value() && enough(**count)).map(|(kind, _)| *kind)
     }
 
     /// Whether `cell` could stand in this column.
     pub(super) fn accepts(&self, cell: &[u8]) -> bool {
         let kind = kind_of(cell);
-        if kind == Kind::Empty {
-            return self.n_empty > 0 || self.n_filled < 3;
+        if self.n_filled < 3 {
+            return true;
         }
-        match self.strict_kind() {
-            Some(strict) => kind == strict,
-            // A text column would not hold a lone e-mail, date or URL.
-            None => {
-                self.n_filled < 3
-                    || !matches!(kind, Kind::Email | Kind::Url | Kind::Date)
-                    || self.counts.get(&kind).is_some_and(|count| *count > 0)
-            }
+        match (kind, self.strict_kind()) {
+            (Kind::Empty, _) => self.n_empty > 0,
+            (_, Some(strict)) => kind == strict,
+            // A column of words would not hold a lone e-mail, date or URL, and no number where it never does.
+            (Kind::Email | Kind::Url | Kind::Date, None) => self.has(kind),
+            (Kind::Number | Kind::Phone, None) => self.n_filled < 10 || self.has(Kind::Number) || self.has(Kind::Phone) || self.has(Kind::Code),
+            _ => true,
         }
+    }
+
+    fn has(&self, kind: Kind) -> bool {
+        self.counts.contains_key(&kind)
+    }
+
+    /// Whether a cell that was cut in `parts` could stand in this column: as a whole, or every part for itself.
+    pub(super) fn accepts_joined(&self, whole: &[u8], parts: &[&[u8]]) -> bool {
+        self.accepts(whole) && kind_of(whole) != Kind::Other || self.strict_kind().is_none() && parts.iter().all(|part| self.accepts(part))
+    }
+
+    /// Whether filled cells of this column are of one kind that this cell is not.
+    pub(super) fn refuses(&self, cell: &[u8]) -> bool {
+        let kind = kind_of(cell);
+        kind != Kind::Empty && self.strict_kind().is_some_and(|strict| strict != kind)
+    }
+
+    /// Whether cells of this column stand in quotes as a rule.
+    pub(super) fn is_always_quoted(&self) -> bool {
+        self.n_quoted * 10 >= (self.n_filled + self.n_empty) * 9 && self.n_quoted > 0
+    }
+
+    /// Whether every row has something in this column.
+    pub(super) fn is_always_filled(&self) -> bool {
+        self.n_empty == 0 && self.n_filled >= 3
     }
 
     /// Whether cells of this column begin with a blank as a habit.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crm_core::{Control, Error, Result};
 
 use super::chunk::{Assembler, Cursor};
-use super::encoding::{StreamDecoder, TextEncoding, decode_lines};
+use super::encoding::{Mended, StreamDecoder, TextEncoding, decode_lines, mend_lines};
 use super::input::fill;
 use super::rows::Rows;
 
@@ -26,6 +26,8 @@ pub(super) struct ReadChunk {
     pub text: Vec<u8>,
     pub start: usize,
     pub rows: Option<(Rows, u64)>,
+    /// Lines that were in another encoding than the rest.
+    pub mended: Option<Mended>,
     pub is_last: bool,
 }
 
@@ -172,7 +174,11 @@ impl Splitter {
 }
 
 fn read_chunk(raw: RawChunk, encoding: TextEncoding, assembler: &Assembler) -> ReadChunk {
-    let text = decode_lines(encoding, raw.bytes);
+    let mut text = decode_lines(encoding, raw.bytes);
+    let mut mended = None;
+    if encoding == TextEncoding::Utf8 && assembler.mends_encoding {
+        (text, mended) = mend_lines(text, assembler.second_encoding);
+    }
     let start = if raw.is_first { assembler.layout.data_start.min(text.len()) } else { 0 };
     let mut cursor = Cursor { at: start, line: 0 };
     let mut rows = assembler.fast(&text, &mut cursor);
@@ -189,7 +195,7 @@ fn read_chunk(raw: RawChunk, encoding: TextEncoding, assembler: &Assembler) -> R
             rows.release_pending();
         }
     }
-    ReadChunk { text, start, rows: rows.map(|rows| (rows, cursor.line)), is_last: raw.is_last }
+    ReadChunk { text, start, rows: rows.map(|rows| (rows, cursor.line)), mended, is_last: raw.is_last }
 }
 
 /// Chunks in order.

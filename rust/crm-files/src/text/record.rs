@@ -12,6 +12,8 @@ pub(super) enum Quotes {
     Anywhere,
     /// As `AtEdges`, but a record ends with its line, so that a quote that never closes is a character.
     InLine,
+    /// As `InLine`, but the quote at this position is a character.
+    LiteralAt(usize),
     /// Quotes are characters.
     Literal,
 }
@@ -39,6 +41,8 @@ pub(super) struct Record {
     pub n_lines: u64,
     /// A quote stood where the syntax has none, or never closed.
     pub stray_quote: bool,
+    /// The cells are divided by another delimiter than those of the other rows.
+    pub other_delimiter: bool,
 }
 
 impl Record {
@@ -51,6 +55,18 @@ impl Record {
     /// All cells.
     pub(super) fn iter<'a>(&'a self, input: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         (0..self.cells.len()).map(move |idx| self.cell(input, idx))
+    }
+
+    /// The cell that begins at this position of the input.
+    pub(super) fn cell_from(&self, at: usize) -> Option<usize> {
+        self.cells.iter().position(|cell| !cell.resolved && cell.start == at)
+    }
+
+    /// Leaves out the first bytes of cell `idx`.
+    pub(super) fn skip_bytes(&mut self, idx: usize, n_bytes: usize, input: &[u8]) {
+        if self.cell(input, idx).len() >= n_bytes {
+            self.cells[idx].start += n_bytes;
+        }
     }
 
     /// Whether every cell is blank.
@@ -106,6 +122,20 @@ impl Parser {
         Self { syntax, bounds, special, special_anywhere }
     }
 
+    /// Where quotes stand at the beginning of what may be cells, in the line that begins at `start` and ends with `line`.
+    pub(super) fn quotes_at_edges(&self, line: &[u8], start: usize) -> Vec<usize> {
+        let Some((open, _)) = &self.syntax.quote else { return Vec::new() };
+        let delimiter = &self.syntax.delimiter;
+        memmem::find_iter(&line[start..], open)
+            .map(|offset| start + offset)
+            .filter(|at| {
+                let before = line[start..*at].trim_ascii_end();
+                before.is_empty() || line[start..*at].ends_with(delimiter) || before.ends_with(delimiter)
+            })
+            .take(64)
+            .collect()
+    }
+
     /// Length of the line end at `pos`; `None` where there is none or the input ends too early to say.
     fn line_end(&self, input: &[u8], pos: usize, at_eof: bool) -> Option<Option<usize>> {
         match (input[pos], self.syntax.line_end) {
@@ -128,6 +158,7 @@ impl Parser {
         record.resolved.clear();
         record.n_lines = 1;
         record.stray_quote = false;
+        record.other_delimiter = false;
         if pos >= input.len() {
             return if at_eof { Step::End } else { Step::NeedMore };
         }
@@ -149,10 +180,11 @@ impl Parser {
 
     fn cell(&self, input: &[u8], pos: &mut usize, at_eof: bool, quotes: Quotes, record: &mut Record) -> CellEnd {
         let start = *pos;
-        if matches!(quotes, Quotes::AtEdges | Quotes::InLine | Quotes::Anywhere)
+        if quotes != Quotes::Literal
             && let Some((open, _)) = &self.syntax.quote
+            && let at = self.skip_blanks(input, start)
+            && quotes != Quotes::LiteralAt(at)
         {
-            let at = self.skip_blanks(input, start);
             if input.len() < at + open.len() && !at_eof && open.starts_with(&input[at..]) {
                 return CellEnd::NeedMore;
             }

@@ -25,6 +25,7 @@ pub(super) struct Notes {
     pub short: Places,
     pub long_mended: Places,
     pub stray_quote: Places,
+    pub other_delimiter: Places,
 }
 
 /// A count, and the first rows counted.
@@ -61,6 +62,11 @@ impl Notes {
         self.short.merge(&other.short);
         self.long_mended.merge(&other.long_mended);
         self.stray_quote.merge(&other.stray_quote);
+        self.other_delimiter.merge(&other.other_delimiter);
+    }
+
+    fn all_mut(&mut self) -> [&mut Places; 4] {
+        [&mut self.short, &mut self.long_mended, &mut self.stray_quote, &mut self.other_delimiter]
     }
 
     /// Sentences for the report.
@@ -74,6 +80,7 @@ impl Notes {
         add(&self.short, "fewer cells than the header; the missing ones are null");
         add(&self.long_mended, "an unquoted delimiter stood within a cell; the cell was put together again");
         add(&self.stray_quote, "quotes that open, close or stand where they should not; read as characters where no other reading fits");
+        add(&self.other_delimiter, "another delimiter than the rest of the file");
         warnings
     }
 }
@@ -129,7 +136,7 @@ impl Rows {
         self.source_rows.iter_mut().for_each(|row| *row += lines);
         self.rejects.iter_mut().for_each(|reject| reject.row += lines);
         self.skipped.iter_mut().for_each(|skipped| skipped.row += lines);
-        for places in [&mut self.notes.short, &mut self.notes.long_mended, &mut self.notes.stray_quote] {
+        for places in self.notes.all_mut() {
             places.first.iter_mut().for_each(|row| *row += lines);
         }
     }
@@ -213,7 +220,8 @@ impl Rows {
         if n_cells < n_columns {
             return Place::Short;
         }
-        if (n_columns..n_cells).all(|idx| record.cell(input, idx).trim_ascii().is_empty()) {
+        let fits = |idx: usize| layout.columns.get(idx).is_none_or(|looks| looks.accepts(record.cell(input, idx)));
+        if (n_columns..n_cells).all(|idx| record.cell(input, idx).trim_ascii().is_empty()) && (layout.spare_cells || (0..n_columns).all(fits)) {
             return Place::RowCutTo(n_columns);
         }
         match certain_join(layout, input, record) {
@@ -255,19 +263,35 @@ impl Rows {
         }
         while self.source_rows.len() > 1 {
             let row = self.source_rows.len() - 1;
-            if n_columns < 2 || !is_total(self.columns.iter().map(|column| column.get(row))) {
+            let reason = if n_columns >= 2 && is_total(self.columns.iter().map(|column| column.get(row))) {
+                "total"
+            } else if self.is_note(layout, row) {
+                "footer"
+            } else {
                 break;
-            }
+            };
             let delimiter = String::from_utf8_lossy(&layout.syntax.delimiter).into_owned();
             let cells: Vec<String> = self.columns.iter().map(|column| String::from_utf8_lossy(column.get(row)).into_owned()).collect();
             for column in &mut self.columns {
                 column.pop();
             }
             if let Some(row) = self.source_rows.pop() {
-                self.skipped.push(Skipped { row, reason: "total".to_owned(), raw: cells.join(&delimiter) });
+                self.skipped.push(Skipped { row, reason: reason.to_owned(), raw: cells.join(&delimiter) });
             }
         }
         self.skipped.sort_by_key(|skipped| skipped.row);
+    }
+
+    /// Whether a full row at the end is a note padded with delimiters: only its first cell is filled, where others always are.
+    fn is_note(&self, layout: &Layout, row: usize) -> bool {
+        let is_filled = |column: &ColumnBuilder| !column.get(row).trim_ascii().is_empty();
+        let Some((first, others)) = self.columns.split_first() else { return false };
+        let n_missing = layout.columns[1..].iter().filter(|looks| looks.is_always_filled()).count();
+        others.len() >= 2
+            && is_filled(first)
+            && !others.iter().any(is_filled)
+            && n_missing > 0
+            && (layout.columns[0].refuses(first.get(row)) || first.get(row).split(|byte| *byte == b' ').count() >= 3 && n_missing >= 2)
     }
 
     fn raw(&self, raw: &[u8]) -> String {
@@ -347,18 +371,23 @@ fn certain_join(layout: &Layout, input: &[u8], record: &Record) -> Option<(usize
         return None;
     }
     let fits = |idx: usize, cell: &[u8]| layout.columns.get(idx).is_some_and(|looks| looks.accepts(cell));
+    // Places where all other cells fit their columns, and whether the joined one does too.
     let mut found = Vec::new();
     for first in 0..n_columns {
         let last = first + n_extra;
         if (first..=last).any(|idx| record.cells[idx].quoted) {
             continue;
         }
-        let joined = join(layout, input, record, first, last);
         let before = (0..first).all(|idx| fits(idx, record.cell(input, idx)));
-        if before && fits(first, &joined) && (first + 1..n_columns).all(|idx| fits(idx, record.cell(input, idx + n_extra))) {
-            found.push((first, last));
+        if before && (first + 1..n_columns).all(|idx| fits(idx, record.cell(input, idx + n_extra))) {
+            let parts: Vec<&[u8]> = (first..=last).map(|idx| record.cell(input, idx)).collect();
+            found.push((first, last, layout.columns[first].accepts_joined(&join(layout, input, record, first, last), &parts)));
         }
     }
+    if let [(first, last, _)] = found.as_slice() {
+        return Some((*first, *last));
+    }
+    let found: Vec<(usize, usize)> = found.into_iter().filter(|place| place.2).map(|place| (place.0, place.1)).collect();
     if let [only] = found.as_slice() {
         return Some(*only);
     }

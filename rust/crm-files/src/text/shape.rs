@@ -38,6 +38,7 @@ struct SampleRow {
     end: usize,
     n_lines: u64,
     cells: Vec<Vec<u8>>,
+    quoted: Vec<bool>,
     is_comment: bool,
 }
 
@@ -86,7 +87,8 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
         title_width.max(if has_body { body_width } else { 0 }).max(1)
     };
     let mut titles = titles;
-    if !header.is_empty() && has_body && title_width + 1 == body_width && is_row_numbers(body, n_body) {
+    let header_cells_n = rows[header.clone()].last().map_or(0, |row| row.cells.len());
+    if !header.is_empty() && has_body && header_cells_n + 1 == body_width && is_row_numbers(body, n_body) {
         titles.insert(0, String::new());
         reasons.push("the first column holds row numbers that the header does not name".to_owned());
     } else if !header.is_empty() && has_body && title_width < body_width {
@@ -96,10 +98,11 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
     let names = column_names(&titles);
     let mut columns = vec![ColumnLooks::default(); n_columns];
     for row in body.iter().filter(|row| row.cells.len() == n_body) {
-        for (looks, cell) in columns.iter_mut().zip(&row.cells) {
-            looks.add(cell);
+        for (looks, (cell, quoted)) in columns.iter_mut().zip(row.cells.iter().zip(&row.quoted)) {
+            looks.add(cell, *quoted);
         }
     }
+    let spare_cells = has_body && n_body > n_columns;
     let skipped = rows[..header.start.min(data)]
         .iter()
         .map(|row| Skipped {
@@ -124,7 +127,7 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
     let header_starts =
         rows[header].iter().map(|row| text[row.start..row.end.min(row.start + 8)].to_vec()).filter(|start| !start.is_empty()).collect();
     Shaped {
-        layout: Layout { syntax, schema: text_schema(&names), header: header_cells, header_starts, data_start, data_line, columns },
+        layout: Layout { syntax, schema: text_schema(&names), header: header_cells, header_starts, data_start, data_line, columns, spare_cells },
         skipped,
         header_row,
         reasons,
@@ -153,6 +156,7 @@ fn sample_rows(text: &[u8], start: usize, line: u64, is_whole: bool, syntax: &Sy
             end: record.end,
             n_lines: record.n_lines,
             cells: record.iter(text).map(<[u8]>::to_vec).collect(),
+            quoted: record.cells.iter().map(|cell| cell.quoted).collect(),
             is_comment: syntax.comment.as_ref().is_some_and(|comment| raw.starts_with(comment)),
         });
         line += record.n_lines;
@@ -169,27 +173,55 @@ fn body_cells(body: &[SampleRow], header_cells: Option<usize>) -> usize {
     header_cells.filter(|width| count(*width) > 0 && count(*width) * 2 >= count(modal)).unwrap_or(modal)
 }
 
-/// The first row that can belong to the table: titles above it have few filled cells.
+/// The first row that can belong to the table: titles above it have fewer cells, or few filled ones.
 fn table_start(rows: &[SampleRow], first_allowed: usize, n_cells: usize) -> usize {
     let mut filled: Vec<usize> =
         rows.iter().filter(|row| row.cells.len() == n_cells && row.n_filled() > 0).map(SampleRow::n_filled).collect();
     filled.sort_unstable();
     let typical = filled.get(filled.len() / 2).copied().unwrap_or(1);
     let enough = if n_cells <= 2 { typical.min(n_cells) } else { (typical / 2).max(2).min(typical) };
+    let is_data_like = |row: &SampleRow| !row.is_comment && row.n_filled() > 0;
     (first_allowed..rows.len())
-        .find(|idx| {
-            let row = &rows[*idx];
-            !row.is_comment && row.n_filled() >= enough && (row.cells.len() >= n_cells.saturating_sub(n_cells / 3).max(1))
-        })
-        .unwrap_or_else(|| {
-            rows.iter().position(|row| row.n_filled() > 0 && !row.is_comment).unwrap_or(rows.len()).max(first_allowed).min(rows.len())
-        })
+        .find(|idx| is_data_like(&rows[*idx]) && rows[*idx].n_filled() >= enough && rows[*idx].cells.len() >= n_cells)
+        .or_else(|| (first_allowed..rows.len()).find(|idx| is_data_like(&rows[*idx])))
+        .unwrap_or(rows.len())
+}
+
+/// Whether the row above `first`, which has fewer cells than the table, names its columns all the same.
+fn narrow_header(rows: &[SampleRow], first: usize, first_allowed: usize, n_cells: usize) -> bool {
+    let Some(above) = first.checked_sub(1).filter(|above| *above >= first_allowed).map(|above| &rows[above]) else { return false };
+    let n_above = above.cells.len();
+    let is_named = !above.is_comment
+        && (2..n_cells).contains(&n_above)
+        && n_above + 2 >= n_cells
+        && above.n_filled() == n_above
+        && !above.cells.iter().any(|cell| kind_of(cell).is_value() || cell.len() > 60);
+    if !is_named {
+        return false;
+    }
+    let named = above.cells.iter().filter(|cell| std::str::from_utf8(cell).is_ok_and(is_header_word)).count();
+    named * 2 >= n_above || rows[first].cells.iter().any(|cell| kind_of(cell).is_value())
 }
 
 fn find_header(rows: &[SampleRow], first_allowed: usize, n_cells: usize, reasons: &mut Vec<String>) -> (std::ops::Range<usize>, usize) {
-    let first = table_start(rows, first_allowed, n_cells);
+    let mut first = table_start(rows, first_allowed, n_cells);
+    if narrow_header(rows, first, first_allowed, n_cells) {
+        reasons.push(format!("header on row {}: names, fewer than the cells of the rows below it", rows[first - 1].line));
+        return (first - 1..first, first);
+    }
+    // A title that was padded with delimiters: the row below names more columns.
+    while first + 1 < rows.len()
+        && rows[first + 1].n_filled() > rows[first].n_filled()
+        && rows[first].n_filled() < rows[first].cells.len()
+        && (rows[first].n_filled() == 1 || rows[first].cells.iter().any(|cell| kind_of(cell).is_value()))
+        && continues_header(rows, first, first + 1)
+    {
+        first += 1;
+    }
     let Some(row) = rows.get(first) else { return (first..first, first) };
-    let body: Vec<&SampleRow> = rows[first + 1..].iter().filter(|row| row.n_filled() > 0 && !row.is_comment).take(300).collect();
+    // The same row again is the header of the next page.
+    let body: Vec<&SampleRow> =
+        rows[first + 1..].iter().filter(|other| other.n_filled() > 0 && !other.is_comment && other.cells != row.cells).take(300).collect();
     match judge_header(row, &body) {
         Err(reason) => {
             reasons.push(format!("no header row: {reason}"));
@@ -201,12 +233,26 @@ fn find_header(rows: &[SampleRow], first_allowed: usize, n_cells: usize, reasons
             while end < rows.len() && end - first < MAX_HEADER_ROWS && continues_header(rows, first, end) {
                 end += 1;
             }
-            if end > first + 1 {
+            // Titles of groups of columns, with gaps, directly above the names.
+            let begin = if is_group_row(rows, first, first_allowed) { first - 1 } else { first };
+            if end > begin + 1 {
+                let first = begin;
                 reasons.push(format!("the header has {} rows", end - first));
             }
-            (first..end, end)
+            (begin..end, end)
         }
     }
+}
+
+fn is_group_row(rows: &[SampleRow], first: usize, first_allowed: usize) -> bool {
+    let Some(above) = first.checked_sub(1).filter(|above| *above >= first_allowed).map(|above| &rows[above]) else { return false };
+    let n_filled = above.n_filled();
+    above.cells.len() == rows[first].cells.len()
+        && above.cells.len() >= 4
+        && n_filled >= 2
+        && !above.is_comment
+        && rows[first].n_filled() == rows[first].cells.len()
+        && above.cells.iter().all(|cell| matches!(kind_of(cell), Kind::Empty | Kind::Text) && cell.len() <= 40)
 }
 
 /// Whether `row` names the columns of `body`, and why.
@@ -226,13 +272,13 @@ fn judge_header(row: &SampleRow, body: &[&SampleRow]) -> Result<String, String> 
         let mut n_digits = 0_usize;
         let mut n_filled = 0_usize;
         for other in body.iter().filter_map(|other| other.cells.get(idx)) {
-            looks.add(other);
+            looks.add(other, false);
             n_filled += usize::from(!other.trim_ascii().is_empty());
             n_digits += usize::from(other.iter().any(u8::is_ascii_digit));
             repeated += usize::from(other == cell && !cell.trim_ascii().is_empty());
         }
         let has_digit = cell.iter().any(u8::is_ascii_digit);
-        let strict = looks.strict_kind().or_else(|| {
+        let strict = if n_filled >= 3 { looks.kind_of_share(0.7) } else { None }.or_else(|| {
             // Too few rows for a rule: what there is has to agree.
             let kinds: Vec<Kind> = body
                 .iter()
@@ -243,7 +289,8 @@ fn judge_header(row: &SampleRow, body: &[&SampleRow]) -> Result<String, String> 
             kinds.first().copied().filter(|first| first.is_value() && kinds.iter().all(|kind| kind == first))
         });
         match strict {
-            Some(kind) if kinds[idx] == kind => speaks_against += 1,
+            Some(kind) if kinds[idx] == kind && !is_year(cell) => speaks_against += 1,
+            Some(_) if is_year(cell) => {}
             Some(_) if kinds[idx] != Kind::Empty => speaks_for += 1,
             None if n_filled >= 3 && n_digits == n_filled && !has_digit && kinds[idx] == Kind::Text => speaks_for += 1,
             _ => {}
@@ -267,6 +314,12 @@ fn judge_header(row: &SampleRow, body: &[&SampleRow]) -> Result<String, String> 
     Ok("the first row of the table; nothing below tells it from data, taken as its header".to_owned())
 }
 
+/// Years head columns of numbers.
+fn is_year(cell: &[u8]) -> bool {
+    let cell = cell.trim_ascii();
+    cell.len() == 4 && cell.iter().all(u8::is_ascii_digit) && (cell.starts_with(b"19") || cell.starts_with(b"20"))
+}
+
 /// Whether row `at` goes on the header that begins at `first`.
 fn continues_header(rows: &[SampleRow], first: usize, at: usize) -> bool {
     let (above, row) = (&rows[at - 1], &rows[at]);
@@ -281,7 +334,7 @@ fn continues_header(rows: &[SampleRow], first: usize, at: usize) -> bool {
     for idx in 0..row.cells.len() {
         let mut looks = ColumnLooks::default();
         for cell in body.iter().filter_map(|row| row.cells.get(idx)) {
-            looks.add(cell);
+            looks.add(cell, false);
         }
         if looks.strict_kind().is_some() {
             n_typed += 1;

@@ -95,7 +95,8 @@ fn line_ends(text: &[u8]) -> Vec<LineEnd> {
         (0, _, 0) => vec![LineEnd::Lf],
         (_, _, 0) => vec![LineEnd::CrLf],
         (0, 0, _) => vec![LineEnd::Cr],
-        (0, _, _) => vec![LineEnd::Lf, LineEnd::Cr, LineEnd::Mixed],
+        (0, _, _) if cr > lf => vec![LineEnd::Cr, LineEnd::Mixed, LineEnd::Lf],
+        (0, _, _) => vec![LineEnd::Lf, LineEnd::Mixed],
         (_, _, _) => vec![LineEnd::CrLf, LineEnd::Mixed],
     }
 }
@@ -163,12 +164,25 @@ fn delimiter_candidates(text: &[u8]) -> Vec<(Vec<u8>, f64)> {
     ];
     let mut candidates: Vec<(Vec<u8>, f64)> = vec![(Vec::new(), 1.0)];
     for (delimiter, prior) in SINGLE {
-        if memchr::memmem::find(text, delimiter.as_bytes()).is_some() {
+        if memchr::memmem::find(text, delimiter.as_bytes()).is_some() && !is_always_doubled(text, delimiter.as_bytes()) {
             candidates.push((delimiter.as_bytes().to_vec(), prior));
         }
     }
     candidates.extend(long_delimiters(text).into_iter().map(|delimiter| (delimiter, 1.0)));
     candidates
+}
+
+/// Whether a character stands in runs of the same even length everywhere: then the run is the delimiter.
+fn is_always_doubled(text: &[u8], delimiter: &[u8]) -> bool {
+    let [byte] = delimiter else { return false };
+    let mut lengths = std::collections::HashSet::new();
+    let mut at = 0;
+    while let Some(offset) = memchr::memchr(*byte, &text[at..]) {
+        let run = text[at + offset..].iter().take_while(|other| *other == byte).count();
+        lengths.insert(run);
+        at += offset + run;
+    }
+    *byte != b' ' && lengths.len() == 1 && lengths.iter().all(|run| *run == 2)
 }
 
 /// Runs of two to four punctuation characters that recur on most lines.
@@ -258,7 +272,7 @@ fn trim_candidates(text: &[u8], delimiter: &[u8]) -> Vec<bool> {
         let is_blank = |byte: u8| byte == b' ' || byte == b'\t' && !delimiter.contains(&b'\t');
         n_blank += usize::from(after.copied().is_some_and(is_blank) || before.is_some_and(is_blank));
     }
-    vec![n_blank * 10 >= n_delimiters * 7 && n_blank > 0]
+    vec![n_blank * 2 >= n_delimiters && n_blank > 0]
 }
 
 /// The records of the trial text: number of cells, and the looks of the cells.

@@ -1,7 +1,10 @@
 //! Which encoding a text is in.
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::Encoding;
 
 use super::TextEncoding;
+use super::letters::judge;
+use super::mixed::{Purity, is_encoded_twice, judge_invalid_lines, purity};
 
 /// What was found.
 #[derive(Debug, Clone)]
@@ -9,30 +12,66 @@ pub(in crate::text) struct Detected {
     pub encoding: TextEncoding,
     /// Bytes of the byte order mark.
     pub bom_len: usize,
+    /// The encoding of lines that are not in UTF-8, where the file has both.
+    pub second: Option<&'static Encoding>,
     pub reason: String,
     pub warning: Option<String>,
 }
 
 /// Judges the first bytes of a file. `is_whole` says that there are no more.
 pub(in crate::text) fn detect(sample: &[u8], is_whole: bool) -> Detected {
-    let found = |encoding, bom_len, reason: &str| Detected { encoding, bom_len, reason: reason.to_owned(), warning: None };
+    let found = |encoding, bom_len, reason: &str| Detected { encoding, bom_len, second: None, reason: reason.to_owned(), warning: None };
     if let Some((encoding, bom_len)) = byte_order_mark(sample) {
         return found(encoding, bom_len, "its byte order mark");
     }
     if let Some((encoding, reason)) = wide(sample) {
         return found(encoding, 0, reason);
     }
-    match std::str::from_utf8(sample) {
-        Ok(text) if text.is_ascii() => return found(TextEncoding::Utf8, 0, "the sample is ASCII"),
-        Ok(_) => return found(TextEncoding::Utf8, 0, "all non-ASCII bytes of the sample are valid UTF-8"),
-        Err(error) if !is_whole && error.error_len().is_none() => {
-            return found(TextEncoding::Utf8, 0, "all non-ASCII bytes of the sample are valid UTF-8");
+    // The last line may be cut off within a character.
+    let end = if is_whole { sample.len() } else { memchr::memrchr2(b'\n', b'\r', sample).map_or(sample.len(), |at| at + 1) };
+    let sample = &sample[..end];
+    if let Ok(text) = std::str::from_utf8(sample) {
+        if text.is_ascii() {
+            return found(TextEncoding::Utf8, 0, "the sample is ASCII");
         }
-        Err(_) => {}
+        let warning = is_encoded_twice(text).map(|name| {
+            format!("most words beyond ASCII look as if UTF-8 had been read as {name} and written anew; they are left as they are")
+        });
+        return Detected { warning, ..found(TextEncoding::Utf8, 0, "all non-ASCII bytes of the sample are valid UTF-8") };
     }
+    if let Purity::Mixed { n_valid, n_invalid } = purity(sample) {
+        // A line of a single-byte encoding is hardly ever valid UTF-8.
+        if n_valid * 10 >= n_invalid && n_valid > 0 {
+            let second = judge_invalid_lines(sample).map(|judged| judged.encoding);
+            let reason = format!("{n_valid} lines beyond ASCII are valid UTF-8, {n_invalid} are not");
+            return Detected { second, ..found(TextEncoding::Utf8, 0, &reason) };
+        }
+    }
+    single_byte(sample, is_whole)
+}
+
+/// An encoding of one byte per character, or of East Asia.
+fn single_byte(sample: &[u8], is_whole: bool) -> Detected {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(sample, is_whole);
-    found(TextEncoding::from_encoding(detector.guess(None, Utf8Detection::Deny)), 0, "letter frequencies")
+    let guess = detector.guess(None, Utf8Detection::Deny);
+    let lines = sample.split(|byte| *byte == b'\n' || *byte == b'\r').filter(|line| !line.is_ascii());
+    let judged = judge(lines);
+    // Letters of languages we know outweigh the general judgement, which knows more scripts.
+    let known = judged.filter(|judged| guess.is_single_byte() || judged.strangeness < 60);
+    let Some(judged) = known else {
+        let encoding = TextEncoding::from_encoding(guess);
+        return Detected { encoding, bom_len: 0, second: None, reason: "frequencies of its bytes".to_owned(), warning: None };
+    };
+    let reason = format!("{} words beyond ASCII look most like '{}' in it", judged.n_words, judged.language);
+    let warning = judged.rival.map(|rival| {
+        format!(
+            "the encoding is not certain: {} fits nearly as well as {}; give it with the option if names look wrong",
+            rival.name().to_ascii_lowercase(),
+            judged.encoding.name().to_ascii_lowercase()
+        )
+    });
+    Detected { encoding: TextEncoding::SingleByte(judged.encoding), bom_len: 0, second: None, reason, warning }
 }
 
 fn byte_order_mark(sample: &[u8]) -> Option<(TextEncoding, usize)> {

@@ -3,8 +3,11 @@ use crm_core::{Error, Result};
 use encoding_rs::{DecoderResult, Encoding};
 
 mod detect;
+mod letters;
+mod mixed;
 
 pub(super) use detect::detect;
+pub(super) use mixed::{Mended, mend_lines};
 
 /// Marks an undecodable byte, which follows it, in decoded text. `0xFF` occurs nowhere in UTF-8.
 pub(super) const UNDECODABLE: u8 = 0xFF;

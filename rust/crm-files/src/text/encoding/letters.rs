@@ -1,0 +1,176 @@
+//! Judging single-byte encodings by the words they give: every candidate decodes the words that bear non-ASCII bytes, and the pairs of
+//! letters are held against those of the languages we know. See `benchmarks/make_bigrams.py` for where the pairs come from.
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
+
+use encoding_rs::Encoding;
+
+use crate::text::header_words::is_header_word;
+
+/// Rarity, in half bits, of a pair that a language does not have.
+const UNKNOWN_PAIR: i64 = 44;
+/// Half bits against a word: a byte without a character, a symbol within it, a capital after a small letter.
+const NO_CHARACTER: i64 = 80;
+const SYMBOL: i64 = 36;
+const INNER_CAPITAL: i64 = 16;
+/// Half bits for a word that names columns.
+const HEADER_WORD: i64 = 24;
+/// Distinct words that are judged, at most.
+const MAX_WORDS: usize = 600;
+
+/// Encodings that are tried, and half bits against them: what people use rarely needs better evidence.
+const CANDIDATES: [(&Encoding, i64); 22] = [
+    (encoding_rs::WINDOWS_1251, 0),
+    (encoding_rs::WINDOWS_1252, 0),
+    (encoding_rs::WINDOWS_1257, 0),
+    (encoding_rs::WINDOWS_1250, 2),
+    (encoding_rs::KOI8_R, 4),
+    (encoding_rs::IBM866, 4),
+    (encoding_rs::ISO_8859_15, 6),
+    (encoding_rs::ISO_8859_2, 5),
+    (encoding_rs::ISO_8859_13, 4),
+    (encoding_rs::ISO_8859_4, 6),
+    (encoding_rs::ISO_8859_5, 6),
+    (encoding_rs::WINDOWS_1253, 6),
+    (encoding_rs::WINDOWS_1254, 6),
+    (encoding_rs::ISO_8859_7, 8),
+    (encoding_rs::ISO_8859_10, 12),
+    (encoding_rs::ISO_8859_16, 12),
+    (encoding_rs::ISO_8859_3, 14),
+    (encoding_rs::KOI8_U, 6),
+    (encoding_rs::MACINTOSH, 10),
+    (encoding_rs::X_MAC_CYRILLIC, 10),
+    (encoding_rs::ISO_8859_14, 16),
+    (encoding_rs::WINDOWS_1258, 16),
+];
+
+/// The best encoding, and whether another reads the same bytes differently and nearly as well.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judged {
+    pub encoding: &'static Encoding,
+    pub language: &'static str,
+    pub rival: Option<&'static Encoding>,
+    pub n_words: usize,
+    /// Half bits per word by which the words fit no language: high where the bytes are no text at all.
+    pub strangeness: i64,
+}
+
+struct Language {
+    code: &'static str,
+    pairs: HashMap<(char, char), i64>,
+}
+
+fn languages() -> &'static [Language] {
+    static LANGUAGES: OnceLock<Vec<Language>> = OnceLock::new();
+    LANGUAGES.get_or_init(|| include_str!("letter_pairs.txt").lines().filter_map(parse_language).collect())
+}
+
+fn parse_language(line: &'static str) -> Option<Language> {
+    let (code, table) = line.split_once(' ')?;
+    let mut pairs = HashMap::new();
+    let mut chars = table.chars().peekable();
+    while let (Some(first), Some(second)) = (chars.next(), chars.next()) {
+        let mut rarity = 0;
+        while let Some(digit) = chars.peek().and_then(|char| char.to_digit(10)) {
+            rarity = rarity * 10 + i64::from(digit);
+            chars.next();
+        }
+        pairs.insert((first, second), rarity);
+    }
+    Some(Language { code, pairs })
+}
+
+/// Judges the non-ASCII words of `text`. `None` where there are none.
+pub(super) fn judge<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Judged> {
+    let words = distinct_words(lines);
+    if words.is_empty() {
+        return None;
+    }
+    let mut results: Vec<(i64, &'static Encoding, &'static str, Vec<String>)> = CANDIDATES
+        .iter()
+        .map(|(encoding, prior)| {
+            let decoded: Vec<String> = words.iter().map(|word| decode(encoding, word)).collect();
+            let (against, language) = against(&decoded);
+            (against + prior, *encoding, language, decoded)
+        })
+        .collect();
+    // Stable: among equals the one listed first.
+    results.sort_by_key(|result| result.0);
+    let (against, encoding, language, decoded) = results.first()?;
+    let rival = results.iter().skip(1).find(|other| other.3 != *decoded).filter(|other| other.0 - against < 12).map(|other| other.1);
+    let strangeness = against / words.len() as i64;
+    Some(Judged { encoding, language, rival, n_words: words.len(), strangeness })
+}
+
+/// Runs of letters with at least one non-ASCII byte, each once, in order.
+fn distinct_words<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<&'a [u8]> {
+    let mut seen = HashSet::new();
+    let mut words = Vec::new();
+    for line in lines {
+        for word in line.split(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic()) {
+            if !word.is_ascii() && word.len() <= 64 && seen.insert(word) {
+                words.push(word);
+                if words.len() == MAX_WORDS {
+                    return words;
+                }
+            }
+        }
+    }
+    words
+}
+
+fn decode(encoding: &'static Encoding, word: &[u8]) -> String {
+    encoding.decode_without_bom_handling(word).0.into_owned()
+}
+
+/// Half bits against these words being of the language that fits them best, and that language.
+fn against(words: &[String]) -> (i64, &'static str) {
+    let mut common = 0;
+    let mut per_language = vec![0; languages().len()];
+    for text in words {
+        if is_header_word(text) {
+            common -= HEADER_WORD;
+        }
+        let mut before: Option<char> = None;
+        let mut before_lower = '^';
+        // The end of the word closes the last pair.
+        for char in text.chars().map(Some).chain([None]) {
+            let Some(char) = char else {
+                add_pair(before_lower, '$', &mut per_language);
+                break;
+            };
+            if !char.is_alphabetic() {
+                common += match char {
+                    '\u{FFFD}' => NO_CHARACTER,
+                    '\u{80}'..='\u{9f}' => NO_CHARACTER,
+                    // What stands around words: quotes, dashes, blanks, ordinals, units.
+                    '«' | '»' | '“' | '”' | '„' | '‘' | '’' | '–' | '—' | '…' | '\u{a0}' | '№' | '°' | '€' | '§' | '·' | '•' => 8,
+                    '£' | '©' | '®' | '™' | '±' | '²' | '³' | 'º' | 'ª' | '½' => 16,
+                    _ => SYMBOL,
+                };
+                add_pair(before_lower, '$', &mut per_language);
+                before_lower = '^';
+                before = None;
+                continue;
+            }
+            if char.is_uppercase() && before.is_some_and(char::is_lowercase) && (!char.is_ascii() || before.is_some_and(|char| !char.is_ascii())) {
+                common += INNER_CAPITAL;
+            }
+            let lower = char.to_lowercase().next().unwrap_or(char);
+            add_pair(before_lower, lower, &mut per_language);
+            before_lower = lower;
+            before = Some(char);
+        }
+    }
+    let best = per_language.iter().enumerate().min_by_key(|(_, score)| **score);
+    best.map_or((common, ""), |(idx, score)| (common + score, languages()[idx].code))
+}
+
+fn add_pair(first: char, second: char, per_language: &mut [i64]) {
+    if first.is_ascii() && second.is_ascii() {
+        return;
+    }
+    for (language, score) in languages().iter().zip(per_language) {
+        *score += language.pairs.get(&(first, second)).copied().unwrap_or(UNKNOWN_PAIR);
+    }
+}
