@@ -23,10 +23,21 @@ LOCALES = {
 WORDS = {
     "ru": "имя фамилия отчество телефон почта адрес город дата рождения компания сумма примечание звонок клиент менеджер перезвонить завтра оплачено",
     "lv": "vārds uzvārds tālrunis pilsēta adrese dzimšanas piezīmes uzņēmums numurs mēnesis jānis bērziņš līga kalniņš pēteris ozoliņš liepiņa "
+    "liepāja ventspils valmiera cēsis kuldīga sigulda tukums dobele jēkabpils bauska saldus talsi ogre salaspils balvi ludza krāslava "
+    "kārlis andris juris mārtiņš edgars kristaps artūrs raivis ainārs guntis māra inese dace sandra kristīne zane laura santa elīna "
+    "balodis eglītis krastiņš vītols dreimanis zariņš kārkliņš rozītis sproģis vanags grīnbergs jansons pētersons freimanis šmits "
+    "kalēja sīle siliņa strautiņa lāce šteinberga brīvības čaka ģertrūdes matīsa tērbatas skolas dārza mežā sūtīt rēķins pasūtījums "
     "krūmiņš žanis šķēle ķēniņš ģirts ņina ļeņa čakste āboliņa ūdris īpašnieks zvanīt samaksāts rīga daugavpils jūrmala rēzekne iela",
     "lt": "vardas pavardė telefonas miestas adresas gimimo pastabos įmonė mėnuo žydrūnas šimkus rūta žukauskas eglė jūratė šarūnas čepaitė aušrinė "
-    "kazlauskienė petrauskaitė ąžuolas įvertinimas ūkis vilnius šiauliai panevėžys",
-    "et": "eesnimi perekonnanimi telefon linn aadress märkused ettevõte jüri mägi õnne ülle kõiv tõnu põld jõgi žanna šmidt tänav pärnu võru põltsamaa",
+    "kazlauskienė petrauskaitė ąžuolas įvertinimas ūkis vilnius šiauliai panevėžys klaipėda marijampolė mažeikiai utena kėdainiai telšiai "
+    "gatvė alėja prospektas jonas ona juozas marija antanas petras kazys algirdas gintarė kristina lukas mantas paulius tomas darius giedrė "
+    "jurgita inga daiva rasa laima birutė danutė aldona genovaitė vytautas stasys bronius česlovas šimonis kęstutis gediminas mindaugas "
+    "stankevičius vasiliauskas žukauskienė butkus paulauskas urbonas kavaliauskas jankauskas navickas ramanauskaitė savickas žilinskas "
+    "černiauskas šimkutė mažeika mačiulis grigaitė bružas žemaitis aukštaitis baranauskienė lukoševičiūtė sąskaita užsakymas prekė kaina "
+    "apmokėta skambinti rytoj įsakymas išrašas šeima ėjimas žmogus ačiū",
+    "et": "tartu narva kohtla järve rakvere haapsalu kuressaare paide tõnis jaan mart priit kalle ants mati jüri aivar urmas liis kadri "
+    "mõmm vähi käär rätsep sööt lõhmus pärn õunapuu kuusk saar ilves rebane tamm kask sepp hõbe jõesaar väli põder mänd ööbik šokolaad "
+    "tänav maantee väljak müük hüvasti tööd üks kõne aeg homme makstud eesnimi perekonnanimi telefon linn aadress märkused ettevõte jüri mägi õnne ülle kõiv tõnu põld jõgi žanna šmidt tänav pärnu võru põltsamaa",
     "de": "straße größe müller schröder köhler jäger groß weiß übermut käthe jürgen björn günter jörg bäcker änne",
     "fr": "prénom téléphone société françois lefèvre éloïse hélène côté benoît anaïs noël zoé agnès forêt jérôme céline œuvre",
     "pl": "imię łukasz wójcik małgorzata dąbrowska paweł święta grażyna żak gęsi ćwik kość śliwa źródło ilość miesiąc",

@@ -37,15 +37,40 @@ class Base(NamedTuple):
     encodings: tuple[str, ...]
 
 
-_ENGLISH = ("Anna Smith;John O'Brien;Mary-Jane Watson;Peter Jones;Lucy Brown;Tom Baker;Alice Cooper;Bob Marley;Eve Adams;Carl Jung").split(";")
-_RUSSIAN = "Иван Петров;Анна Сидорова;Пётр Щукин;Мария Ёлкина;Олег Жуков;Юлия Цой;Сергей Чехов;Ольга Эйхе;Борис Шаляпин;Глеб Хлебников".split(";")
-_LATVIAN = "Jānis Bērziņš;Līga Ozoliņa;Pēteris Kalniņš;Ģirts Ķeniņš;Žanete Šķēle;Ņina Ļaudaka;Anna Āboliņa;Māris Ūdris;Ilze Čakste;Uģis Grīnbergs".split(";")
-_GERMAN = "Jürgen Müller;Käthe Größmann;Björn Weiß;Ute Schröder;Jörg Bäcker;Änne Groß;Max Übermut;Heidi Köhler;Günter Jäger;Zoë Voß".split(";")
-_FRENCH = "François Lefèvre;Éloïse Béranger;Hélène Côté;Benoît Gaël;Anaïs Prévôt;Noël Château;Zoé Müller;Agnès Forêt;Jérôme Dubé;Céline Hôte".split(";")
-_POLISH = "Łukasz Wójcik;Małgorzata Dąbrowska;Paweł Krzyżanowski;Agnieszka Święta;Grażyna Żak;Michał Gęsi;Zofia Ćwik;Jan Kość;Ewa Śliwa;Adam Źródło".split(";")
-_LITHUANIAN = "Žydrūnas Šimkus;Rūta Čepaitė;Ąžuolas Žukauskas;Eglė Ėmužytė;Jūratė Šliūpaitė;Vytautas Ūsas;Mindaugas Įvanauskas;Dovilė Ęžerė;Šarūnas Ž.;Aušrinė Č.".split(";")
+_ENGLISH = ("Anna Smith;John O'Brien;Mary-Jane Watson;Peter Jones;Lucy Brown;Tom Baker;Alice Cooper;Bob Marley;Eve Adams;Carl Jung").split(
+    ";"
+)
+_RUSSIAN = (
+    "Иван Петров;Анна Сидорова;Пётр Щукин;Мария Ёлкина;Олег Жуков;Юлия Цой;Сергей Чехов;Ольга Эйхе;Борис Шаляпин;Глеб Хлебников".split(";")
+)
+_LATVIAN = "Jānis Bērziņš;Līga Ozoliņa;Pēteris Kalniņš;Ģirts Ķeniņš;Žanete Šķēle;Ņina Ļaudaka;Anna Āboliņa;Māris Ūdris;Ilze Čakste;Uģis Grīnbergs".split(
+    ";"
+)
+_GERMAN = "Jürgen Müller;Käthe Größmann;Björn Weiß;Ute Schröder;Jörg Bäcker;Änne Groß;Max Übermut;Heidi Köhler;Günter Jäger;Zoë Voß".split(
+    ";"
+)
+_FRENCH = "François Lefèvre;Éloïse Béranger;Hélène Côté;Benoît Gaël;Anaïs Prévôt;Noël Château;Zoé Müller;Agnès Forêt;Jérôme Dubé;Céline Hôte".split(
+    ";"
+)
+_POLISH = "Łukasz Wójcik;Małgorzata Dąbrowska;Paweł Krzyżanowski;Agnieszka Święta;Grażyna Żak;Michał Gęsi;Zofia Ćwik;Jan Kość;Ewa Śliwa;Adam Źródło".split(
+    ";"
+)
+_LITHUANIAN = "Žydrūnas Šimkus;Rūta Čepaitė;Ąžuolas Žukauskas;Eglė Ėmužytė;Jūratė Šliūpaitė;Vytautas Ūsas;Mindaugas Įvanauskas;Dovilė Ęžerė;Šarūnas Ž.;Aušrinė Č.".split(
+    ";"
+)
 _ESTONIAN = "Jüri Mägi;Õnne Pärn;Ülle Kõiv;Päivi Šmidt;Tõnu Äär;Žanna Öö;Kärt Põld;Mõmmi Jõgi;Ülo Pähn;Märt Tõru".split(";")
-_COMMENTS = ["called twice", "wants a quote, urgent", 'says "later"', "", "sent the offer", "moved, new address", "VIP", "", "do not call", "paid in full"]
+_COMMENTS = [
+    "called twice",
+    "wants a quote, urgent",
+    'says "later"',
+    "",
+    "sent the offer",
+    "moved, new address",
+    "VIP",
+    "",
+    "do not call",
+    "paid in full",
+]
 _CITIES = ["Riga", "London", "Perm", "Ventspils", "Leeds", "Kazan", "Liepaja", "York", "Omsk", "Cesis"]
 
 
@@ -80,7 +105,9 @@ def bases() -> list[Base]:
     ]
     numbers = [[str(idx), f"{20 + idx % 7}.{idx % 10}", f"{idx * idx % 97}", f"{idx % 3}"] for idx in range(1, 41)]
     made.append(Base("numbers", ["station", "temperature", "humidity", "rain"], numbers, ("ascii",)))
-    texts = [[_ENGLISH[idx % 10], _CITIES[idx * 3 % 10], ["gold", "silver", "bronze"][idx % 3] + f" {_CITIES[idx % 10]}"] for idx in range(40)]
+    texts = [
+        [_ENGLISH[idx % 10], _CITIES[idx * 3 % 10], ["gold", "silver", "bronze"][idx % 3] + f" {_CITIES[idx % 10]}"] for idx in range(40)
+    ]
     made.append(Base("texts", ["name", "city", "level"], texts, ("ascii",)))
     return made
 
@@ -88,7 +115,9 @@ def bases() -> list[Base]:
 def quoted(cell: str, delimiter: str, quote: str = '"', close: str | None = None, escape: str | None = None, always: bool = False) -> str:
     """A cell as a writer with this dialect writes it."""
     close = close or quote
-    if quote and (always or any(mark in cell for mark in (delimiter, quote, close, "\n", "\r")) or cell.startswith(" ") or cell.endswith(" ")):
+    if quote and (
+        always or any(mark in cell for mark in (delimiter, quote, close, "\n", "\r")) or cell.startswith(" ") or cell.endswith(" ")
+    ):
         if escape is not None:
             inner = cell.replace(escape, escape * 2).replace(close, escape + close)
         else:
@@ -142,10 +171,41 @@ Made = Iterator[tuple]  # name, content, header, rows[, decidable]
 
 def _dialects(base: Base) -> Made:
     header, rows = base.header, base.rows
-    for delimiter in [";", "\t", "|", ":", "~", "^", "#", "!", "\x01", "\x1f", "||", "::", ";;", "|~|", "~|~", "<>", "@@", "\t\t", " | ", ", ", "; ", "¦", "§", " "]:
+    for delimiter in [
+        ";",
+        "\t",
+        "|",
+        ":",
+        "~",
+        "^",
+        "#",
+        "!",
+        "\x01",
+        "\x1f",
+        "||",
+        "::",
+        ";;",
+        "|~|",
+        "~|~",
+        "<>",
+        "@@",
+        "\t\t",
+        " | ",
+        ", ",
+        "; ",
+        "¦",
+        "§",
+        " ",
+    ]:
         yield f"delimiter/{delimiter!r}", dump(header, rows, delimiter).encode(), header, rows
     for always in (False, True):
-        yield f"quote/single-{always}", dump(header, rows, quote="'", always=always).encode(), header, rows, base.name not in ("numbers", "texts") or always
+        yield (
+            f"quote/single-{always}",
+            dump(header, rows, quote="'", always=always).encode(),
+            header,
+            rows,
+            base.name not in ("numbers", "texts") or always,
+        )
         yield f"quote/double-{always}", dump(header, rows, always=always).encode(), header, rows
         yield f"quote/typographic-{always}", dump(header, rows, quote="“", close="”", always=always).encode(), header, rows
         yield f"escape/backslash-{always}", dump(header, rows, escape="\\", always=always).encode(), header, rows
@@ -160,7 +220,9 @@ def _dialects(base: Base) -> Made:
     blanks = "".join(" , ".join(quoted(cell, ",") for cell in row) + "\n" for row in [header, *rows])
     yield "blanks/both", blanks.encode(), header, rows
     widths = [max(len(row[idx]) for row in [header, *rows]) for idx in range(len(header))]
-    padded = "".join("|".join(quoted(cell, "|").ljust(width) for cell, width in zip(row, widths, strict=True)) + "\n" for row in [header, *rows])
+    padded = "".join(
+        "|".join(quoted(cell, "|").ljust(width) for cell, width in zip(row, widths, strict=True)) + "\n" for row in [header, *rows]
+    )
     yield "blanks/padded", padded.encode(), header, rows
 
 
@@ -228,7 +290,12 @@ def _above(base: Base) -> Made:
         decidable = n_delimiters > 2 or not name.startswith("padded")
         yield f"title/{name}", (title + table).encode(), base.header, base.rows, decidable
     for prefix in ("#", "# "):
-        yield f"comment/top-{prefix!r}", (f"{prefix}made by a tool\n{prefix}on 2024-01-01, by Olga\n" + table).encode(), base.header, base.rows
+        yield (
+            f"comment/top-{prefix!r}",
+            (f"{prefix}made by a tool\n{prefix}on 2024-01-01, by Olga\n" + table).encode(),
+            base.header,
+            base.rows,
+        )
         lines = table.splitlines()
         for at in (5, 20):
             with_comment = [*lines[:at], f"{prefix}checked, up to here", *lines[at:]]
@@ -258,10 +325,20 @@ def _between(base: Base) -> Made:
     header, rows = base.header, base.rows
     lines = dump(header, rows).splitlines()
     for every in (5, 10, 20):
-        yield f"repeated-header/{every}", _with_lines(base, lambda all_lines, n=every: _interleave(all_lines, n, all_lines[0])), header, rows
+        yield (
+            f"repeated-header/{every}",
+            _with_lines(base, lambda all_lines, n=every: _interleave(all_lines, n, all_lines[0])),
+            header,
+            rows,
+        )
         blank = lambda all_lines, n=every: _interleave(all_lines, n, "")  # noqa: E731
         yield f"blank-lines/{every}", _with_lines(base, blank), header, rows
-        yield f"blank-lines/delimiters-{every}", _with_lines(base, lambda all_lines, n=every: _interleave(all_lines, n, "," * (len(header) - 1))), header, rows
+        yield (
+            f"blank-lines/delimiters-{every}",
+            _with_lines(base, lambda all_lines, n=every: _interleave(all_lines, n, "," * (len(header) - 1))),
+            header,
+            rows,
+        )
     other = {"less": ["code", "label"], "same": [f"x {name}" for name in header], "more": [*header, "extra one", "extra two"]}
     for name, second in other.items():
         second_rows = [[f"v{row}{idx}" for idx in range(len(second))] for row in range(6)]
@@ -307,7 +384,12 @@ def _headers(base: Base) -> Made:
     yield "trailing-delimiter/rows", (line(header) + "\n" + "".join(line(row) + ",\n" for row in rows)).encode(), header, rows
     numbered = [[str(idx), *row] for idx, row in enumerate(rows, 1)]
     yield "row-numbers/empty-name", dump(["", *header], numbered).encode(), ["column_1", *header], numbered
-    yield "row-numbers/no-name", dump(header, [[str(idx), *row] for idx, row in enumerate(rows, 1)]).encode(), ["column_1", *header], numbered
+    yield (
+        "row-numbers/no-name",
+        dump(header, [[str(idx), *row] for idx, row in enumerate(rows, 1)]).encode(),
+        ["column_1", *header],
+        numbered,
+    )
     if width > 5:
         grouped = sorted(rows, key=lambda row: row[5])
         merged = [[row[5] if not idx or grouped[idx - 1][5] != row[5] else "", *row[:5], *row[6:]] for idx, row in enumerate(grouped)]
@@ -415,7 +497,16 @@ def _sizes(base: Base) -> Made:
 
 def _cells(base: Base) -> Made:
     header, rows = base.header, base.rows
-    for name, value in {"nul": "a\0b", "tab": "a\tb", "quotes": '"quoted" text', "hash": "#1", "apostrophe": "'tis", "long": "x" * 5000, "blank": " ", "pipe": "a|b;c"}.items():
+    for name, value in {
+        "nul": "a\0b",
+        "tab": "a\tb",
+        "quotes": '"quoted" text',
+        "hash": "#1",
+        "apostrophe": "'tis",
+        "long": "x" * 5000,
+        "blank": " ",
+        "pipe": "a|b;c",
+    }.items():
         changed = [[*row[:-1], value] if idx % 7 == 3 else row for idx, row in enumerate(rows)]
         yield f"cell/{name}", dump(header, changed).encode(), header, changed
     sparse = [[cell if (idx + col) % 3 else "" for col, cell in enumerate(row)] for idx, row in enumerate(rows)]

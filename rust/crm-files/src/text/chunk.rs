@@ -89,7 +89,7 @@ impl Assembler {
                 text_end -= 1;
             }
             let raw = &text[row_start..text_end];
-            if row_end - first_cell == n_columns && !self.needs_care(raw, n_columns) {
+            if row_end - first_cell == n_columns && !rows.wants_care() && !self.needs_care(raw, n_columns) {
                 if run_rows == 0 {
                     run_first_cell = first_cell;
                     rows.release_pending();

@@ -110,7 +110,8 @@ pub(super) fn kind_of(cell: &[u8]) -> Kind {
 fn is_email(cell: &[u8]) -> bool {
     let Some(at) = memchr::memchr(b'@', cell) else { return false };
     let domain = &cell[at + 1..];
-    at > 0 && memchr::memchr(b'.', domain).is_some_and(|dot| dot > 0 && dot + 1 < domain.len())
+    let is_plain = !cell.iter().any(|byte| matches!(byte, b',' | b'(' | b')' | b'[' | b']' | b':'));
+    is_plain && at > 0 && memchr::memchr(b'.', domain).is_some_and(|dot| dot > 0 && dot + 1 < domain.len())
 }
 
 /// Digits with group separators and one decimal separator, perhaps signed, perhaps with an exponent.

@@ -75,7 +75,9 @@ impl ColumnLooks {
             (_, Some(strict)) => kind == strict,
             // A column of words would not hold a lone e-mail, date or URL, and no number where it never does.
             (Kind::Email | Kind::Url | Kind::Date, None) => self.has(kind),
-            (Kind::Number | Kind::Phone, None) => self.n_filled < 10 || self.has(Kind::Number) || self.has(Kind::Phone) || self.has(Kind::Code),
+            (Kind::Number | Kind::Phone, None) => {
+                self.n_filled < 10 || self.has(Kind::Number) || self.has(Kind::Phone) || self.has(Kind::Code)
+            }
             _ => true,
         }
     }
@@ -100,9 +102,9 @@ impl ColumnLooks {
         self.n_quoted * 10 >= (self.n_filled + self.n_empty) * 9 && self.n_quoted > 0
     }
 
-    /// Whether every row has something in this column.
+    /// Whether (nearly) every row has something in this column.
     pub(super) fn is_always_filled(&self) -> bool {
-        self.n_empty == 0 && self.n_filled >= 3
+        self.n_empty * 20 <= self.n_filled && self.n_filled >= 3
     }
 
     /// Whether cells of this column begin with a blank as a habit.

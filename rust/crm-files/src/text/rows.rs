@@ -8,6 +8,8 @@ use crate::{Limits, Reject, Skipped};
 /// Rows that end early and may turn out to be footers, at most; more of them are data.
 const MAX_PENDING: usize = 32;
 
+const OTHER_TABLE: &str = "a row of another table, which follows a blank line; cut the file there to read it";
+
 /// Rows of a batch being built, and what was left out.
 pub(super) struct Rows {
     pub columns: Vec<ColumnBuilder>,
@@ -16,6 +18,10 @@ pub(super) struct Rows {
     pub skipped: Vec<Skipped>,
     pub notes: Notes,
     pending: Vec<Pending>,
+    /// The row before was blank.
+    after_blank: bool,
+    /// Another table has begun; its rows are rejected until one fits the columns again.
+    in_other_table: bool,
     raw_bytes: usize,
 }
 
@@ -89,6 +95,7 @@ struct Pending {
     row: u64,
     raw: String,
     cells: Vec<Vec<u8>>,
+    after_blank: bool,
 }
 
 /// What becomes of a record.
@@ -112,6 +119,8 @@ impl Rows {
             skipped: Vec::new(),
             notes: Notes::default(),
             pending: Vec::new(),
+            after_blank: false,
+            in_other_table: false,
             raw_bytes: limits.raw_bytes,
         }
     }
@@ -129,6 +138,7 @@ impl Rows {
     /// An empty line.
     pub(super) fn skip_blank(&mut self, row: u64) {
         self.skipped.push(Skipped { row, reason: "blank".to_owned(), raw: String::new() });
+        self.after_blank = true;
     }
 
     /// Adds `lines` to all row numbers: a chunk counts from 0 until it is known how many lines precede it.
@@ -143,9 +153,11 @@ impl Rows {
 
     /// Places one record; `raw` is its text as it stood.
     pub(super) fn add(&mut self, layout: &Layout, input: &[u8], record: &Record, raw: &[u8], row: u64) {
-        let place = self.place(layout, input, record, raw);
+        let mut place = self.place(layout, input, record, raw);
+        self.notice_other_table(layout, input, record, &mut place);
+        let after_blank = std::mem::replace(&mut self.after_blank, matches!(place, Place::Skip("blank")));
         if !matches!(place, Place::Short | Place::Skip("blank")) {
-            self.release_pending();
+            self.release_pending_of(layout);
         }
         match place {
             Place::Row => self.push((0..record.cells.len()).map(|idx| record.cell(input, idx)), row),
@@ -162,9 +174,9 @@ impl Rows {
             }
             Place::Short => {
                 let cells = record.iter(input).map(<[u8]>::to_vec).collect();
-                self.pending.push(Pending { row, raw: self.raw(raw), cells });
+                self.pending.push(Pending { row, raw: self.raw(raw), cells, after_blank });
                 if self.pending.len() > MAX_PENDING {
-                    self.release_pending();
+                    self.release_pending_of(layout);
                 }
             }
             Place::Skip(reason) => {
@@ -221,7 +233,9 @@ impl Rows {
             return Place::Short;
         }
         let fits = |idx: usize| layout.columns.get(idx).is_none_or(|looks| looks.accepts(record.cell(input, idx)));
-        if (n_columns..n_cells).all(|idx| record.cell(input, idx).trim_ascii().is_empty()) && (layout.spare_cells || (0..n_columns).all(fits)) {
+        if (n_columns..n_cells).all(|idx| record.cell(input, idx).trim_ascii().is_empty())
+            && (layout.spare_cells || (0..n_columns).all(fits))
+        {
             return Place::RowCutTo(n_columns);
         }
         match certain_join(layout, input, record) {
@@ -232,6 +246,59 @@ impl Rows {
                     "{n_cells} cells where the header has {n_columns}: an unquoted delimiter stands within a cell, and which one is not certain"
                 ),
             ),
+        }
+    }
+
+    /// Whether the next row has to be placed one by one, though it has the right number of cells.
+    pub(super) fn wants_care(&self) -> bool {
+        self.after_blank || self.in_other_table
+    }
+
+    /// A blank row, and then rows that contradict the columns: another table, whose rows are none of this one's.
+    fn notice_other_table(&mut self, layout: &Layout, input: &[u8], record: &Record, place: &mut Place) {
+        let contradicts = || {
+            let mut n_refusing = 0;
+            let mut n_strict = 0;
+            for (idx, looks) in layout.columns.iter().enumerate().take(record.cells.len()) {
+                n_strict += usize::from(looks.strict_kind().is_some());
+                n_refusing += usize::from(looks.refuses(record.cell(input, idx)));
+            }
+            (n_refusing, n_strict)
+        };
+        if self.in_other_table {
+            match place {
+                Place::Row | Place::RowCutTo(_) if contradicts().0 == 0 => self.in_other_table = false,
+                Place::Row | Place::RowCutTo(_) | Place::RowJoining(..) | Place::Short | Place::Reject(..) => {
+                    *place = Place::Reject(None, OTHER_TABLE.to_owned());
+                }
+                Place::Skip(_) => {}
+            }
+        } else if self.after_blank && matches!(place, Place::Row) {
+            let (n_refusing, n_strict) = contradicts();
+            if n_strict >= 2 && n_refusing == n_strict {
+                self.in_other_table = true;
+                *place = Place::Reject(None, OTHER_TABLE.to_owned());
+            }
+        }
+    }
+
+    /// Decides on the pending rows: the first rows of another table, or data.
+    fn release_pending_of(&mut self, layout: &Layout) {
+        self.release_if_other_table(layout);
+        self.release_pending();
+    }
+
+    fn release_if_other_table(&mut self, layout: &Layout) {
+        if let Some(first) = self.pending.first().filter(|first| first.after_blank) {
+            let n_cells = first.cells.len();
+            let is_even = n_cells >= 2 && self.pending.iter().all(|pending| pending.cells.len() == n_cells);
+            let refused = first.cells.iter().zip(&layout.columns).any(|(cell, looks)| looks.refuses(cell));
+            if is_even && (self.pending.len() >= 3 || self.pending.len() == 2 && refused) {
+                self.in_other_table = true;
+                for pending in std::mem::take(&mut self.pending) {
+                    self.rejects.push(Reject { row: pending.row, column: None, reason: OTHER_TABLE.to_owned(), raw: pending.raw });
+                }
+            }
         }
     }
 
@@ -246,6 +313,12 @@ impl Rows {
     /// At the end of the file: pending rows are footers where they look so, and the last full rows may be totals.
     pub(super) fn finish(&mut self, layout: &Layout) {
         let n_columns = layout.n_columns();
+        if self.pending.len() > 1 && self.pending.iter().any(|pending| pending.cells.len() > 1) {
+            let footers = self.pending.iter().rposition(|pending| pending.cells.len() > 1).map_or(0, |idx| idx + 1);
+            let notes = self.pending.split_off(footers);
+            self.release_if_other_table(layout);
+            self.pending.extend(notes);
+        }
         let pending = std::mem::take(&mut self.pending);
         // Footers come last: whatever precedes the first row that cannot be data is data.
         let is_footer = |row: &Pending| {

@@ -127,7 +127,16 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
     let header_starts =
         rows[header].iter().map(|row| text[row.start..row.end.min(row.start + 8)].to_vec()).filter(|start| !start.is_empty()).collect();
     Shaped {
-        layout: Layout { syntax, schema: text_schema(&names), header: header_cells, header_starts, data_start, data_line, columns, spare_cells },
+        layout: Layout {
+            syntax,
+            schema: text_schema(&names),
+            header: header_cells,
+            header_starts,
+            data_start,
+            data_line,
+            columns,
+            spare_cells,
+        },
         skipped,
         header_row,
         reasons,

@@ -272,7 +272,21 @@ fn trim_candidates(text: &[u8], delimiter: &[u8]) -> Vec<bool> {
         let is_blank = |byte: u8| byte == b' ' || byte == b'\t' && !delimiter.contains(&b'\t');
         n_blank += usize::from(after.copied().is_some_and(is_blank) || before.is_some_and(is_blank));
     }
-    vec![n_blank * 2 >= n_delimiters && n_blank > 0]
+    vec![n_blank > 0 && (n_blank * 2 >= n_delimiters || is_aligned(text, delimiter))]
+}
+
+/// Whether the delimiters of all lines stand below each other: the cells were padded to columns.
+fn is_aligned(text: &[u8], delimiter: &[u8]) -> bool {
+    let places = |line: &[u8]| -> Vec<usize> {
+        // In characters: bytes would not align beyond ASCII.
+        let n_chars = |bytes: &[u8]| bytes.iter().filter(|byte| (**byte as i8) >= -0x40).count();
+        memchr::memmem::find_iter(line, delimiter).map(|at| n_chars(&line[..at])).collect()
+    };
+    let mut lines = text.split(|byte| *byte == b'\n' || *byte == b'\r').filter(|line| !line.is_empty());
+    let Some(first) = lines.next().map(places) else { return false };
+    let mut others = lines.take(50).map(places).peekable();
+    // The last line of the trial may be cut off.
+    !first.is_empty() && others.peek().is_some() && others.filter(|other| *other != first).count() <= 1
 }
 
 /// The records of the trial text: number of cells, and the looks of the cells.

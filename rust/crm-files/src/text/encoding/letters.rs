@@ -7,11 +7,12 @@ use encoding_rs::Encoding;
 
 use crate::text::header_words::is_header_word;
 
-/// Rarity, in half bits, of a pair that a language does not have.
-const UNKNOWN_PAIR: i64 = 44;
+/// Rarity, in half bits, of a pair of letters that a language has but not side by side, and of a letter that it does not have.
+const UNKNOWN_PAIR: i64 = 34;
+const FOREIGN_LETTER: i64 = 48;
 /// Half bits against a word: a byte without a character, a symbol within it, a capital after a small letter.
-const NO_CHARACTER: i64 = 80;
-const SYMBOL: i64 = 36;
+const NO_CHARACTER: i64 = 140;
+const SYMBOL: i64 = 110;
 const INNER_CAPITAL: i64 = 16;
 /// Half bits for a word that names columns.
 const HEADER_WORD: i64 = 24;
@@ -58,6 +59,8 @@ pub(super) struct Judged {
 struct Language {
     code: &'static str,
     pairs: HashMap<(char, char), i64>,
+    /// Its letters beyond ASCII.
+    letters: HashSet<char>,
 }
 
 fn languages() -> &'static [Language] {
@@ -77,7 +80,8 @@ fn parse_language(line: &'static str) -> Option<Language> {
         }
         pairs.insert((first, second), rarity);
     }
-    Some(Language { code, pairs })
+    let letters = pairs.keys().flat_map(|(first, second)| [*first, *second]).filter(|char| !char.is_ascii()).collect();
+    Some(Language { code, pairs, letters })
 }
 
 /// Judges the non-ASCII words of `text`. `None` where there are none.
@@ -144,7 +148,9 @@ fn against(words: &[String]) -> (i64, &'static str) {
                     '\u{FFFD}' => NO_CHARACTER,
                     '\u{80}'..='\u{9f}' => NO_CHARACTER,
                     // What stands around words: quotes, dashes, blanks, ordinals, units.
-                    '«' | '»' | '“' | '”' | '„' | '‘' | '’' | '–' | '—' | '…' | '\u{a0}' | '№' | '°' | '€' | '§' | '·' | '•' => 8,
+                    '«' | '»' | '“' | '”' | '„' | '‘' | '’' | '–' | '—' | '…' | '\u{a0}' | '№' | '°' | '€' | '§' | '·' | '•' => {
+                        8
+                    }
                     '£' | '©' | '®' | '™' | '±' | '²' | '³' | 'º' | 'ª' | '½' => 16,
                     _ => SYMBOL,
                 };
@@ -153,7 +159,10 @@ fn against(words: &[String]) -> (i64, &'static str) {
                 before = None;
                 continue;
             }
-            if char.is_uppercase() && before.is_some_and(char::is_lowercase) && (!char.is_ascii() || before.is_some_and(|char| !char.is_ascii())) {
+            if char.is_uppercase()
+                && before.is_some_and(char::is_lowercase)
+                && (!char.is_ascii() || before.is_some_and(|char| !char.is_ascii()))
+            {
                 common += INNER_CAPITAL;
             }
             let lower = char.to_lowercase().next().unwrap_or(char);
@@ -171,6 +180,9 @@ fn add_pair(first: char, second: char, per_language: &mut [i64]) {
         return;
     }
     for (language, score) in languages().iter().zip(per_language) {
-        *score += language.pairs.get(&(first, second)).copied().unwrap_or(UNKNOWN_PAIR);
+        *score += language.pairs.get(&(first, second)).copied().unwrap_or_else(|| {
+            let is_known = |char: char| char.is_ascii() || language.letters.contains(&char);
+            if is_known(first) && is_known(second) { UNKNOWN_PAIR } else { FOREIGN_LETTER }
+        });
     }
 }

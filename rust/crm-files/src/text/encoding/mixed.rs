@@ -17,7 +17,10 @@ pub(in crate::text) struct Mended {
 pub(super) enum Purity {
     Utf8,
     /// Lines that are valid, and lines that are not.
-    Mixed { n_valid: usize, n_invalid: usize },
+    Mixed {
+        n_valid: usize,
+        n_invalid: usize,
+    },
 }
 
 pub(super) fn purity(text: &[u8]) -> Purity {
@@ -75,13 +78,18 @@ pub(in crate::text) fn mend_lines(text: Vec<u8>, encoding: Option<&'static Encod
 
 /// Whether most non-ASCII words of `text` are UTF-8 that was read as a single-byte encoding and written as UTF-8 again.
 pub(super) fn is_encoded_twice(text: &str) -> Option<&'static str> {
-    for (encoding, name) in [(encoding_rs::WINDOWS_1252, "windows-1252"), (encoding_rs::WINDOWS_1251, "windows-1251"), (encoding_rs::WINDOWS_1257, "windows-1257")] {
+    for (encoding, name) in [
+        (encoding_rs::WINDOWS_1252, "windows-1252"),
+        (encoding_rs::WINDOWS_1251, "windows-1251"),
+        (encoding_rs::WINDOWS_1257, "windows-1257"),
+    ] {
         let (mut n_words, mut n_twice) = (0_usize, 0_usize);
         let words = text.split(|char: char| char.is_ascii() && !char.is_ascii_alphanumeric()).filter(|word| !word.is_ascii()).take(500);
         for word in words {
             n_words += 1;
             let (bytes, _, unmappable) = encoding.encode(word);
-            n_twice += usize::from(!unmappable && std::str::from_utf8(&bytes).is_ok_and(|once| once.chars().count() < word.chars().count()));
+            n_twice +=
+                usize::from(!unmappable && std::str::from_utf8(&bytes).is_ok_and(|once| once.chars().count() < word.chars().count()));
         }
         if n_twice > 0 && n_twice * 2 > n_words {
             return Some(name);
