@@ -27,23 +27,33 @@ __all__ = [
     "ConfigError",
     "CrmError",
     "DedupeResult",
+    "EventFunnel",
     "FileFormatError",
     "InternalError",
     "LimitError",
     "LockedError",
     "Model",
+    "PipelineFunnel",
     "RuleError",
     "SchemaError",
     "StoreError",
     "__version__",
     "dedupe",
+    "event_funnel",
+    "pipeline_funnel",
+    "retention",
 ]
 
 #: Public name -> the module that defines it.
 _DEFINED_IN: dict[str, str] = {
     "DedupeResult": "result",
+    "EventFunnel": "funnel",
     "Model": "model",
+    "PipelineFunnel": "funnel",
     "dedupe": "dedupe",
+    "event_funnel": "funnel",
+    "pipeline_funnel": "funnel",
+    "retention": "funnel",
 }
 
 

@@ -52,3 +52,23 @@ class DedupeOutcome:
 
 class GoldenReader:
     def next(self) -> tuple[Any, Any] | None: ...
+def event_funnel(
+    stream: Any,
+    request: str,
+    dimensions: Sequence[tuple[str, Any, Any, int, int | None]],
+    progress: Callable[[str, int, int], Any] | None = None,
+) -> dict[str, Any]: ...
+def pipeline_funnel(
+    ids: Any,
+    stage: Any,
+    amount: Any,
+    currency: Any,
+    n_currencies: int,
+    reason: Any,
+    history: Any,
+    stages: Sequence[str],
+    lost: Sequence[str],
+    groups: Sequence[tuple[Any, int]],
+    check_times: Sequence[int],
+    progress: Callable[[str, int, int], Any] | None = None,
+) -> dict[str, Any]: ...

@@ -122,6 +122,11 @@ impl Coder {
         Self { columns, rules, sees_other_rows, codes: Mutex::default() }
     }
 
+    /// Gives the first `n` conditions the codes from 1 on, so that codes order as conditions do.
+    pub fn number_in_order(&self, n: usize) -> Result<()> {
+        (0..n).try_for_each(|number| self.code(1 << number).map(|_| ()))
+    }
+
     /// What each code fulfils; code 0 is [`INVISIBLE`].
     pub fn conditions(&self) -> Vec<Conditions> {
         let codes = self.codes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -206,7 +211,8 @@ fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef> {
     batch.column_by_name(name).ok_or_else(|| {
         let schema = batch.schema();
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let nearest = crm_core::nearest_name(name, names.iter().copied()).map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+        let nearest =
+            crm_core::nearest_name(name, names.iter().copied()).map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
         Error::schema(format!("there is no column '{name}'{nearest} The columns are {}", names.join(", ")))
     })
 }
@@ -223,7 +229,9 @@ mod tests {
         };
         assert_eq!(values("name = 'visit'"), Some(("name".into(), vec!["visit".into()])));
         assert_eq!(values(" kind IN ('call', 'e-mail' )"), Some(("kind".into(), vec!["call".into(), "e-mail".into()])));
-        for other in ["", "name", "name = 5", "name = 'it''s'", "name = 'a' or x = 'b'", "name in ('a'", "a > 'b'", "name = 'a',", "1a = 'b'"] {
+        for other in
+            ["", "name", "name = 5", "name = 'it''s'", "name = 'a' or x = 'b'", "name in ('a'", "a > 'b'", "name = 'a',", "1a = 'b'"]
+        {
             assert_eq!(values(other), None, "{other}");
         }
     }

@@ -279,12 +279,7 @@ impl<R> Scattered<R> {
 }
 
 /// `None` if a time is no multiple of the layout's tick.
-fn scatter<R: Record>(
-    batches: &[Rows<'_>],
-    pieces: &Pieces,
-    layout: Layout,
-    control: &dyn Control,
-) -> Result<Option<Vec<Scattered<R>>>> {
+fn scatter<R: Record>(batches: &[Rows<'_>], pieces: &Pieces, layout: Layout, control: &dyn Control) -> Result<Option<Vec<Scattered<R>>>> {
     let shares = shares(batches, rayon::current_num_threads());
     let scattered: Result<Vec<Option<Scattered<R>>>> = shares
         .into_par_iter()
@@ -488,11 +483,20 @@ mod tests {
             expected.entry(key).or_default().push((time, code, if with_rows { row as u32 } else { 0 }));
         }
         expected.values_mut().for_each(|events| events.sort_unstable());
-        let visited = visit_keys(&batches, with_rows, &NoControl, |span| (span, Vec::new()), |found: &mut (Span, Vec<_>), key, events| {
-            let span = found.0;
-            let times = events.iter().map(|e| (span.first_time.wrapping_add((e.time * span.ticks) as i64), e.code, if with_rows { e.row } else { 0 })).collect();
-            found.1.push((key, times));
-        });
+        let visited = visit_keys(
+            &batches,
+            with_rows,
+            &NoControl,
+            |span| (span, Vec::new()),
+            |found: &mut (Span, Vec<_>), key, events| {
+                let span = found.0;
+                let times = events
+                    .iter()
+                    .map(|e| (span.first_time.wrapping_add((e.time * span.ticks) as i64), e.code, if with_rows { e.row } else { 0 }))
+                    .collect();
+                found.1.push((key, times));
+            },
+        );
         let mut found: Vec<(i64, Vec<(i64, u8, u32)>)> = visited.unwrap().into_iter().flat_map(|stretch| stretch.1).collect();
         found.sort_unstable();
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>());

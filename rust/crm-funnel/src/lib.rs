@@ -14,6 +14,8 @@ pub mod events;
 pub mod grouping;
 pub mod pipeline;
 mod quantile;
+mod request;
 
 pub use condition::{Coder, Condition, Evaluate};
 pub use quantile::{CellDurations, Durations, quantile};
+pub use request::{EventOutcome, EventRequest, amounts, check_key_columns, follow};

@@ -54,8 +54,7 @@ impl Durations {
 
     /// All in one, ascending: then each cell's are too, and its quantiles cost next to nothing.
     pub fn sorted(parts: Vec<Self>) -> Self {
-        let mut pairs: Vec<(u64, u32)> =
-            parts.into_iter().flat_map(|part| part.values.into_iter().zip(part.cells)).collect();
+        let mut pairs: Vec<(u64, u32)> = parts.into_iter().flat_map(|part| part.values.into_iter().zip(part.cells)).collect();
         pairs.par_sort_unstable();
         Self { cells: pairs.iter().map(|pair| pair.1).collect(), values: pairs.iter().map(|pair| pair.0).collect() }
     }

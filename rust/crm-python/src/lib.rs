@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 mod dedupe;
 mod errors;
 mod files;
+mod funnel;
 mod gate;
 mod roles;
 mod workbook;
@@ -15,6 +16,8 @@ mod _core {
     use super::dedupe::{DedupeOutcome, DedupeRun, GoldenReader};
     #[pymodule_export]
     use super::files::{FileTable, open_file};
+    #[pymodule_export]
+    use super::funnel::{event_funnel, pipeline_funnel};
     #[pymodule_export]
     use super::roles::detect_roles;
     #[pymodule_export]

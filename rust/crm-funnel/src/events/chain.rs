@@ -221,7 +221,8 @@ impl<'p> Scanner<'p> {
                     if step == 1 {
                         started = true;
                         self.standing[1] = Standing { start: moment.time, arrived: moment.time };
-                    } else if (plan.strict_deduplication && self.reached[step]) || (plan.strict_order && started && !self.reached[required]) {
+                    } else if (plan.strict_deduplication && self.reached[step]) || (plan.strict_order && started && !self.reached[required])
+                    {
                         last_moment = index + 1;
                         break 'moments;
                     } else if let Some(start) = self.arrival(step, moment, rows) {

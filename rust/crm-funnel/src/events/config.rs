@@ -66,11 +66,17 @@ pub struct Plan {
     pub required_before: Vec<usize>,
     /// Steps that an exclusion ends, as (from, to).
     pub exclusions: Vec<(usize, usize)>,
+    /// As in the config.
     pub strict_deduplication: bool,
+    /// As in the config.
     pub strict_order: bool,
+    /// As in the config.
     pub strict_increase: bool,
+    /// As in the config.
     pub strict_once: bool,
+    /// As in the config.
     pub any_order: bool,
+    /// As in the config.
     pub attempts: bool,
 }
 
@@ -157,7 +163,9 @@ impl Plan {
         if self.any_order {
             let relative = self.optional.iter().any(|&o| o) || self.within.iter().any(|&w| w != u64::MAX) || !self.exclusions.is_empty();
             if !plain || relative || self.attempts {
-                return Err(Error::config("any order goes with a window only: no mode, exclusion, optional step, window per step, attempts"));
+                return Err(Error::config(
+                    "any order goes with a window only: no mode, exclusion, optional step, window per step, attempts",
+                ));
             }
         }
         if self.attempts && ends_scan {

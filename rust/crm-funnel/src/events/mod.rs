@@ -15,9 +15,8 @@ use crate::grouping::{Event, Rows, Span, visit_keys};
 use crate::quantile::{CellDurations, Durations};
 
 /// Upper edges of the histogram of times to convert, in seconds; the last bin has none.
-pub const HISTOGRAM_EDGES_SECONDS: [u64; 14] = [
-    10, 60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 172_800, 345_600, 604_800, 1_209_600, 2_592_000,
-];
+pub const HISTOGRAM_EDGES_SECONDS: [u64; 14] =
+    [10, 60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 172_800, 345_600, 604_800, 1_209_600, 2_592_000];
 
 /// What contacts are told apart by. Values are numbered; the number after the last stands for none.
 #[derive(Debug, Clone)]
@@ -286,7 +285,8 @@ fn finish(
     }
     let value_of = |tuple: u128, dimension: usize| (tuple / radices[dimension] % (u128::from(dimensions[dimension].n_values) + 1)) as u32;
     for by in breakdowns {
-        let kept: Vec<Option<Vec<bool>>> = by.iter().map(|&d| kept_values(&dimensions[d], d, &tuples, &reached, places, &value_of)).collect();
+        let kept: Vec<Option<Vec<bool>>> =
+            by.iter().map(|&d| kept_values(&dimensions[d], d, &tuples, &reached, places, &value_of)).collect();
         let group_of_tuple: Vec<Vec<u32>> = tuples
             .iter()
             .map(|&tuple| {

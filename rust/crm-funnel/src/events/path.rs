@@ -47,15 +47,7 @@ fn assign(
 }
 
 /// Writes the times of the steps of the chain to `level` that begins at `start` into `times`.
-pub fn earliest(
-    plan: &Plan,
-    conditions: &[Conditions],
-    events: &[Event],
-    moments: &[Moment],
-    level: usize,
-    start: u64,
-    times: &mut [u64],
-) {
+pub fn earliest(plan: &Plan, conditions: &[Conditions], events: &[Event], moments: &[Moment], level: usize, start: u64, times: &mut [u64]) {
     let mut steps = vec![level];
     while let Some(&first) = steps.last().filter(|&&first| first > 1) {
         steps.push(plan.required_before[first]);
@@ -131,9 +123,11 @@ impl Search<'_> {
     }
 
     fn is_excluded(&self, step: usize, moment: &Moment) -> bool {
-        self.plan.exclusions.iter().enumerate().any(|(number, &(from, to))| {
-            (from..to).contains(&step) && moment.conditions >> (self.plan.n_steps + number) & 1 == 1
-        })
+        self.plan
+            .exclusions
+            .iter()
+            .enumerate()
+            .any(|(number, &(from, to))| (from..to).contains(&step) && moment.conditions >> (self.plan.n_steps + number) & 1 == 1)
     }
 
     /// Whether one moment can take the steps at places `run` to `place`.
@@ -141,8 +135,7 @@ impl Search<'_> {
         if self.plan.strict_increase {
             return false;
         }
-        !self.plan.strict_once
-            || rows_for(self.conditions, &self.events[moment.from..moment.to], &self.steps[run..=place]).is_some()
+        !self.plan.strict_once || rows_for(self.conditions, &self.events[moment.from..moment.to], &self.steps[run..=place]).is_some()
     }
 
     /// Optional steps between those of the chain, each as soon as it can; strictly between where steps may not share a time or a row.

@@ -25,14 +25,19 @@ pub struct PipelineCounts {
     pub visits: CellDurations,
     /// Amounts of the deals that reached it, that entered it, that are in it, that were lost from it: `[n_groups, n_stages, n_currencies]`.
     pub reached_amount: Vec<i128>,
+    /// See `reached_amount`.
     pub entered_amount: Vec<i128>,
+    /// See `reached_amount`.
     pub current_amount: Vec<i128>,
+    /// See `reached_amount`.
     pub lost_amount: Vec<i128>,
     /// Deals and amount lost; the stage 0 is unknown. Ascending.
     pub losses: Vec<(LossKey, u64, i128)>,
     /// Per group: deals, lost without a known stage, in no known stage at all.
     pub deals: Vec<u64>,
+    /// See `deals`.
     pub lost_from_unknown: Vec<u64>,
+    /// See `deals`.
     pub unknown: Vec<u64>,
 }
 

@@ -6,12 +6,15 @@ use crate::grouping::{Event, Span};
 pub struct ForecastCell {
     /// Deals that were open in the stage, and their amount.
     pub open: u64,
+    /// Their amount.
     pub open_amount: i128,
     /// Those of them that are won by now.
     pub won: u64,
+    /// Their amount.
     pub won_amount: i128,
     /// Those of them that are still open.
     pub pending: u64,
+    /// Their amount.
     pub pending_amount: i128,
 }
 

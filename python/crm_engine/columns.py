@@ -1,0 +1,335 @@
+"""Typed columns from whatever came: tables by path or Arrow object, times, money, numbers and categories, with errors that name the place."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from crm_engine.errors import ConfigError, SchemaError
+
+#: Orders of date parts that exports use where they are not ISO 8601; tried one after the other for a whole column.
+_TIME_FORMATS = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%Y/%m/%d", "%d/%m/%Y")
+
+PERIODS = ("day", "week", "month", "quarter", "year")
+
+
+def load_table(source: Any, name: str) -> pa.Table:
+    """``source`` as a table: an Arrow object, or a path. Parquet and Arrow files keep their types, all other files are text."""
+    if isinstance(source, pa.Table):
+        return source
+    if isinstance(source, pa.RecordBatch):
+        return pa.Table.from_batches([source])
+    if hasattr(source, "__arrow_c_stream__"):
+        return pa.table(source)
+    if isinstance(source, Mapping):
+        return pa.table(dict(source))
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if path.suffix.lower() in (".parquet", ".pq") or path.is_dir():
+            import pyarrow.parquet as pq
+
+            return pq.read_table(path)
+        if path.suffix.lower() in (".arrow", ".feather", ".ipc"):
+            import pyarrow.feather as feather
+
+            return feather.read_table(path)
+        from crm_engine.sources import open_sources
+
+        tables = [opened.reader().read_all() for opened in open_sources(source)]
+        return pa.concat_tables(tables, promote_options="default") if len(tables) > 1 else tables[0]
+    raise ConfigError(f"{name} is a {type(source).__name__}; give a path or an object that offers Arrow (pyarrow, polars, pandas, duckdb)")
+
+
+def load_config(config: Any, what: str) -> dict[str, Any]:
+    """A config as a dict: given as one, as YAML text, or as the path of a YAML file."""
+    if config is None:
+        return {}
+    if isinstance(config, Mapping):
+        return dict(config)
+    if isinstance(config, os.PathLike) or (
+        isinstance(config, str) and "\n" not in config and config.lower().endswith((".yaml", ".yml", ".json"))
+    ):
+        text = Path(config).read_text("utf-8-sig")
+        where = os.fspath(config)
+    elif isinstance(config, str):
+        text, where = config, what
+    else:
+        raise ConfigError(f"the {what} config is a {type(config).__name__}; give a dict, YAML text, or the path of a YAML file")
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{where}{place}: {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{where}: the config must be a mapping of options, and it is a {type(found).__name__}")
+    return found
+
+
+def check_options(config: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    """Raises for an option that does not exist, with the nearest that does."""
+    names = list(known)
+    for name in config:
+        if name not in names:
+            raise ConfigError(f"{where}: unknown option {name!r}{_nearest(str(name), names)}; the options are {', '.join(names)}")
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(names), 1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def column(table: pa.Table, name: str, of: str) -> pa.ChunkedArray:
+    """A column that must be there."""
+    if name not in table.column_names:
+        raise SchemaError(
+            f"{of} has no column {name!r}{_nearest(name, table.column_names)}; its columns are {', '.join(table.column_names)}"
+        )
+    if table.column_names.count(name) > 1:
+        raise SchemaError(f"{of} has more than one column {name!r}; rename one")
+    return table[name]
+
+
+def first_column(table: pa.Table, names: Sequence[str], of: str, option: str) -> str:
+    """The first of ``names`` that the table has."""
+    for name in names:
+        if name in table.column_names:
+            return name
+    raise SchemaError(f"{of} has none of the columns {', '.join(names)}; name one by the option {option!r}")
+
+
+def times(values: Any, name: str, of: str) -> pa.ChunkedArray:
+    """A column as timestamps; text is ISO 8601 or one of the usual local orders, one for the whole column."""
+    values = _chunked(values)
+    kind = values.type
+    if pa.types.is_timestamp(kind):
+        return values
+    if pa.types.is_date(kind):
+        return values.cast(pa.timestamp("s") if pa.types.is_date32(kind) else pa.timestamp("ms"))
+    if pa.types.is_null(kind):
+        return values.cast(pa.timestamp("us"))
+    if pa.types.is_dictionary(kind):
+        return times(values.cast(kind.value_type), name, of)
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        raise SchemaError(f"{of}: column {name!r} has the type {kind}, and times are needed; cast it to a timestamp")
+    text = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    zoned = pc.fill_null(pc.match_substring_regex(text, r"(Z|[+-]\d\d:?\d\d)$"), False)
+    try:
+        if pc.any(zoned).as_py():
+            return text.cast(pa.timestamp("us", "UTC"))
+        return text.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        pass
+    best: pa.ChunkedArray | None = None
+    for form in _TIME_FORMATS:
+        found = pc.strptime(text, form, "us", error_is_null=True)
+        if found.null_count == text.null_count:
+            return found
+        if best is None or found.null_count < best.null_count:
+            best = found
+    assert best is not None
+    iso = _iso_or_null(text)
+    if iso.null_count < best.null_count:
+        best = iso
+    row = int(np.flatnonzero((pc.is_null(best).to_numpy(zero_copy_only=False)) & pc.is_valid(text).to_numpy(zero_copy_only=False))[0])
+    raise SchemaError(
+        f"{of}: row {row + 1} of column {name!r} is no date or time: {text[row].as_py()!r}; write it as 2026-01-31 or 31.01.2026"
+    )
+
+
+def _iso_or_null(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    def parse(value: str | None) -> dt.datetime | None:
+        try:
+            found = dt.datetime.fromisoformat(value) if value is not None else None
+        except ValueError:
+            return None
+        return found.astimezone(dt.UTC).replace(tzinfo=None) if found is not None and found.tzinfo else found
+
+    return pa.chunked_array([pa.array([parse(value) for value in text.to_pylist()], pa.timestamp("us"))])
+
+
+def money(values: Any, name: str, of: str) -> pa.ChunkedArray:
+    """A column as decimals; floating point numbers are rounded to cents, text keeps its own digits."""
+    values = _chunked(values)
+    kind = values.type
+    if pa.types.is_decimal(kind):
+        return values.cast(pa.decimal128(38, kind.scale))
+    if pa.types.is_integer(kind):
+        return values.cast(pa.decimal128(38, 0))
+    if pa.types.is_floating(kind):
+        return pc.round(values.cast(pa.float64()), 2).cast(pa.decimal128(38, 2), safe=False)
+    if pa.types.is_null(kind):
+        return values.cast(pa.decimal128(38, 2))
+    if pa.types.is_dictionary(kind):
+        return money(values.cast(kind.value_type), name, of)
+    text = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    good = pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{1,28}(\.\d{1,9})?$"), True)
+    if not pc.all(good).as_py():
+        row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
+        raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no amount: {text[row].as_py()!r}; write it as 1234.50")
+    digits = pc.max(pc.utf8_length(pc.replace_substring_regex(text, r"^[^.]*\.?", ""))).as_py() or 0
+    return text.cast(pa.decimal128(38, max(2, digits)))
+
+
+def numbers(values: Any, name: str, of: str) -> np.ndarray:
+    """A column as floating point numbers with NaN for none: for durations and ratings, never for money."""
+    values = _chunked(values)
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if not (
+        pa.types.is_integer(values.type)
+        or pa.types.is_floating(values.type)
+        or pa.types.is_decimal(values.type)
+        or pa.types.is_null(values.type)
+    ):
+        text = pc.utf8_trim_whitespace(values.cast(pa.string()))
+        text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+        good = pc.fill_null(pc.match_substring_regex(text, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), True)
+        if not pc.all(good).as_py():
+            row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
+            raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no number: {text[row].as_py()!r}")
+        values = text
+    return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
+
+
+def texts(values: Any) -> pa.ChunkedArray:
+    """A column as text; empty text is none."""
+    values = _chunked(values)
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    values = values.cast(pa.string())
+    return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+
+
+def codes(values: Any) -> tuple[np.ndarray, pa.Array]:
+    """Each row's place among the distinct values in ascending order, and these; rows without a value have the number after the last."""
+    values = _chunked(values)
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    values = values.unify_dictionaries()
+    if values.num_chunks == 0:
+        return np.zeros(0, np.uint32), pa.array([], values.type.value_type)
+    dictionary = values.chunk(0).dictionary
+    order = pc.sort_indices(dictionary).to_numpy()
+    # A dictionary may name a value twice or not use it; null in a dictionary is no value.
+    ordered = dictionary.take(pa.array(order))
+    first = np.ones(len(order), bool)
+    if len(order) > 1:
+        first[1:] = ~pc.fill_null(pc.equal(ordered[1:], ordered[:-1]), False).to_numpy(zero_copy_only=False)
+    valid = pc.is_valid(ordered).to_numpy(zero_copy_only=False)
+    n_values = int((first & valid).sum())
+    rank = np.empty(len(order) + 1, np.uint32)
+    rank[order] = np.where(valid, np.cumsum(first & valid) - 1, n_values)
+    rank[-1] = n_values
+    parts = []
+    for chunk in values.chunks:
+        indices = chunk.indices
+        if indices.null_count:
+            indices = indices.fill_null(len(order) if len(order) <= np.iinfo(indices.type.to_pandas_dtype()).max else 0)
+        part = rank[indices.to_numpy()] if len(order) else np.full(len(chunk), n_values, np.uint32)
+        if chunk.null_count:
+            part = np.where(chunk.is_valid().to_numpy(zero_copy_only=False), part, n_values)
+        parts.append(part)
+    return np.concatenate(parts).astype(np.uint32), ordered.filter(pa.array(first & valid))
+
+
+def local(values: pa.ChunkedArray, timezone: str | None) -> pa.ChunkedArray:
+    """Timestamps as the clock on the wall of ``timezone`` showed them; without a zone they are taken as they are, or as UTC."""
+    if values.type.tz is None:
+        if timezone is None:
+            return values
+        values = pc.assume_timezone(values, "UTC")
+    if timezone is not None:
+        try:
+            values = values.cast(pa.timestamp(values.type.unit, timezone))
+            return pc.local_timestamp(values)
+        except (pa.ArrowInvalid, pa.ArrowException) as error:
+            raise ConfigError(f"timezone {timezone!r} is unknown; use a name such as Europe/Riga") from error
+    return pc.local_timestamp(values)
+
+
+def period(values: pa.ChunkedArray, unit: str, timezone: str | None = None) -> pa.ChunkedArray:
+    """The first day of each time's period: ``day``, ``week`` (from Monday), ``month``, ``quarter`` or ``year``."""
+    if unit not in PERIODS:
+        raise ConfigError(f"period {unit!r} is unknown; use one of {', '.join(PERIODS)}")
+    days = local(values, timezone).cast(pa.date32(), safe=False)
+    if unit == "day":
+        return days
+    numpy_days = np.concatenate([np.asarray(chunk.cast(pa.int32()).fill_null(0)) for chunk in days.chunks] or [np.zeros(0, np.int32)])
+    dates = numpy_days.astype("datetime64[D]")
+    if unit == "week":
+        starts = dates - ((numpy_days + 3) % 7).astype("timedelta64[D]")
+    else:
+        months = dates.astype("datetime64[M]").astype(np.int64)
+        step = {"month": 1, "quarter": 3, "year": 12}[unit]
+        starts = (months - months % step).astype("datetime64[M]").astype("datetime64[D]")
+    mask = pc.is_null(days).to_numpy(zero_copy_only=False) if days.null_count else None
+    return pa.chunked_array([pa.array(starts.astype(np.int32), pa.int32(), mask=mask).cast(pa.date32())])
+
+
+def period_codes(values: pa.ChunkedArray, unit: str, timezone: str | None = None) -> tuple[np.ndarray, pa.Array]:
+    """``codes(period(...))``, by counting days instead of hashing them."""
+    days = local(values, timezone).cast(pa.date32(), safe=False)
+    numbers_ = np.concatenate([np.asarray(chunk.cast(pa.int32()).fill_null(0)) for chunk in days.chunks] or [np.zeros(0, np.int32)])
+    valid = days.is_valid().to_numpy() if days.null_count else None
+    known = numbers_ if valid is None else numbers_[valid]
+    if len(known) == 0 or int(known.max()) - int(known.min()) > 200_000:
+        return codes(period(values, unit, timezone))
+    low, high = int(known.min()), int(known.max())
+    calendar = period(
+        pa.chunked_array([pa.array(np.arange(low, high + 1, dtype=np.int32), pa.int32()).cast(pa.date32()).cast(pa.timestamp("s"))]), unit
+    )
+    of_day, starts = codes(calendar)
+    found = of_day[np.clip(numbers_ - low, 0, high - low)]
+    used = np.zeros(len(starts), bool)
+    used[found if valid is None else found[valid]] = True
+    rank = (np.cumsum(used) - 1).astype(np.uint32)
+    result = rank[found]
+    if valid is not None:
+        result = np.where(valid, result, int(used.sum())).astype(np.uint32)
+    return result, starts.filter(pa.array(used))
+
+
+def seconds(value: Any, name: str) -> float | None:
+    """A length of time: seconds as a number, or text such as ``7 days``, ``12h``, ``90 min``; ``None`` stays."""
+    if value is None:
+        return None
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ConfigError(f"{name}: {value!r} is no length of time; write seconds, or text such as '7 days'")
+    if isinstance(value, int | float):
+        found = float(value)
+    else:
+        import re
+
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", value)
+        unit = match.group(2).lower().rstrip("s") if match else ""
+        unit = unit or "s"
+        if not match or unit not in _UNITS:
+            raise ConfigError(f"{name}: {value!r} is no length of time; write seconds, or text such as '7 days', '12 hours', '90 min'")
+        found = float(match.group(1)) * _UNITS[unit]
+    if not 0 <= found < 1e11:
+        raise ConfigError(f"{name}: {value!r} is out of range")
+    return found
+
+
+_UNITS = {
+    "ms": 0.001, "m": 60, "min": 60, "minute": 60, "h": 3_600, "hr": 3_600, "hour": 3_600, "d": 86_400, "day": 86_400,
+    "w": 604_800, "week": 604_800, "": 1, "s": 1, "sec": 1, "second": 1, "month": 2_592_000, "year": 31_536_000,
+}  # fmt: skip
+
+
+def _chunked(values: Any) -> pa.ChunkedArray:
+    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])

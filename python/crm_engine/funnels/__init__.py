@@ -1,0 +1,1 @@
+"""What stands behind ``crm_engine.funnel``."""
