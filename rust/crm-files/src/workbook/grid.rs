@@ -215,9 +215,8 @@ pub(super) fn raw(row: &Row, max_bytes: usize) -> String {
     for index in 0..row.cells.len() {
         let (column, cell) = row.cell(index);
         // A far cell must not cost as many tabs.
-        if column > next_column && column - next_column < 100 {
-            (next_column..column).for_each(|_| text.push('\t'));
-        }
+        let n_tabs = if column > next_column + 100 { 1 } else { column.saturating_sub(next_column).max(u32::from(index > 0)) };
+        (0..n_tabs).for_each(|_| text.push('\t'));
         next_column = column;
         text.push_str(cell);
         if text.len() > max_bytes {

@@ -24,9 +24,12 @@ impl Row {
         self.cells.clear();
     }
 
-    /// Ends the cell whose text was appended from `begin` on.
+    /// Ends the cell whose text was appended from `begin` on; an empty text is no value.
     #[inline]
     pub fn end_cell(&mut self, column: u32, begin: usize) {
+        if begin == self.text.len() {
+            return;
+        }
         self.cells.push((column, begin as u32, self.text.len() as u32));
     }
 

@@ -322,8 +322,11 @@ fn push_moment(text: &mut String, value: f64, time_only: bool, from_1904: bool) 
     }
     let mut day = value.floor() as i64;
     let mut millis = ((value - value.floor()) * 86_400_000.0).round() as i64;
-    // Spreadsheets store 23:59:59.9996 for midnight.
-    if millis >= 86_399_999 {
+    // Some milliseconds beside a whole second are the noise of the fraction: 23:59:59.9996 is midnight.
+    if millis % 1000 < 4 || millis % 1000 > 996 {
+        millis = (millis + 500) / 1000 * 1000;
+    }
+    if millis == 86_400_000 {
         day += 1;
         millis = 0;
     }
@@ -346,8 +349,7 @@ fn push_moment(text: &mut String, value: f64, time_only: bool, from_1904: bool) 
         text.push('T');
     }
     let _ = write!(text, "{:02}:{:02}:{:02}", millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
-    // Below a tenth of a second it is the noise of the fraction.
-    if millis % 1000 >= 100 && millis % 1000 <= 900 {
+    if millis % 1000 != 0 {
         let _ = write!(text, ".{:03}", millis % 1000);
     }
     true
@@ -388,6 +390,9 @@ mod tests {
         check("mmm yy", 45_000.0, "2023-03-15");
         check("h:mm", 0.75, "18:00:00");
         check("[h]:mm:ss", 1.5, "36:00:00");
+        check("h:mm:ss", 0.999_999_99, "1900-01-01");
+        check("m/d/yy h:mm", 40_293.725_092_442_13, "2010-04-25T17:24:07.987");
+        check("m/d/yy h:mm", 40_293.725_092_592_6, "2010-04-25T17:24:08");
         check("m/d/yy", 1.0, "1900-01-01");
         check("m/d/yy", 59.0, "1900-02-28");
         check("m/d/yy", 61.0, "1900-03-01");
