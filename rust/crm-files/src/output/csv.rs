@@ -31,7 +31,7 @@ pub fn write_csv(mut source: BatchSource, path: &Path, control: &dyn Control) ->
             .map(|(array, field)| CellColumn::new(field.name(), array))
             .collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
-            if row % 4096 == 0 {
+            if row.is_multiple_of(4096) {
                 control.check()?;
             }
             for (position, column) in columns.iter().enumerate() {

@@ -21,7 +21,7 @@ pub fn write_json_lines(mut source: BatchSource, path: &Path, control: &dyn Cont
         let batch = batch?;
         let columns = batch.columns().iter().map(JsonColumn::new).collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
-            if row % 4096 == 0 {
+            if row.is_multiple_of(4096) {
                 control.check()?;
             }
             line.clear();

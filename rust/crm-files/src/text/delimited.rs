@@ -13,6 +13,7 @@ use super::pipeline::{Chunks, Head, Splitter};
 use super::rows::{Notes, Rows};
 use super::shape::{FixedShape, shape};
 use super::sniff::{Fixed, sniff};
+use crate::output::strip_guards;
 use crate::{FileReport, Format, ReadOptions, Skipped, TableReader, TextBatch};
 
 /// Bytes of cells in a batch, at most, give or take a row: far from what 32-bit offsets hold.
@@ -219,7 +220,7 @@ impl DelimitedReader {
         let columns = rows
             .columns
             .into_iter()
-            .map(|column| column.finish().ok_or_else(|| Error::internal("a column of checked cells is no UTF-8")))
+            .map(|column| column.finish().map(strip_guards).ok_or_else(|| Error::internal("a column of checked cells is no UTF-8")))
             .collect::<Result<Vec<_>>>()?;
         let whole = batch(&self.assembler.layout.schema, columns, n_rows)?;
         let (mut rejects, mut skipped) = (rows.rejects, rows.skipped);

@@ -13,6 +13,7 @@ mod columns;
 mod delimited;
 mod dialect;
 mod encoding;
+mod grid_shape;
 mod header_words;
 mod input;
 mod json_lines;
@@ -24,6 +25,8 @@ mod rows;
 mod scan;
 mod shape;
 mod sniff;
+
+pub(crate) use grid_shape::{is_total_row, shape_of_grid};
 
 /// Opens a text file: one reader.
 pub fn open(

@@ -389,7 +389,7 @@ fn is_header_again(header: &[Vec<u8>], input: &[u8], record: &Record) -> bool {
 }
 
 /// Whether a row sums up the others: its first filled cell says so, and the rest is empty or numbers.
-fn is_total<'a>(cells: impl Iterator<Item = &'a [u8]>) -> bool {
+pub(super) fn is_total<'a>(cells: impl Iterator<Item = &'a [u8]>) -> bool {
     let mut filled = cells.filter(|cell| !cell.trim_ascii().is_empty());
     let Some(first) = filled.next().and_then(|cell| std::str::from_utf8(cell).ok()) else { return false };
     let word = first.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();

@@ -6,6 +6,7 @@ use super::layout::{ColumnLooks, Layout, column_names, text_schema};
 use super::record::{Bounds, Parser, Quotes, Record, Step};
 use super::rows::escape_bytes;
 use super::sniff::modal_width;
+use crate::output::strip_guard;
 use crate::{Limits, Skipped};
 
 /// Records of the sample that the decision looks at.
@@ -95,6 +96,7 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
         warnings.push(format!("the header names {title_width} columns and the rows have {body_width}"));
     }
     titles.resize(n_columns, String::new());
+    let titles: Vec<String> = titles.iter().map(|title| strip_guard(title).to_owned()).collect();
     let names = column_names(&titles);
     let mut columns = vec![ColumnLooks::default(); n_columns];
     for row in body.iter().filter(|row| row.cells.len() == n_body) {

@@ -67,7 +67,7 @@ impl SheetReader {
             return Ok(None);
         }
         let n_read = sample.len() as u64;
-        let columns = used_columns(&sample);
+        let mut columns = used_columns(&sample);
         if columns.len() > options.limits.columns {
             return Err(Error::file_format(
                 &*report.file,
@@ -81,6 +81,8 @@ impl SheetReader {
         }
         let Shape { schema, header_row, header, first_data, skipped, reasons, warnings } =
             shape_of(sample.make_contiguous(), &columns, options);
+        // Columns whose only values stand above the table are none of it.
+        columns.truncate(schema.fields().len());
         sample.drain(..first_data);
         report.header_row = header_row;
         report.columns = schema.fields().iter().map(|field| field.name().clone()).collect();

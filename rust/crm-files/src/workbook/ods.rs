@@ -40,11 +40,9 @@ pub(super) fn list(package: &Package, limits: &WorkbookLimits, max_token: usize,
         match xml.next()? {
             Token::Open { name: b"style", attributes } => style = attribute_text(attributes, b"name").unwrap_or_default().into_owned(),
             Token::Empty { name: b"table-properties", attributes } | Token::Open { name: b"table-properties", attributes }
-                if attribute(attributes, b"display") == Some(b"false") =>
+                if attribute(attributes, b"display") == Some(b"false") && hidden_styles.len() < 10_000 =>
             {
-                if hidden_styles.len() < 10_000 {
-                    hidden_styles.insert(style.clone());
-                }
+                hidden_styles.insert(style.clone());
             }
             Token::Open { name: b"spreadsheet", .. } => is_spreadsheet = true,
             Token::Open { name: b"tracked-changes", .. } => xml.skip_element()?,
@@ -62,7 +60,7 @@ pub(super) fn list(package: &Package, limits: &WorkbookLimits, max_token: usize,
             Token::Close { name: b"table" } => depth_in_table = depth_in_table.saturating_sub(1),
             Token::Open { name: b"table-row", .. } => {
                 n_rows += 1;
-                if n_rows % 1024 == 0 {
+                if n_rows.is_multiple_of(1024) {
                     control.check()?;
                 }
             }
@@ -415,7 +413,7 @@ impl RowSource for OdsRows {
                 self.repeated = None;
             }
             self.n_rows += 1;
-            if self.n_rows % 256 == 0 {
+            if self.n_rows.is_multiple_of(256) {
                 control.check()?;
             }
             self.budget.spend(row.cells.len())?;
@@ -452,7 +450,7 @@ impl RowSource for OdsRows {
                 _ => continue,
             };
             self.n_rows += 1;
-            if self.n_rows % 256 == 0 {
+            if self.n_rows.is_multiple_of(256) {
                 control.check()?;
             }
             let number = self.next_row;

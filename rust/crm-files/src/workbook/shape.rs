@@ -1,12 +1,16 @@
-//! Which row of a sheet is its header.
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+//! Which row of a sheet is its header, and which rows at its end are no data.
+use arrow_schema::SchemaRef;
 
 use super::grid::raw;
 use super::sheet::Row;
+use crate::text::{is_total_row, shape_of_grid};
 use crate::{ReadOptions, Skipped};
+
+/// Gaps of more rows than this are drawn together before the shape is looked for.
+const MAX_GAP: u64 = 50;
+
+/// Cells, blank ones included, that the shape is looked for in.
+const MAX_SHAPE_CELLS: usize = 1 << 20;
 
 /// What was decided about a sheet.
 pub(super) struct Shape {
@@ -24,77 +28,63 @@ pub(super) struct Shape {
 
 /// Decides from the sample; `columns` are those that have a value in it.
 pub(super) fn shape_of(sample: &[Row], columns: &[u32], options: &ReadOptions) -> Shape {
-    let first_allowed = options.skip_rows.map_or(0, |skip| sample.iter().position(|row| row.number > skip).unwrap_or(sample.len()));
-    let mut reasons = Vec::new();
-    let header_at = match options.header_row {
-        Some(0) => None,
-        Some(wanted) => sample.iter().position(|row| row.number >= wanted),
-        None => {
-            let mut filled: Vec<usize> = sample[first_allowed..].iter().map(|row| row.cells.len()).collect();
-            filled.sort_unstable();
-            let typical = filled.get(filled.len() / 2).copied().unwrap_or(1);
-            sample[first_allowed..].iter().position(|row| row.cells.len() * 2 >= typical).map(|position| first_allowed + position)
-        }
-    };
-    let names = match header_at {
-        Some(at) => {
-            reasons.push(format!("header on row {}", sample[at].number));
-            columns.iter().map(|column| cell_at(&sample[at], *column).unwrap_or("").to_owned()).collect()
-        }
-        None => vec![String::new(); columns.len()],
-    };
-    let first_data = header_at.map_or(first_allowed, |at| at + 1);
-    let skipped = sample[..header_at.unwrap_or(first_allowed)]
-        .iter()
-        .map(|row| Skipped { row: row.number, reason: "title".to_owned(), raw: raw(row, options.limits.raw_bytes) })
+    let sample = &sample[..sample.len().min((MAX_SHAPE_CELLS / columns.len().max(1)).max(20))];
+    // Rows of damaged files may run backwards, and far ones must not cost a line for each row between.
+    let is_tame = sample.windows(2).all(|pair| pair[0].number < pair[1].number && pair[1].number - pair[0].number <= MAX_GAP);
+    let first_number = sample.first().map_or(1, |row| row.number);
+    let number = |index: usize| if is_tame { sample[index].number } else { first_number + index as u64 };
+    let index_of = |wanted: u64| sample.iter().position(|row| row.number >= wanted);
+    let header_row = options.header_row.map(|wanted| if wanted == 0 { 0 } else { index_of(wanted).map_or(u64::MAX, number) });
+    let skip_rows = options.skip_rows.map(|skip| index_of(skip.saturating_add(1)).map_or(u64::MAX, |index| number(index) - 1));
+    let rows = (0..sample.len()).map(|index| (number(index), dense(&sample[index], columns)));
+    let grid = shape_of_grid(rows, header_row, skip_rows, &options.limits);
+    let position = |wanted: u64| (0..sample.len()).position(|index| number(index) >= wanted).unwrap_or(sample.len());
+    let header_position = grid.header_row.map(position).filter(|position| *position < sample.len());
+    let first_data = position(grid.data_row);
+    let skipped: Vec<Skipped> = grid
+        .skipped
+        .into_iter()
+        .filter(|skipped| skipped.reason != "blank")
+        .filter_map(|skipped| {
+            let row = sample.get((0..sample.len()).find(|index| number(*index) == skipped.row)?)?;
+            Some(Skipped { row: row.number, reason: skipped.reason, raw: raw(row, options.limits.raw_bytes) })
+        })
         .collect();
-    let fields: Vec<Field> = unique(&names).into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
-    let header =
-        header_at.map(|at| (0..sample[at].cells.len()).map(|index| sample[at].cell(index).1.to_owned()).collect()).into_iter().collect();
+    let n_above = skipped.len();
+    let header = sample[n_above.min(first_data)..first_data]
+        .iter()
+        .map(|row| (0..row.cells.len()).map(|index| row.cell(index).1.to_owned()).collect())
+        .collect();
     Shape {
-        schema: Arc::new(Schema::new(fields)),
-        header_row: header_at.map(|at| sample[at].number),
+        schema: grid.schema,
+        header_row: header_position.map(|position| sample[position].number),
         header,
         first_data,
         skipped,
-        reasons,
-        warnings: Vec::new(),
+        reasons: if is_tame {
+            grid.reasons
+        } else {
+            header_position.map(|position| format!("header on row {}", sample[position].number)).into_iter().collect()
+        },
+        warnings: grid.warnings,
     }
 }
 
-fn cell_at(row: &Row, column: u32) -> Option<&str> {
-    (0..row.cells.len()).map(|index| row.cell(index)).find(|(at, _)| *at == column).map(|(_, text)| text)
-}
-
-fn unique(names: &[String]) -> Vec<String> {
-    let mut taken: HashSet<String> = HashSet::new();
-    // 16,384 columns may all have one name: where counting stopped is remembered.
-    let mut numbers: HashMap<String, usize> = HashMap::new();
-    let mut unique = Vec::with_capacity(names.len());
-    for (index, name) in names.iter().enumerate() {
-        let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-        let base = if name.is_empty() { format!("column_{}", index + 1) } else { name };
-        let mut candidate = base.clone();
-        let number = numbers.entry(base.clone()).or_insert(1);
-        while taken.contains(&candidate) {
-            *number += 1;
-            candidate = format!("{base}_{number}");
+/// The row's cells in the given columns.
+fn dense<'a>(row: &'a Row, columns: &[u32]) -> Vec<&'a str> {
+    let mut cells = vec![""; columns.len()];
+    for index in 0..row.cells.len() {
+        let (column, text) = row.cell(index);
+        if let Ok(slot) = columns.binary_search(&column) {
+            cells[slot] = text;
         }
-        taken.insert(candidate.clone());
-        unique.push(candidate);
     }
-    unique
+    cells
 }
 
 /// Whether a row sums up the others.
 pub(super) fn is_total(row: &Row) -> bool {
-    let mut filled = (0..row.cells.len()).map(|index| row.cell(index).1.trim()).filter(|text| !text.is_empty());
-    let Some(first) = filled.next() else { return false };
-    let word = first.trim_matches(|character: char| !character.is_alphanumeric()).to_lowercase();
-    matches!(
-        word.as_str(),
-        "total" | "grand total" | "sum" | "subtotal" | "итого" | "всего" | "итог" | "kopā" | "pavisam" | "summe" | "gesamt"
-    ) && filled.all(|text| text.parse::<f64>().is_ok())
+    is_total_row((0..row.cells.len()).map(|index| row.cell(index).1))
 }
 
 /// Whether a row at the end of a sheet is a remark: one cell where the others have many.

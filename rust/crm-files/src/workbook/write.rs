@@ -204,7 +204,7 @@ fn write_rows(
     let marks = columns.iter().map(|column| column.highlight_by.map(view).transpose()).collect::<Result<Vec<_>>>()?;
     let mut n_cut = 0;
     for row in 0..batch.num_rows() {
-        if row % 1024 == 0 {
+        if row.is_multiple_of(1024) {
             control.check()?;
         }
         let sheet_row = first_row + row as u32;

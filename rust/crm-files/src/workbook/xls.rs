@@ -118,7 +118,7 @@ impl XlsBook {
         let mut n_records = 0_u64;
         while let Some(record) = record_at(stream, at) {
             n_records += 1;
-            if n_records % 65_536 == 0 {
+            if n_records.is_multiple_of(65_536) {
                 control.check()?;
             }
             at = record.next;
@@ -393,7 +393,7 @@ impl XlsRows {
         let mut n_records = 0_u64;
         while let Some(record) = record_at(stream, at) {
             n_records += 1;
-            if n_records % 65_536 == 0 {
+            if n_records.is_multiple_of(65_536) {
                 control.check()?;
             }
             match record.kind {
@@ -597,7 +597,7 @@ impl RowSource for XlsRows {
     fn next_row(&mut self, row: &mut Row, control: &dyn Control) -> Result<bool> {
         while let Some((number, _)) = self.peek() {
             self.n_rows += 1;
-            if self.n_rows % 256 == 0 {
+            if self.n_rows.is_multiple_of(256) {
                 control.check()?;
             }
             row.clear(u64::from(number) + 1);

@@ -165,7 +165,7 @@ fn read_strings(package: &Package, part: &str, limits: &WorkbookLimits, max_reco
             push_utf16(strings.buffer(), records.text_at(1)?.0);
             strings.end_string(package.name(), limits)?;
             n_strings += 1;
-            if n_strings % 16_384 == 0 {
+            if n_strings.is_multiple_of(16_384) {
                 control.check()?;
             }
         }
@@ -288,7 +288,7 @@ impl RowSource for XlsbRows {
         row.clear(self.open_row.map_or(1, |(number, _)| number));
         while !self.done {
             self.n_records += 1;
-            if self.n_records % 4096 == 0 {
+            if self.n_records.is_multiple_of(4096) {
                 control.check()?;
             }
             let ended = match self.records.next()? {

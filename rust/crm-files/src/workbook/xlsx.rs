@@ -162,7 +162,7 @@ fn read_strings(package: &Package, part: &str, limits: &WorkbookLimits, max_toke
                 unescape_controls(strings.buffer(), begin);
                 strings.end_string(package.name(), limits)?;
                 n_strings += 1;
-                if n_strings % 16_384 == 0 {
+                if n_strings.is_multiple_of(16_384) {
                     control.check()?;
                 }
                 None
@@ -452,7 +452,7 @@ impl RowSource for XlsxRows {
                 return Err(self.xml.damaged(&format!("row {number} is beyond the last row that a sheet can have ({MAX_ROWS})")));
             }
             self.n_rows += 1;
-            if self.n_rows % 256 == 0 {
+            if self.n_rows.is_multiple_of(256) {
                 control.check()?;
             }
             self.last_row = number;
