@@ -26,7 +26,7 @@ pub fn choose_rules(records: &Records, identifying: &[usize]) -> Vec<Rule> {
             });
         }
     };
-    const SKELETON: u8 = name_keys::SKELETON as u8;
+    const SKELETON: u8 = name_keys::FAMILY as u8;
     const SOUND: u8 = name_keys::SOUND as u8;
     const PREFIX: u8 = name_keys::PREFIX as u8;
     let any_name = |place: u8| part(Kind::Family, Form::AnyName(place)).or_else(|| part(Kind::Given, Form::AnyName(place)));

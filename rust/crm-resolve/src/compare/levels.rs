@@ -1,7 +1,7 @@
 //! The levels of each kind of field: their names, their priors, and how two values are graded.
 use super::distance::{edit_distance, jaro_winkler, may_be_similar};
-use crate::records::value::{company_keys, date_keys, email_keys, phone_keys, postcode_keys, street_keys};
-use crate::records::{Dictionary, Kind, ValueId};
+use crate::records::value::{company_keys, date_keys, email_keys, phone_keys, postcode_keys, street_keys, tax_id_keys};
+use crate::records::{Dictionary, Keys, Kind, ValueId};
 
 /// Level 0 of every comparison: at least one of the two has no value.
 pub const MISSING: u8 = 0;
@@ -31,7 +31,7 @@ pub fn level_names(kind: Kind) -> &'static [&'static str] {
         Kind::Company => COMPANY,
         Kind::Street => STREET,
         Kind::Postcode => POSTCODE,
-        Kind::City | Kind::Region | Kind::Text => TEXT,
+        Kind::City | Kind::Region | Kind::Country | Kind::Text => TEXT,
         Kind::Suffix | Kind::Gender => CATEGORY,
     }
 }
@@ -84,7 +84,7 @@ pub(crate) fn priors(kind: Kind) -> Priors {
         Kind::Street => (&[620.0, 80.0, 70.0, 70.0, 40.0, 120.0], &[0.05, 0.05, 0.1, 5.0, 10.0, 984.8], 40.0),
         Kind::Postcode => (&[780.0, 50.0, 60.0, 110.0], &[1.0, 1.0, 20.0, 978.0], 40.0),
         Kind::City => (&[780.0, 30.0, 60.0, 30.0, 100.0], &[50.0, 1.0, 3.0, 5.0, 941.0], 40.0),
-        Kind::Region => (&[860.0, 20.0, 20.0, 20.0, 80.0], &[200.0, 1.0, 3.0, 5.0, 791.0], 40.0),
+        Kind::Region | Kind::Country => (&[860.0, 20.0, 20.0, 20.0, 80.0], &[200.0, 1.0, 3.0, 5.0, 791.0], 40.0),
         Kind::Text => (&[500.0, 30.0, 50.0, 60.0, 360.0], &[100.0, 5.0, 5.0, 30.0, 860.0], 4.0),
         Kind::Gender => (&[970.0, 30.0], &[500.0, 500.0], 60.0),
         Kind::Suffix => (&[950.0, 50.0], &[400.0, 600.0], 60.0),
@@ -110,7 +110,7 @@ pub(crate) const DAMPED: i32 = 96;
 pub(crate) fn spread(kind: Kind) -> Spread {
     match kind {
         Kind::Family | Kind::Phone | Kind::Company => Spread::Shared,
-        Kind::Street | Kind::Postcode | Kind::City | Kind::Region => Spread::Place,
+        Kind::Street | Kind::Postcode | Kind::City | Kind::Region | Kind::Country => Spread::Place,
         _ => Spread::Personal,
     }
 }
@@ -132,7 +132,7 @@ pub(super) fn value_level(kind: Kind, dictionary: &Dictionary, a: ValueId, b: Va
                 4
             }
         }
-        Kind::TaxId if apart > 4 => 4,
+        Kind::TaxId if apart > 4 || keys_a[tax_id_keys::IS_VALID] & keys_b[tax_id_keys::IS_VALID] == 1 => 4,
         Kind::TaxId => match edit_distance(text_a, text_b, 2) {
             1 if text_a.len().min(text_b.len()) >= 5 => 2,
             2 if text_a.len().min(text_b.len()) >= 7 => 3,
@@ -154,8 +154,8 @@ pub(super) fn value_level(kind: Kind, dictionary: &Dictionary, a: ValueId, b: Va
     }
 }
 
-fn date_level(a: &[u32; 4], b: &[u32; 4]) -> u8 {
-    let readings = |keys: &[u32; 4]| [keys[date_keys::READING], keys[date_keys::OTHER]];
+fn date_level(a: &Keys, b: &Keys) -> u8 {
+    let readings = |keys: &Keys| [keys[date_keys::READING], keys[date_keys::OTHER]];
     let mut best = 7;
     for one in readings(a).into_iter().filter(|date| *date != 0) {
         for other in readings(b).into_iter().filter(|date| *date != 0) {
@@ -208,7 +208,7 @@ fn differing_digits(a: u32, b: u32) -> usize {
     digits(a).iter().zip(digits(b)).filter(|(x, y)| **x != *y).count()
 }
 
-fn email_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
+fn email_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
     if (keys_a[email_keys::FLAGS] | keys_b[email_keys::FLAGS]) & email_keys::SHARED != 0 {
         return 6;
     }
@@ -240,7 +240,7 @@ fn email_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8
     if apart <= 12 && jaro_winkler(local_a, local_b) >= 900 { 4 } else { 6 }
 }
 
-fn company_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
+fn company_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
     if keys_a[company_keys::SKELETON] == keys_b[company_keys::SKELETON] {
         return 2;
     }
@@ -251,7 +251,7 @@ fn company_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[
         return 3;
     }
     let is_acronym =
-        |one: &[u32; 4], other: &[u8]| one[company_keys::ACRONYM] != 0 && crate::records::key_of(other) == one[company_keys::ACRONYM];
+        |one: &Keys, other: &[u8]| one[company_keys::ACRONYM] != 0 && crate::records::key_of(other) == one[company_keys::ACRONYM];
     let is_same_word = keys_a[company_keys::LONGEST] == keys_b[company_keys::LONGEST];
     if is_same_word && same_numbers || is_acronym(keys_a, text_b) || is_acronym(keys_b, text_a) {
         return 4;
@@ -265,7 +265,7 @@ fn numbers_of(text: &[u8]) -> impl Iterator<Item = &u8> {
     text.iter().filter(|byte| byte.is_ascii_digit())
 }
 
-fn street_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
+fn street_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
     let agree = |place: usize| keys_a[place] != 0 && keys_a[place] == keys_b[place];
     let is_free = |place: usize| keys_a[place] == 0 || keys_b[place] == 0;
     let name = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'|').unwrap_or(text.len());
@@ -290,7 +290,7 @@ fn street_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u
     }
 }
 
-fn text_level(keys_a: &[u32; 4], keys_b: &[u32; 4], text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
+fn text_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
     let is_number = |text: &[u8]| text.iter().all(|byte| byte.is_ascii_digit() || *byte == b' ');
     let shortest = text_a.len().min(text_b.len());
     if is_number(text_a) && is_number(text_b) {

@@ -143,7 +143,7 @@ impl<'a> Comparer<'a> {
             return found as u8;
         }
         let level = if matches!(kind, Kind::Given | Kind::Family | Kind::Middle) {
-            names::value_level(self.records, dictionary, low, high)
+            names::value_level(kind, self.records, dictionary, low, high)
         } else {
             levels::value_level(kind, dictionary, low, high)
         };

@@ -3,7 +3,7 @@ use super::distance::{edit_distance, jaro_winkler, may_be_similar};
 use super::levels::{EXACT, MISSING, name_level};
 use super::{Comparer, Comparison, LevelCache, Levels};
 use crate::records::value::name_keys;
-use crate::records::{Dictionary, Kind, Records, ValueId};
+use crate::records::{Dictionary, Keys, Kind, Records, ValueId};
 
 /// Where the parts of a name stand among comparisons and fields.
 #[derive(Debug, Default)]
@@ -53,21 +53,22 @@ pub(super) fn compare(
     cache: &mut LevelCache,
     levels: &mut Levels,
 ) {
-    let Some(any) = places.family.or(places.given) else { return };
+    let Some(any) = places.given.or(places.family) else { return };
     let pick = |place: Option<Place>, row: &[u32]| place.map_or(0, |place| row[place.field]);
-    let mut grade = |a: ValueId, b: ValueId| {
+    let mut grade_as = |kind: Kind, a: ValueId, b: ValueId| {
         if a == 0 || b == 0 {
             MISSING
         } else if a == b {
             EXACT
         } else {
-            comparer.value_level(Kind::Given, any.field, a, b, cache)
+            comparer.value_level(kind, if kind == Kind::Family { places.family.unwrap_or(any).field } else { any.field }, a, b, cache)
         }
     };
     let (given_a, given_b) = (pick(places.given, row_a), pick(places.given, row_b));
     let (family_a, family_b) = (pick(places.family, row_a), pick(places.family, row_b));
     let (middle_a, middle_b) = (pick(places.middle, row_a), pick(places.middle, row_b));
-    let (mut given, mut family) = (grade(given_a, given_b), grade(family_a, family_b));
+    let (mut given, mut family) = (grade_as(Kind::Given, given_a, given_b), grade_as(Kind::Family, family_a, family_b));
+    let mut grade = |a: ValueId, b: ValueId| grade_as(Kind::Given, a, b);
     let mut middle = grade(middle_a, middle_b);
     if !(is_good(given) && is_good(family)) {
         let has_crossed = family_a != 0 && given_b != 0 || given_a != 0 && family_b != 0;
@@ -119,12 +120,13 @@ pub(super) fn compare(
 }
 
 /// The level of two different names.
-pub(super) fn value_level(records: &Records, dictionary: &Dictionary, a: ValueId, b: ValueId) -> u8 {
+pub(super) fn value_level(kind: Kind, records: &Records, dictionary: &Dictionary, a: ValueId, b: ValueId) -> u8 {
     let (keys_a, keys_b) = (dictionary.keys(a), dictionary.keys(b));
-    if keys_a[name_keys::SKELETON] == keys_b[name_keys::SKELETON] {
+    let sound = if kind == Kind::Family { name_keys::FAMILY } else { name_keys::SKELETON };
+    if keys_a[sound] == keys_b[sound] {
         return name_level::SAME_SOUND;
     }
-    if share_nickname(keys_a, keys_b) {
+    if kind != Kind::Family && share_nickname(keys_a, keys_b) {
         return name_level::NICKNAME;
     }
     let (parts_a, parts_b) = (records.name_parts(&a), records.name_parts(&b));
@@ -151,8 +153,14 @@ pub(super) fn value_level(records: &Records, dictionary: &Dictionary, a: ValueId
     }
 }
 
-fn share_nickname(a: &[u32; 4], b: &[u32; 4]) -> bool {
-    let classes = |keys: &[u32; 4]| [keys[name_keys::NICKNAMES] & 0xffff, keys[name_keys::NICKNAMES] >> 16];
+fn share_nickname(a: &Keys, b: &Keys) -> bool {
+    if a[name_keys::NICKNAMES] == 0 || b[name_keys::NICKNAMES] == 0 {
+        return false;
+    }
+    let classes = |keys: &Keys| {
+        let [one, more] = [keys[name_keys::NICKNAMES], keys[name_keys::MORE_NICKNAMES]];
+        [one & 0xffff, one >> 16, more & 0xffff, more >> 16]
+    };
     classes(a).iter().any(|class| *class != 0 && classes(b).contains(class))
 }
 

@@ -18,6 +18,7 @@ pub(super) struct Group {
     lists: Lists,
     tokens: HashMap<ValueId, Box<[ValueId]>>,
     memo: Memo,
+    scratch: value::Scratch,
     fields: Vec<Field>,
     numbers: Vec<Vec<u32>>,
     hashes: Vec<u64>,
@@ -62,7 +63,7 @@ pub(super) fn groups(mappings: &[Mapping], config: &ResolveConfig) -> Result<Vec
     let mut groups = Vec::new();
     let names = NameColumns::new(mappings, &columns);
     if names.columns.iter().any(|columns| !columns.is_empty()) {
-        groups.push(Group::new(names.columns.clone(), &names.fields(), Source::Names(names)));
+        groups.push(Group::new(names.columns.clone(), &names.fields(), Source::Names(names), config));
     }
     for (role, kind, source) in [
         (Role::Gender, Kind::Gender, Source::One as fn(Kind) -> Source),
@@ -75,7 +76,7 @@ pub(super) fn groups(mappings: &[Mapping], config: &ResolveConfig) -> Result<Vec
         (Role::Postcode, Kind::Postcode, Source::One),
         (Role::City, Kind::City, Source::One),
         (Role::Region, Kind::Region, Source::One),
-        (Role::Country, Kind::Region, Source::One),
+        (Role::Country, Kind::Country, Source::One),
         (Role::JobTitle, Kind::Text, Source::One),
         (Role::Website, Kind::Text, Source::One),
         (Role::Social, Kind::Text, Source::One),
@@ -83,19 +84,19 @@ pub(super) fn groups(mappings: &[Mapping], config: &ResolveConfig) -> Result<Vec
     ] {
         let columns: Vec<Vec<String>> = mappings.iter().map(|mapping| columns(mapping, role)).collect();
         if columns.iter().any(|columns| !columns.is_empty()) {
-            groups.push(Group::new(columns, &[(role.name(), kind)], source(kind)));
+            groups.push(Group::new(columns, &[(role.name(), kind)], source(kind), config));
         }
     }
     let custom: BTreeSet<&str> = mappings.iter().flat_map(Mapping::custom).filter(|column| is_used(column, None)).collect();
     for name in custom {
         let of = |mapping: &Mapping| mapping.custom().filter(|column| *column == name).map(str::to_owned).collect();
-        groups.push(Group::new(mappings.iter().map(of).collect(), &[(name, Kind::Text)], Source::One(Kind::Text)));
+        groups.push(Group::new(mappings.iter().map(of).collect(), &[(name, Kind::Text)], Source::One(Kind::Text), config));
     }
     Ok(groups)
 }
 
 impl Group {
-    fn new(columns: Vec<Vec<String>>, fields: &[(&str, Kind)], source: Source) -> Self {
+    fn new(columns: Vec<Vec<String>>, fields: &[(&str, Kind)], source: Source, config: &ResolveConfig) -> Self {
         let field =
             |(name, kind): &(&str, Kind)| Field { name: (*name).to_owned(), kind: *kind, dictionary: 0, counts: vec![0], n_filled: 0 };
         Self {
@@ -105,6 +106,7 @@ impl Group {
             lists: Lists::default(),
             tokens: HashMap::new(),
             memo: Memo::new(),
+            scratch: value::Scratch::new(config),
             fields: fields.iter().map(field).collect(),
             numbers: vec![Vec::new(); fields.len()],
             hashes: Vec::new(),
@@ -141,7 +143,7 @@ impl Group {
         for numbers in &mut self.numbers {
             numbers.reserve(n_rows);
         }
-        let mut scratch = value::Scratch::default();
+        let scratch = &mut self.scratch;
         let mut draft = Draft::default();
         let mut list = Vec::new();
         let mut joined = String::new();
@@ -156,7 +158,7 @@ impl Group {
                 Source::One(kind) => {
                     for column in &columns {
                         let Some(cell) = column.get(row).filter(|cell| !cell.is_empty()) else { continue };
-                        numbers[0] = number(*kind, cell, &mut self.memo, &mut self.dictionary, &mut scratch, &mut draft);
+                        numbers[0] = number(*kind, cell, &mut self.memo, &mut self.dictionary, scratch, &mut draft);
                         if numbers[0] != 0 {
                             break;
                         }
@@ -167,7 +169,7 @@ impl Group {
                     for column in &columns {
                         let Some(cell) = column.get(row).filter(|cell| !cell.is_empty()) else { continue };
                         for part in cell.split([';', ',', '|', '\n']) {
-                            let id = number(*kind, part, &mut self.memo, &mut self.dictionary, &mut scratch, &mut draft);
+                            let id = number(*kind, part, &mut self.memo, &mut self.dictionary, scratch, &mut draft);
                             if id != 0 {
                                 list.push(id);
                             }
@@ -191,7 +193,7 @@ impl Group {
                             }
                             cell = &joined;
                         }
-                        numbers[0] = number(*kind, cell, &mut self.memo, &mut self.dictionary, &mut scratch, &mut draft);
+                        numbers[0] = number(*kind, cell, &mut self.memo, &mut self.dictionary, scratch, &mut draft);
                     }
                 }
             }
@@ -247,15 +249,20 @@ fn number(
         return id;
     }
     match kind {
-        Kind::BirthDate => value::date(cell, draft),
-        Kind::Email => value::email(cell, draft),
-        Kind::Phone => value::phone(cell, draft),
-        Kind::TaxId => value::identifier(cell, draft),
+        Kind::BirthDate => value::date(cell, scratch, draft),
+        Kind::Email => value::email(cell, scratch, draft),
+        Kind::Phone => value::phone(cell, scratch, draft),
+        Kind::TaxId => value::tax_id(cell, draft),
         Kind::Company => value::company(cell, scratch, draft),
         Kind::Street => value::street(cell, scratch, draft),
         Kind::Postcode => value::postcode(cell, draft),
         Kind::Given | Kind::Family | Kind::Middle | Kind::Alias => value::name(cell, scratch, draft),
-        Kind::Suffix | Kind::Gender | Kind::City | Kind::Region | Kind::Text => value::text(cell, scratch, draft),
+        Kind::Suffix => value::suffix(cell, draft),
+        Kind::Gender => value::gender(cell, scratch, draft),
+        Kind::City => value::city(cell, scratch, draft),
+        Kind::Region => value::region(cell, scratch, draft),
+        Kind::Country => value::country(cell, scratch, draft),
+        Kind::Text => value::text(cell, scratch, draft),
     }
     let id = dictionary.insert(draft);
     memo.put(hash, [id, 0]);

@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 pub type ValueId = u32;
 
 /// Hashes derived from a value, for comparing and blocking; what each means depends on the kind. 0 is "none".
-pub type Keys = [u32; 4];
+pub type Keys = [u32; 6];
 
 /// A value on its way into a dictionary: canonical bytes and derived keys.
 #[derive(Debug, Default, Clone)]
@@ -21,7 +21,7 @@ impl Draft {
     /// Empties it for the next value.
     pub fn clear(&mut self) {
         self.text.clear();
-        self.keys = [0; 4];
+        self.keys = [0; 6];
     }
 }
 

@@ -4,7 +4,6 @@
 //! integers of two cache lines. [`RecordsBuilder`] takes batches of text; [`Records`] is what blocking and comparing read.
 mod columns;
 mod dictionary;
-mod fold;
 mod names;
 pub mod value;
 
@@ -50,8 +49,10 @@ pub enum Kind {
     Postcode,
     /// City or town.
     City,
-    /// Region or country.
+    /// State, county, region.
     Region,
+    /// Country.
+    Country,
     /// Any other text.
     Text,
 }

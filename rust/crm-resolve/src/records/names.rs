@@ -6,14 +6,17 @@ use crm_core::{Role, content_hash};
 use super::dictionary::{Dictionary, Draft, Memo, ValueId};
 use super::{Kind, value};
 use crate::Mapping;
+use crate::normalize::{PersonName, parse_full_name};
 
 /// Which columns hold which part of a name.
 pub(super) struct NameColumns {
     /// Per mapping all columns, by part in the order of [`PARTS`].
     pub columns: Vec<Vec<String>>,
     starts: Vec<[usize; PARTS.len() + 1]>,
+    has_alias: bool,
     scratch: value::Scratch,
     draft: Draft,
+    name: PersonName,
 }
 
 const PARTS: [Role; 5] = [Role::GivenName, Role::FamilyName, Role::MiddleName, Role::Suffix, Role::FullName];
@@ -25,7 +28,14 @@ const FULL: usize = 4;
 
 impl NameColumns {
     pub fn new(mappings: &[Mapping], columns_of: &dyn Fn(&Mapping, Role) -> Vec<String>) -> Self {
-        let mut names = Self { columns: Vec::new(), starts: Vec::new(), scratch: value::Scratch::default(), draft: Draft::default() };
+        let mut names = Self {
+            columns: Vec::new(),
+            starts: Vec::new(),
+            scratch: value::Scratch::default(),
+            draft: Draft::default(),
+            has_alias: false,
+            name: PersonName::default(),
+        };
         for mapping in mappings {
             let mut columns = Vec::new();
             let mut starts = [0; PARTS.len() + 1];
@@ -34,6 +44,7 @@ impl NameColumns {
                 starts[place + 1] = columns.len();
             }
             names.columns.push(columns);
+            names.has_alias |= starts[FULL] < starts[FULL + 1];
             names.starts.push(starts);
         }
         names
@@ -47,7 +58,7 @@ impl NameColumns {
             (Role::MiddleName.name(), Kind::Middle),
             (Role::Suffix.name(), Kind::Suffix),
         ];
-        if self.starts.iter().any(|starts| starts[FULL] < starts[FULL + 1]) {
+        if self.has_alias {
             fields.push((Role::FullName.name(), Kind::Alias));
         }
         fields
@@ -71,15 +82,6 @@ pub(super) struct NameStore<'a> {
     memo: &'a mut Memo,
 }
 
-/// A name taken apart.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Parts {
-    given: String,
-    family: String,
-    middle: String,
-    suffix: String,
-}
-
 impl NameStore<'_> {
     /// Reads the cells of one row into numbers: given, family, middle, suffix, alias.
     pub fn row<'c>(&mut self, mapping: usize, cell: impl Fn(usize) -> &'c str, numbers: &mut [u32; 8]) {
@@ -92,10 +94,7 @@ impl NameStore<'_> {
         let is_shifted = family.is_empty() && given.contains(' ') || given.is_empty() && family.contains(' ');
         if is_shifted || (given.is_empty() && family.is_empty()) {
             let whole = if is_shifted { if given.is_empty() { family } else { given } } else { full };
-            let parts = take_apart(whole);
-            for (place, part) in [&parts.given, &parts.family, &parts.middle, &parts.suffix].into_iter().enumerate() {
-                numbers[place] = self.number(part);
-            }
+            self.whole(whole, numbers);
         } else {
             numbers[GIVEN] = self.number(given);
             numbers[FAMILY] = self.number(family);
@@ -107,8 +106,30 @@ impl NameStore<'_> {
             numbers[MIDDLE] = self.number(middle);
         }
         if !suffix.is_empty() {
-            numbers[SUFFIX] = self.number(suffix);
+            numbers[SUFFIX] = self.suffix(suffix);
         }
+    }
+
+    /// A whole name in one cell, taken apart.
+    fn whole(&mut self, cell: &str, numbers: &mut [u32; 8]) {
+        let mut name = std::mem::take(&mut self.columns.name);
+        if parse_full_name(cell, &mut name).is_ok() {
+            numbers[GIVEN] = self.number(&name.given);
+            numbers[FAMILY] = self.number(&name.family);
+            numbers[MIDDLE] = self.number(&name.middle);
+            if let Some(suffix) = name.suffix {
+                numbers[SUFFIX] = self.suffix(suffix.as_str());
+            }
+            if self.columns.has_alias && !name.other.is_empty() {
+                numbers[FULL] = self.number(&name.other);
+            }
+        }
+        self.columns.name = name;
+    }
+
+    fn suffix(&mut self, cell: &str) -> ValueId {
+        value::suffix(cell, &mut self.columns.draft);
+        self.dictionary.insert(&self.columns.draft)
     }
 
     fn number(&mut self, cell: &str) -> ValueId {
@@ -148,53 +169,4 @@ fn is_concatenation(full: &str, given: &str, family: &str) -> bool {
         return full == given || full == family;
     }
     full.len() == given.len() + family.len() + 1 && full.starts_with(given) && full.ends_with(family)
-}
-
-const SUFFIXES: [&str; 7] = ["jr", "sr", "ii", "iii", "iv", "junior", "senior"];
-const HONORIFICS: [&str; 12] = ["mr", "mrs", "ms", "miss", "dr", "prof", "sir", "dame", "lady", "lord", "rev", "hon"];
-
-fn take_apart(whole: &str) -> Parts {
-    let mut parts = Parts::default();
-    let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    let (front, back) = match whole.split_once(',') {
-        Some((family, given)) if !SUFFIXES.contains(&bare(given).as_str()) => (given, Some(family)),
-        Some((name, suffix)) => {
-            parts.suffix = bare(suffix);
-            (name, None)
-        }
-        None => (whole, None),
-    };
-    let mut words: Vec<&str> = front.split_whitespace().collect();
-    if words.len() > 1 && HONORIFICS.contains(&bare(words[0]).as_str()) {
-        words.remove(0);
-    }
-    if words.len() > 2 && words.last().is_some_and(|word| SUFFIXES.contains(&bare(word).as_str())) {
-        parts.suffix = words.pop().map(bare).unwrap_or_default();
-    }
-    match back {
-        Some(family) => parts.family = family.trim().to_owned(),
-        None => parts.family = words.pop().unwrap_or_default().to_owned(),
-    }
-    if !words.is_empty() {
-        parts.given = words.remove(0).to_owned();
-    }
-    parts.middle = words.join(" ");
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whole_names_come_apart() {
-        let check = |whole: &str, expected: [&str; 4]| {
-            let parts = take_apart(whole);
-            assert_eq!([&*parts.given, &*parts.family, &*parts.middle, &*parts.suffix], expected, "{whole}");
-        };
-        check("Anna Berzina", ["Anna", "Berzina", "", ""]);
-        check("Smith, John Q.", ["John", "Smith", "Q.", ""]);
-        check("Dr. John Smith, Jr.", ["John", "Smith", "", "jr"]);
-        check("Reeve", ["", "Reeve", "", ""]);
-    }
 }

@@ -1,18 +1,46 @@
 //! From a cell to a [`Draft`]: canonical text and derived keys, one function per kind.
 use super::dictionary::{Draft, key_of};
-use super::fold::{latin_into, phonetic_key_into, skeleton_into};
+use crate::DateOrder;
+use crate::normalize::{
+    self, CompanyName, DateOptions, DateValue, Email, PhoneValidity, Region, Street, Suffix, TaxIdValidity, city_key_into, family_key_into,
+    given_key_into, is_placeholder, latin_into, nickname_classes, parse_company, parse_country, parse_date, parse_email, parse_gender,
+    parse_phone, parse_postcode, parse_street, parse_suffix, parse_tax_id, phonetic_key_into, region_key_into, skeleton_into,
+};
 
-/// Buffers that are reused from cell to cell.
+/// Buffers that are reused from cell to cell, and how cells are to be read.
 #[derive(Debug, Default)]
 pub struct Scratch {
     latin: String,
     skeleton: String,
     sound: String,
+    email: Email,
+    company: CompanyName,
+    street: Street,
+    /// Where numbers without a country code are.
+    pub phone_region: Option<Region>,
+    /// How dates are read that can be read in two ways.
+    pub dates: DateOptions,
+}
+
+impl Scratch {
+    /// Buffers, with what the config says of reading.
+    pub fn new(config: &crate::ResolveConfig) -> Self {
+        let order = match config.date_order {
+            Some(DateOrder::Dmy) => normalize::DateOrder::DayFirst,
+            Some(DateOrder::Mdy) => normalize::DateOrder::MonthFirst,
+            Some(DateOrder::Ymd) | None => normalize::DateOrder::Unknown,
+        };
+        Self {
+            phone_region: config.phone_region.as_deref().and_then(Region::new),
+            dates: DateOptions { order, ..DateOptions::default() },
+            ..Self::default()
+        }
+    }
 }
 
 /// Where a [`Draft`]'s keys stand for names.
 pub mod name_keys {
-    /// The spelling in which transliterations meet.
+    /// The spelling of a given name in which transliterations meet.
     pub const SKELETON: usize = 0;
     /// Two nickname classes of 16 bits each.
     pub const NICKNAMES: usize = 1;
@@ -20,20 +48,32 @@ pub mod name_keys {
     pub const SOUND: usize = 2;
     /// The first three letters of the skeleton, and in the top byte the first one.
     pub const PREFIX: usize = 3;
+    /// The same as a family name: gendered and national endings are off.
+    pub const FAMILY: usize = 4;
+    /// Two more nickname classes.
+    pub const MORE_NICKNAMES: usize = 5;
 }
 
 /// A name or a part of one.
 pub fn name(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
     latin_into(cell, &mut scratch.latin);
-    if scratch.latin.is_empty() {
+    if scratch.latin.is_empty() || is_placeholder(cell) {
         return;
     }
     to_bytes(&scratch.latin, &mut draft.text);
     skeleton_into(cell, &mut scratch.skeleton);
+    let classes = nickname_classes(&scratch.skeleton);
+    let class = |place: usize| classes.get(place).map_or(0, |class| u32::from(*class) + 1);
+    let prefix = prefix_key(scratch.skeleton.as_bytes());
+    scratch.sound.clear();
     phonetic_key_into(&scratch.skeleton, &mut scratch.sound);
-    let skeleton = scratch.skeleton.as_bytes();
-    draft.keys = [key_of(skeleton), 0, key_of(scratch.sound.as_bytes()), prefix_key(skeleton)];
+    let sound = key_of(scratch.sound.as_bytes());
+    given_key_into(cell, &mut scratch.skeleton);
+    let skeleton = key_of(scratch.skeleton.as_bytes());
+    family_key_into(cell, &mut scratch.skeleton);
+    let family = key_of(scratch.skeleton.as_bytes());
+    draft.keys = [skeleton, class(0) | class(1) << 16, sound, prefix, family, class(2) | class(3) << 16];
 }
 
 /// The first letter in the top byte, and a hash of the first three below it.
@@ -47,22 +87,81 @@ fn to_bytes(text: &str, out: &mut Vec<u8>) {
     out.extend(text.chars().map(|c| if c.is_ascii() { c as u8 } else { 128 | (u32::from(c) % 127) as u8 }));
 }
 
-/// A text without further meaning: city, occupation, any custom column.
+/// A text without further meaning: occupation, any custom column.
 pub fn text(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
-    latin_into(cell, &mut scratch.latin);
-    if is_filler(&scratch.latin) {
+    if is_placeholder(cell) {
         return;
     }
+    latin_into(cell, &mut scratch.latin);
     to_bytes(&scratch.latin, &mut draft.text);
     skeleton_into(cell, &mut scratch.skeleton);
-    let skeleton = scratch.skeleton.as_bytes();
-    let first = skeleton.split(|byte| *byte == b' ').next().unwrap_or_default();
-    draft.keys = [key_of(skeleton), key_of(first), 0, prefix_key(skeleton)];
+    text_keys(&scratch.skeleton, draft);
 }
 
-fn is_filler(latin: &str) -> bool {
-    matches!(latin, "" | "n a" | "na" | "none" | "null" | "nan" | "unknown" | "test" | "nil")
+fn text_keys(skeleton: &str, draft: &mut Draft) {
+    let first = skeleton.split(' ').next().unwrap_or_default();
+    draft.keys = [key_of(skeleton.as_bytes()), key_of(first.as_bytes()), 0, prefix_key(skeleton.as_bytes()), 0, 0];
+}
+
+/// A city, by its key.
+pub fn city(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
+    draft.clear();
+    if is_placeholder(cell) {
+        return;
+    }
+    city_key_into(cell, &mut scratch.skeleton);
+    to_bytes(&scratch.skeleton, &mut draft.text);
+    text_keys(&scratch.skeleton, draft);
+}
+
+/// A state, county or region, by its key.
+pub fn region(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
+    draft.clear();
+    if is_placeholder(cell) {
+        return;
+    }
+    region_key_into(cell, &mut scratch.skeleton);
+    to_bytes(&scratch.skeleton, &mut draft.text);
+    text_keys(&scratch.skeleton, draft);
+}
+
+/// A country, by its code; as text when it is none.
+pub fn country(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
+    match parse_country(cell) {
+        Ok(country) => {
+            draft.clear();
+            draft.text.extend_from_slice(country.as_str().as_bytes());
+            text_keys(country.as_str(), draft);
+        }
+        Err(_) => text(cell, scratch, draft),
+    }
+}
+
+/// Female, male; as text when it is something else.
+pub fn gender(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
+    match parse_gender(cell) {
+        Ok(gender) => {
+            draft.clear();
+            draft.text.extend_from_slice(gender.as_str().as_bytes());
+        }
+        Err(_) => text(cell, scratch, draft),
+    }
+}
+
+/// Jr, Sr, III; what is no such suffix (a degree) tells nobody apart.
+pub fn suffix(cell: &str, draft: &mut Draft) {
+    draft.clear();
+    let Ok(suffix) = parse_suffix(cell) else { return };
+    // "Jr" and "II" both say: the second of the name.
+    let number = match suffix {
+        Suffix::Senior | Suffix::First => b'1',
+        Suffix::Junior | Suffix::Second => b'2',
+        Suffix::Third => b'3',
+        Suffix::Fourth => b'4',
+        Suffix::Fifth => b'5',
+    };
+    draft.text.push(number);
 }
 
 /// Where a [`Draft`]'s keys stand for dates.
@@ -73,52 +172,40 @@ pub mod date_keys {
     pub const OTHER: usize = 1;
 }
 
-/// A date; the canonical text is `yyyymmdd`.
-pub fn date(cell: &str, draft: &mut Draft) {
+/// A date; the canonical text is `yyyymmdd`. Days that the calendar does not have are kept: a slip of one digit still shows.
+pub fn date(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
-    let mut numbers = [0u32; 3];
-    let mut lengths = [0usize; 3];
-    let mut n = 0;
-    let mut in_number = false;
-    for byte in cell.bytes() {
-        if byte.is_ascii_digit() {
-            if !in_number {
-                if n == 3 {
-                    break;
-                }
-                n += 1;
-                in_number = true;
-            }
-            numbers[n - 1] = (numbers[n - 1] * 10 + u32::from(byte - b'0')).min(99_999_999);
-            lengths[n - 1] += 1;
-        } else {
-            in_number = false;
-        }
-    }
-    let (year, month, day, other) = match (n, lengths) {
-        (1, [8, ..]) => (numbers[0] / 10_000, numbers[0] / 100 % 100, numbers[0] % 100, 0),
-        (1, [4, ..]) => (numbers[0], 0, 0, 0),
-        (3, [4, ..]) => (numbers[0], numbers[1], numbers[2], 0),
-        (3, [_, _, 4]) => {
-            let (first, second) = (numbers[0], numbers[1]);
-            if cell.contains('/') {
-                let other = if second <= 12 && first != second { numbers[2] * 10_000 + second * 100 + first } else { 0 };
-                if first > 12 { (numbers[2], second, first, 0) } else { (numbers[2], first, second, other) }
-            } else {
-                (numbers[2], second, first, 0)
-            }
-        }
-        _ => return,
+    let packed =
+        |date: normalize::Date| u32::from(date.year().unsigned_abs()) * 10_000 + u32::from(date.month()) * 100 + u32::from(date.day());
+    let (reading, other) = match parse_date(cell, &scratch.dates) {
+        Ok(value) if value.is_generic() => return,
+        Ok(DateValue::Day(date)) => (packed(date), 0),
+        Ok(DateValue::Ambiguous { day_first, month_first }) => (packed(day_first), packed(month_first)),
+        Ok(DateValue::Month { year, month }) => (u32::from(year.unsigned_abs()) * 10_000 + u32::from(month) * 100, 0),
+        Ok(DateValue::Year(year)) => (u32::from(year.unsigned_abs()) * 10_000, 0),
+        Err(normalize::Reason::ImpossibleDate) => (impossible_date(cell), 0),
+        Err(_) => return,
     };
-    let packed = year * 10_000 + month.min(99) * 100 + day.min(99);
-    if year == 0 || year > 9999 {
+    if reading == 0 {
         return;
     }
-    draft.text.extend_from_slice(format!("{packed:08}").as_bytes());
+    draft.text.extend_from_slice(format!("{reading:08}").as_bytes());
     if other != 0 {
-        draft.text.extend_from_slice(b"?");
+        draft.text.extend_from_slice(format!("/{other:08}").as_bytes());
     }
-    draft.keys = [packed, other, 0, 0];
+    draft.keys = [reading, other, 0, 0, 0, 0];
+}
+
+/// Year, month and day as written.
+fn impossible_date(cell: &str) -> u32 {
+    let numbers: Vec<&str> = cell.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).take(3).collect();
+    let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+    match numbers.as_slice() {
+        [year, month, day] if year.len() == 4 => number(year) * 10_000 + number(month).min(99) * 100 + number(day).min(99),
+        [day, month, year] if year.len() == 4 => number(year) * 10_000 + number(month).min(99) * 100 + number(day).min(99),
+        [whole] if whole.len() == 8 => number(whole),
+        _ => 0,
+    }
 }
 
 /// Where a [`Draft`]'s keys stand for e-mail addresses.
@@ -137,38 +224,22 @@ pub mod email_keys {
     pub const LETTERS: usize = 3;
 }
 
-/// An e-mail address.
-pub fn email(cell: &str, draft: &mut Draft) {
+/// An e-mail address, by its mailbox.
+pub fn email(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
-    let cell = cell.trim().to_lowercase();
-    let Some((local, domain)) = cell.rsplit_once('@') else { return };
-    if local.is_empty() || domain.is_empty() {
+    if parse_email(cell, &mut scratch.email).is_err() || scratch.email.generic {
         return;
     }
-    const SHARED: [&str; 16] = [
-        "info",
-        "sales",
-        "office",
-        "mail",
-        "contact",
-        "admin",
-        "support",
-        "hello",
-        "post",
-        "noreply",
-        "no-reply",
-        "service",
-        "team",
-        "hr",
-        "marketing",
-        "biuro",
-    ];
-    to_bytes(&cell, &mut draft.text);
-    let letters: String = local.chars().filter(|c| c.is_alphabetic()).collect();
+    let mailbox = scratch.email.mailbox.as_str();
+    let Some((local, domain)) = mailbox.rsplit_once('@') else { return };
+    to_bytes(mailbox, &mut draft.text);
     let n_digits = local.bytes().filter(u8::is_ascii_digit).count();
-    let shared = if SHARED.contains(&local) { email_keys::SHARED } else { 0 };
+    let shared = if scratch.email.role_account { email_keys::SHARED } else { 0 };
     let flags = shared | if n_digits >= 2 { email_keys::NUMBERED } else { 0 };
-    draft.keys = [key_of(local.as_bytes()), key_of(domain.as_bytes()), flags, key_of(letters.as_bytes())];
+    scratch.latin.clear();
+    scratch.latin.extend(local.chars().filter(|c| c.is_alphabetic()));
+    let letters = key_of(scratch.latin.as_bytes());
+    draft.keys = [key_of(local.as_bytes()), key_of(domain.as_bytes()), flags, letters, 0, 0];
 }
 
 /// Where a [`Draft`]'s keys stand for phones.
@@ -177,27 +248,59 @@ pub mod phone_keys {
     pub const LAST_SEVEN: usize = 0;
 }
 
-/// A telephone number; the canonical text is its digits with the country code.
-pub fn phone(cell: &str, draft: &mut Draft) {
+/// A telephone number; the canonical text is the number within its country, since half of all lists leave the country out.
+pub fn phone(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
-    let cell = cell.split("ext").next().unwrap_or_default();
-    let digits: Vec<u8> = cell.bytes().filter(u8::is_ascii_digit).collect();
-    let digits = digits.strip_prefix(b"00").unwrap_or(&digits);
-    if digits.len() < 5 || digits.iter().all(|digit| *digit == digits[0]) {
+    let Ok(phone) = parse_phone(cell, scratch.phone_region) else { return };
+    if phone.generic {
         return;
     }
-    if digits.len() == 11 && (digits[0] == b'8' || digits[0] == b'7' || digits[0] == b'1') {
-        draft.text.extend_from_slice(&digits[1..]);
-    } else if digits.len() == 11 && digits.starts_with(b"371") {
-        draft.text.extend_from_slice(&digits[3..]);
-    } else {
-        draft.text.extend_from_slice(digits);
+    let mut digits = [0u8; 20];
+    let (mut at, mut rest) = (digits.len(), phone.number);
+    while rest > 0 && at > 0 {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
-    draft.keys[phone_keys::LAST_SEVEN] = key_of(&draft.text[draft.text.len().saturating_sub(7)..]);
+    let mut number = &digits[at..];
+    let n_code = match phone.country_code {
+        0 => 0,
+        1..=9 => 1,
+        10..=99 => 2,
+        _ => 3,
+    };
+    let is_bare = phone.guessed && number.len() <= 10 && !cell.contains('+');
+    if phone.validity != PhoneValidity::Unplaced && !is_bare {
+        number = &number[n_code.min(number.len())..];
+    } else if number.len() == 11 && matches!(number[0], b'8' | b'7' | b'1') {
+        number = &number[1..];
+    }
+    draft.text.extend_from_slice(number);
+    draft.keys[phone_keys::LAST_SEVEN] = key_of(&number[number.len().saturating_sub(7)..]);
 }
 
-/// A number that the state or a company gave: letters and digits count.
-pub fn identifier(cell: &str, draft: &mut Draft) {
+/// Where a [`Draft`]'s keys stand for tax ids.
+pub mod tax_id_keys {
+    /// 1 when a check digit vouches for the number.
+    pub const IS_VALID: usize = 0;
+}
+
+/// A number that the state gives; what no state's form fits is kept as it is.
+pub fn tax_id(cell: &str, draft: &mut Draft) {
+    match parse_tax_id(cell) {
+        Ok(id) if id.generic => draft.clear(),
+        Ok(id) => {
+            draft.clear();
+            draft.text.extend_from_slice(id.text.as_bytes());
+            draft.keys[tax_id_keys::IS_VALID] = u32::from(id.validity == TaxIdValidity::Valid);
+        }
+        Err(normalize::Reason::Placeholder | normalize::Reason::Empty) => draft.clear(),
+        Err(_) => identifier(cell, draft),
+    }
+}
+
+/// Letters and digits of a number.
+fn identifier(cell: &str, draft: &mut Draft) {
     draft.clear();
     draft.text.extend(cell.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()));
     if draft.text.iter().all(|byte| *byte == b'0') {
@@ -211,13 +314,17 @@ pub mod postcode_keys {
     pub const AREA: usize = 0;
 }
 
-/// A postcode.
+/// A postcode, without spaces.
 pub fn postcode(cell: &str, draft: &mut Draft) {
-    identifier(cell, draft);
+    match parse_postcode(cell, None) {
+        Ok(postcode) => identifier(postcode.as_str(), draft),
+        Err(normalize::Reason::Placeholder | normalize::Reason::Empty) => draft.clear(),
+        Err(_) => identifier(cell, draft),
+    }
     let text = &draft.text;
-    let has_letters = text.iter().any(u8::is_ascii_alphabetic);
-    let area = if has_letters && text.len() >= 5 { text.len() - 3 } else { 3.min(text.len()) };
-    draft.keys[postcode_keys::AREA] = if text.is_empty() { 0 } else { key_of(&text[..area]) };
+    let has_letters = text.first().is_some_and(u8::is_ascii_alphabetic) && text.last().is_some_and(u8::is_ascii_alphabetic);
+    let area = if has_letters && text.len() >= 5 { text.len() - 3 } else { text.len().saturating_sub(2).min(text.len()) };
+    draft.keys[postcode_keys::AREA] = if area == 0 { 0 } else { key_of(&text[..area]) };
 }
 
 /// Where a [`Draft`]'s keys stand for companies.
@@ -235,48 +342,27 @@ pub mod company_keys {
 /// A company's name without its legal form.
 pub fn company(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
-    latin_into(cell, &mut scratch.latin);
-    if is_filler(&scratch.latin) {
+    if parse_company(cell, &mut scratch.company).is_err() {
         return;
     }
-    const FORMS: [&str; 20] = [
-        "ooo",
-        "zao",
-        "oao",
-        "pao",
-        "ao",
-        "ip",
-        "sia",
-        "as",
-        "llc",
-        "ltd",
-        "inc",
-        "gmbh",
-        "corp",
-        "co",
-        "plc",
-        "ag",
-        "limited",
-        "sa",
-        "bv",
-        "corporation",
+    let company = &scratch.company;
+    latin_into(&company.core, &mut scratch.latin);
+    to_bytes(&scratch.latin, &mut draft.text);
+    let mut sorted: Vec<&str> = company.skeleton.split(' ').collect();
+    sorted.sort_unstable();
+    let longest = company.key.split(' ').max_by_key(|word| word.len()).unwrap_or_default();
+    draft.keys = [
+        key_of(sorted.join(" ").as_bytes()),
+        key_of(longest.as_bytes()),
+        optional(&company.acronym),
+        prefix_key(company.skeleton.as_bytes()),
+        0,
+        0,
     ];
-    let words: Vec<&str> = scratch.latin.split(' ').filter(|word| !FORMS.contains(word)).collect();
-    let words = if words.is_empty() { scratch.latin.split(' ').collect() } else { words };
-    let core = words.join(" ");
-    to_bytes(&core, &mut draft.text);
-    skeleton_into(&core, &mut scratch.skeleton);
-    company_keys_of(&scratch.skeleton, draft);
 }
 
-fn company_keys_of(skeleton: &str, draft: &mut Draft) {
-    let mut sorted: Vec<&str> = skeleton.split(' ').collect();
-    let acronym: Vec<u8> = sorted.iter().filter_map(|word| word.bytes().next()).collect();
-    let prefix = prefix_key(skeleton.as_bytes());
-    sorted.sort_unstable();
-    let longest = sorted.iter().max_by_key(|word| word.len()).copied().unwrap_or_default();
-    let acronym = if acronym.len() >= 3 { key_of(&acronym) } else { 0 };
-    draft.keys = [key_of(sorted.join(" ").as_bytes()), key_of(longest.as_bytes()), acronym, prefix];
+fn optional(part: &str) -> u32 {
+    if part.is_empty() { 0 } else { key_of(part.as_bytes()) }
 }
 
 /// Where a [`Draft`]'s keys stand for streets.
@@ -294,40 +380,27 @@ pub mod street_keys {
 /// A street with house and flat; the canonical text is `name|house|flat`.
 pub fn street(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
-    latin_into(cell, &mut scratch.latin);
-    if is_filler(&scratch.latin) {
+    if parse_street(cell, &mut scratch.street).is_err() {
         return;
     }
-    const TYPES: [&str; 24] = [
-        "street", "st", "ul", "ulitsa", "iela", "road", "rd", "avenue", "ave", "av", "lane", "ln", "drive", "dr", "d", "dom", "kv", "flat",
-        "apt", "place", "pl", "court", "ct", "prospekt",
-    ];
-    let (mut names, mut numbers): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
-    for word in scratch.latin.split(' ') {
-        if word.as_bytes()[0].is_ascii_digit() {
-            numbers.push(word);
-        } else if let Some(number) = word.strip_prefix("kv").or_else(|| word.strip_prefix('d')).filter(|rest| is_number(rest)) {
-            numbers.push(number);
-        } else if !TYPES.contains(&word) {
-            names.push(word);
-        }
-    }
-    let name = names.join(" ");
-    let (house, flat) = (numbers.first().copied().unwrap_or(""), numbers.get(1).copied().unwrap_or(""));
-    to_bytes(&name, &mut draft.text);
+    let street = &scratch.street;
+    let flat = if street.flat.as_str().is_empty() { street.po_box.as_str() } else { street.flat.as_str() };
+    to_bytes(&street.street, &mut draft.text);
     draft.text.push(b'|');
-    draft.text.extend_from_slice(house.as_bytes());
+    draft.text.extend_from_slice(street.house.as_bytes());
+    draft.text.extend_from_slice(street.building.as_bytes());
     draft.text.push(b'|');
     draft.text.extend_from_slice(flat.as_bytes());
-    skeleton_into(&name, &mut scratch.skeleton);
-    let mut sorted: Vec<&str> = scratch.skeleton.split(' ').collect();
+    if draft.text.len() == 2 {
+        draft.text.clear();
+        return;
+    }
+    let house =
+        optional(std::str::from_utf8(&draft.text[street.street.chars().count() + 1..draft.text.len() - 1 - flat.len()]).unwrap_or(""));
+    let mut sorted: Vec<&str> = street.street.split(' ').collect();
     sorted.sort_unstable();
     let longest = sorted.iter().max_by_key(|word| word.len()).copied().unwrap_or_default();
+    scratch.sound.clear();
     phonetic_key_into(longest, &mut scratch.sound);
-    let optional = |part: &str| if part.is_empty() { 0 } else { key_of(part.as_bytes()) };
-    draft.keys = [optional(&sorted.join(" ")), optional(house), optional(flat), optional(&scratch.sound)];
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    draft.keys = [optional(&sorted.join(" ")), house, optional(flat), optional(&scratch.sound), 0, 0];
 }

@@ -234,7 +234,7 @@ fn cost(kind: Kind) -> u8 {
         Kind::Given | Kind::Family | Kind::Middle | Kind::Alias | Kind::Suffix | Kind::Gender => 0,
         Kind::BirthDate => 1,
         Kind::Postcode | Kind::Phone | Kind::TaxId => 2,
-        Kind::City | Kind::Region => 3,
+        Kind::City | Kind::Region | Kind::Country => 3,
         Kind::Text | Kind::Company => 4,
         Kind::Street => 5,
         Kind::Email => 6,
