@@ -1,0 +1,270 @@
+"""``crm.dedupe`` from rows to tables: accounting, order, memory, files, threads, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import LONG
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import crm_engine as crm
+
+HEADER = ["source_key", "given_name", "family_name", "email", "phone", "birth_date", "city", "updated_at", "level"]
+ROWS = [
+    ["1", "Anna", "Ozola", "anna.ozola@inbox.lv", "+371 29123456", "1985-04-03", "Rīga", "2024-01-01", "gold"],
+    ["2", "ANNA", "OZOLA", "Anna.Ozola@inbox.lv", "29123456", "1985-04-03", "Riga", "2024-06-01", ""],
+    ["3", "Jānis", "Bērziņš", "janis.berzins@gmail.com", "+371 26555444", "1970-12-31", "Liepāja", "2023-01-01", "silver"],
+    ["4", "Janis", "Berzins", "janis.berzins@gmail.com", "", "1970-12-31", "", "2022-01-01", "bronze"],
+    ["5", "Kristaps", "Kalniņš", "kristaps@kalnins.lv", "+371 22111333", "1990-07-15", "Ogre", "2021-01-01", ""],
+    ["6", "Мария", "Иванова", "m.ivanova@mail.ru", "8 912 345-67-89", "1992-02-29", "Москва", "2020-01-01", ""],
+]
+
+
+def table(rows: list[list[str]] = ROWS, header: list[str] = HEADER) -> pa.Table:
+    return pa.table({name: [row[place] for row in rows] for place, name in enumerate(header)})
+
+
+def partition(result: crm.DedupeResult, key: str = "source_key") -> set[frozenset[str]]:
+    contacts = defaultdict(set)
+    for row_key, contact in zip(result.records[key].to_pylist(), result.records["contact_id"].to_pylist(), strict=True):
+        contacts[contact].add(row_key)
+    return {frozenset(keys) for keys in contacts.values()}
+
+
+def golden(result: crm.DedupeResult) -> list[dict[str, Any]]:
+    return sorted(result.contacts.to_pylist(), key=lambda row: row["contact_id"])
+
+
+def check_whole(result: crm.DedupeResult) -> None:
+    """What must hold of every result, whatever went in."""
+    summary = result.summary
+    assert summary["rows_in"] == summary["records"] + summary["skipped"] + summary["rejected"]
+    assert result.records.num_rows == summary["records"]
+    assert result.rejects.num_rows == summary["rejected"]
+    assert result.skipped.num_rows == summary["skipped"]
+    assert result.contacts.num_rows == summary["contacts"]
+    assert sum(result.contacts["n_records"].to_pylist()) == summary["records"]
+    ids = result.records["record_id"].to_pylist()
+    assert len(set(ids)) == len(ids)
+    assert all(record_id >= 0 for record_id in ids)
+    contact_ids = result.contacts["contact_id"].to_pylist()
+    assert len(set(contact_ids)) == len(contact_ids)
+    assert set(result.records["contact_id"].to_pylist()) == set(contact_ids)
+    several = {row["contact_id"] for row in result.contacts.select(["contact_id", "n_records"]).to_pylist() if row["n_records"] > 1}
+    assert set(result.lineage["contact_id"].to_pylist()) == several
+    json.dumps(summary)
+
+
+def test_the_same_person_twice_is_one_contact() -> None:
+    result = crm.dedupe(table())
+    check_whole(result)
+    assert partition(result) == {frozenset("12"), frozenset("34"), frozenset("5"), frozenset("6")}
+    anna = next(row for row in result.contacts.to_pylist() if row["family_name"].lower() == "ozola")
+    assert anna["n_records"] == 2
+    assert anna["email"] == ["anna.ozola@inbox.lv"]
+    assert anna["level"] == "gold"
+    assert anna["updated_at"].startswith("2024-06-01")
+    lineage = next(row for row in result.lineage.to_pylist() if row["contact_id"] == anna["contact_id"])
+    ids = dict(zip(result.records["source_key"].to_pylist(), result.records["record_id"].to_pylist(), strict=True))
+    assert lineage["level"] == ids["1"]
+    assert lineage["city"] == ids["2"]
+
+
+def test_records_keep_every_column_and_say_where_they_came_from(tmp_path: Path) -> None:
+    file = tmp_path / "crm.csv"
+    file.write_text("email,odd column\na@x.lv,00123\nb@x.lv,NA\n", encoding="utf-8")
+    records = crm.dedupe(file).records
+    assert records.schema.names == ["email", "odd column", "record_id", "contact_id", "source_file", "source_row"]
+    assert records["odd column"].to_pylist() == ["00123", "NA"]
+    assert records["source_file"].to_pylist() == [str(file)] * 2
+    assert records["source_row"].to_pylist() == [2, 3]
+
+
+def test_own_columns_do_not_hide_those_of_the_input() -> None:
+    result = crm.dedupe(pa.table({"email": ["a@x.lv"], "contact_id": ["old-1"]}))
+    assert result.records["contact_id_original"].to_pylist() == ["old-1"]
+    assert result.records["contact_id"].to_pylist() == result.contacts["contact_id"].to_pylist()
+
+
+def test_rows_without_keys_and_rows_that_share_one_get_ids_of_their_own() -> None:
+    rows = [["1", "a@x.lv"], ["1", "b@x.lv"], ["", "c@x.lv"], ["", "c@x.lv"], ["", "d@x.lv"]]
+    result = crm.dedupe(table(rows, ["source_key", "email"]))
+    check_whole(result)
+    assert result.summary["shared_record_ids"] == 2
+    assert any("share source and source_key" in warning for warning in result.summary["warnings"])
+
+
+@settings(max_examples=200 if LONG else 15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.permutations(ROWS), st.integers(0, len(ROWS)))
+def test_any_order_of_rows_and_files_gives_the_same_contacts(rows: list[list[str]], cut: int) -> None:
+    expected = crm.dedupe(table([[*row[:-1], row[-1]] for row in ROWS]))
+    # One source throughout: the name of a source is part of what a record is known by.
+    named = [name if name != "source_key" else "source_key" for name in HEADER]
+    parts = [part for part in (rows[:cut], rows[cut:]) if part]
+    whole = pa.concat_tables([table(part, named) for part in parts])
+    found = crm.dedupe(whole)
+    assert partition(found) == partition(expected)
+    assert golden(found) == golden(expected)
+    pairs = ["record_id_a", "record_id_b", "match_weight", "decision"]
+    assert found.pairs.select(pairs).to_pylist() == expected.pairs.select(pairs).to_pylist()
+
+
+def test_batches_of_any_size_give_the_same_tables() -> None:
+    rows = [[str(number), *ROWS[number % 6][1:]] for number in range(300)]
+    whole = table(rows)
+    expected = crm.dedupe(whole)
+    for size in (1, 7, 299):
+        found = crm.dedupe(pa.RecordBatchReader.from_batches(whole.schema, whole.to_batches(max_chunksize=size)))
+        for name in ("contacts", "records", "lineage", "pairs"):
+            assert getattr(found, name).equals(getattr(expected, name)), f"{name} in batches of {size}"
+
+
+def test_a_memory_limit_spools_and_changes_nothing(tmp_path: Path) -> None:
+    rows = [[str(number), f"Name{number % 977}", *ROWS[number % 6][2:]] for number in range(40_000)]
+    whole = table(rows)
+    free, limited = crm.dedupe(whole), crm.dedupe(whole, memory_limit="24MiB", tmp_dir=tmp_path)
+    assert free.summary["spooled_bytes"] == 0
+    assert limited.summary["spooled_bytes"] > 0
+    for name in ("contacts", "records", "lineage", "pairs"):
+        assert getattr(limited, name).equals(getattr(free, name)), name
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_little_memory_is_an_error() -> None:
+    rows = [[str(number), f"Name{number}", *ROWS[number % 6][2:]] for number in range(20_000)]
+    with pytest.raises(crm.LimitError, match="memory limit"):
+        crm.dedupe(table(rows), memory_limit="100KiB")
+
+
+def test_a_cluster_that_takes_too_large_a_share_stops_the_run() -> None:
+    with pytest.raises(crm.LimitError, match="max_cluster_share"):
+        crm.dedupe(table(), max_cluster_share=0.2)
+
+
+def test_written_files_hold_what_the_tables_hold(tmp_path: Path) -> None:
+    result = crm.dedupe(table())
+    out = tmp_path / "out"
+    stages = set()
+    result.write(out, progress=lambda stage, done, total: stages.add(stage))
+    for name in ("contacts", "records", "lineage", "pairs", "rejects", "skipped"):
+        assert pq.read_table(out / f"{name}.parquet").equals(getattr(result, name)), name
+    assert json.loads((out / "summary.json").read_text()) == result.summary
+    assert stages == {"writing"}
+    again = crm.dedupe(table(), model=crm.Model.load(out / "model.json"))
+    assert again.contacts.equals(result.contacts)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = crm.dedupe(table())
+
+    def fail(name: str) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(result, "batches", fail)
+    with pytest.raises(OSError, match="No space left"):
+        result.write(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("producer", ["table", "batch reader", "polars", "pandas", "duckdb", "list"])
+def test_anything_that_offers_arrow_is_taken(producer: str, tmp_path: Path) -> None:
+    data: Any = table()
+    if producer == "batch reader":
+        data = data.to_reader()
+    elif producer in ("polars", "pandas"):
+        library = pytest.importorskip(producer)
+        data = library.from_arrow(data) if producer == "polars" else data.to_pandas()
+    elif producer == "duckdb":
+        duckdb = pytest.importorskip("duckdb")
+        arrow = data  # noqa: F841 found by name
+        data = duckdb.sql("select * from arrow")
+    elif producer == "list":
+        pq.write_table(table(ROWS[3:]), tmp_path / "table_1.parquet")
+        data = [table(ROWS[:3]), tmp_path / "table_1.parquet"]
+    result = crm.dedupe(data)
+    check_whole(result)
+    assert len(partition(result)) == 4
+
+
+def test_empty_input_says_so(tmp_path: Path) -> None:
+    with pytest.raises(crm.FileFormatError, match="no rows"):
+        crm.dedupe(table([]))
+    with pytest.raises(FileNotFoundError):
+        crm.dedupe(tmp_path / "absent.csv")
+    with pytest.raises(crm.ConfigError):
+        crm.dedupe([])
+
+
+def test_two_threads_at_once_do_not_disturb_each_other() -> None:
+    rows = [[str(number), *ROWS[number % 6][1:]] for number in range(3_000)]
+    expected = crm.dedupe(table(rows)).contacts
+    found: list[pa.Table] = []
+    threads = [threading.Thread(target=lambda: found.append(crm.dedupe(table(rows)).contacts)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [contacts.equals(expected) for contacts in found] == [True, True]
+
+
+def test_a_progress_callback_that_raises_ends_the_run() -> None:
+    def stop(stage: str, done: int, total: int) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        crm.dedupe(table(), progress=stop)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
+def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(
+        textwrap.dedent("""
+        import os, signal, sys
+        import pyarrow as pa
+        import crm_engine as crm
+        n = 200_000
+        data = pa.table({"email": [f"a{i % 150_000}@x{i % 97}.lv" for i in range(n)], "family_name": [f"n{i % 5_000}" for i in range(n)]})
+        def interrupt(stage, done, total):
+            if stage == sys.argv[2]:
+                os.kill(os.getpid(), signal.SIGINT)
+        result = crm.dedupe(data, progress=interrupt)
+        result.write(sys.argv[1], progress=interrupt)
+        """)
+    )
+    for stage in ("reading", "writing"):
+        out = tmp_path / "results" / stage
+        (tmp_path / "results").mkdir(exist_ok=True)
+        done = subprocess.run([sys.executable, script, out, stage], capture_output=True, text=True, timeout=120)
+        assert done.returncode in (1, 130, -signal.SIGINT), done.stderr
+        assert "KeyboardInterrupt" in done.stderr
+        assert list((tmp_path / "results").iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["csv-spectrum", "rust-csv", "duckdb-csv", "parquet-testing"])
+def test_every_corpus_file_that_can_be_read_is_accounted_for(shared: Path, folder: str) -> None:
+    files = sorted(path for path in (shared / "corpora" / folder).rglob("*") if path.suffix in (".csv", ".tsv", ".parquet"))
+    assert files
+    n_read = 0
+    for file in files if LONG else files[::7]:
+        if file.stat().st_size > 2_000_000:
+            continue
+        try:
+            result = crm.dedupe(file)
+        except (crm.CrmError, OSError):
+            continue
+        check_whole(result)
+        n_read += 1
+    assert n_read > 0
