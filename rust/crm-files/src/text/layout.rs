@@ -125,7 +125,8 @@ pub(super) fn column_names(header: &[String]) -> Vec<String> {
         .iter()
         .enumerate()
         .map(|(idx, name)| {
-            let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+            // Arrow's C interface takes no name with a NUL in it.
+            let name = name.split(|c: char| c.is_whitespace() || c == '\0').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
             if name.is_empty() { format!("column_{}", idx + 1) } else { name }
         })
         .collect();
