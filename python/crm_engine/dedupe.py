@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -15,7 +17,7 @@ from crm_engine import _core
 from crm_engine.errors import ConfigError
 from crm_engine.model import Model
 from crm_engine.result import DedupeResult
-from crm_engine.sources import Source, open_sources
+from crm_engine.sources import Source, TextBatch, open_sources
 
 Progress = Callable[[str, int, int], Any]
 
@@ -50,37 +52,74 @@ def dedupe(
 
     Raises ``FileNotFoundError``, ``FileFormatError``, ``ConfigError``, ``LimitError``; see ``crm_engine.errors``.
     """
-    sources = open_sources(source, progress=progress)
+    settings = dict(config or {})
+    for name, value in (("memory_limit", memory_limit), ("max_cluster_share", max_cluster_share), ("tmp_dir", tmp_dir)):
+        if value is not None:
+            settings[name] = value
+    sources = open_sources(source, settings.pop("read", None), progress=progress)
     if not sources:
         raise ConfigError("nothing to read: give at least one file or table")
-    options: dict[str, Any] = dict(config or {})
-    if max_cluster_share is not None:
-        options["max_cluster_share"] = max_cluster_share
-    if memory_limit is not None:
-        options["memory_limit"] = memory_limit
-    if isinstance(options.get("memory_limit"), str):
-        options["memory_limit"] = _core.parse_byte_size(options["memory_limit"])
-    options["tmp_dir"] = os.fspath(tmp_dir or tempfile.gettempdir())
-    run = _core.DedupeRun(json.dumps(options))
+    tables = _with_roles(sources, settings.pop("mapping", None) or {})
+    declared = [(_source_name(table.source.name), table.source.name, table.columns) for table in tables]
+    run = _core.DedupeRun(_run_options(settings, tables), declared, model.text if model is not None else None)
     n_rows = 0
-    for table in sources:
-        n_rows = _take(run, table, n_rows, progress)
+    for number, table in enumerate(tables):
+        for batch, rows in table.batches:
+            run.push(number, batch, rows)
+            n_rows += batch.num_rows
+            if progress is not None:
+                progress("reading", n_rows, 0)
     outcome = run.finish(progress)
-    rejects = [reject for table in sources for reject in table.rejects]
-    skipped = [row for table in sources for row in table.skipped]
-    return DedupeResult(outcome, _summary(outcome, sources), rejects, skipped)
+    rejects = [reject for source in sources for reject in source.rejects]
+    skipped = [row for source in sources for row in source.skipped]
+    return DedupeResult(outcome, _summary(outcome, tables), rejects, skipped)
 
 
-def _take(run: _core.DedupeRun, source: Source, n_rows: int, progress: Progress | None) -> int:
-    number = None
-    for batch, rows in source.batches():
-        if number is None:
-            number = run.add_source(_source_name(source.name), source.name, _roles(source, batch))
-        run.push(number, batch, rows)
-        n_rows += batch.num_rows
-        if progress is not None:
-            progress("reading", n_rows, 0)
-    return n_rows
+class _Table(NamedTuple):
+    """A source whose columns are understood; what was read for that comes again in ``batches``."""
+
+    source: Source
+    columns: list[tuple[str, str | None]]
+    row_counters: list[str]
+    batches: Iterator[TextBatch]
+
+
+def _with_roles(sources: list[Source], mapping: Mapping[str, str | None]) -> list[_Table]:
+    """Finds the roles of all columns; files of the same header are understood alike, by the first of them."""
+    unknown = [name for name in mapping if not any(name in source.columns for source in sources)]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], {name for source in sources for name in source.columns}, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ConfigError(f"the mapping names '{unknown[0]}', which is no column of the input{hint}")
+    known: dict[tuple[str, ...], tuple[list[tuple[str, str | None]], list[str]]] = {}
+    tables = []
+    for source in sources:
+        batches = source.batches()
+        header = tuple(source.columns)
+        if header not in known:
+            first = next(batches, None)
+            found = [] if first is None else json.loads(_core.detect_roles(pa.Table.from_batches([first.batch])))
+            roles = {column["column"]: column["role"] for column in found} | {name: mapping[name] for name in header if name in mapping}
+            counters = [column["column"] for column in found if column["counts_rows"] and column["role"] is None]
+            known[header] = [(name, roles.get(name)) for name in header], counters
+            if first is not None:
+                batches = itertools.chain([first], batches)
+        tables.append(_Table(source, *known[header], batches))
+    return tables
+
+
+#: Settings of the run itself; all others are those of resolving.
+_RUN_SETTINGS = ("survivorship", "max_cluster_share", "memory_limit", "tmp_dir")
+
+
+def _run_options(settings: dict[str, Any], tables: list[_Table]) -> str:
+    run = {name: settings.pop(name) for name in _RUN_SETTINGS if settings.get(name) is not None}
+    if isinstance(run.get("memory_limit"), str):
+        run["memory_limit"] = _core.parse_byte_size(run["memory_limit"])
+    run["tmp_dir"] = os.fspath(run.get("tmp_dir") or tempfile.gettempdir())
+    counters = {name for table in tables for name in table.row_counters}
+    settings["ignore"] = sorted({*settings.get("ignore", []), *counters})
+    return json.dumps({**run, "resolve": settings})
 
 
 def _source_name(file: str) -> str:
@@ -89,16 +128,9 @@ def _source_name(file: str) -> str:
     return Path(path).stem + separator + sheet
 
 
-def _roles(source: Source, batch: Any) -> list[tuple[str, str | None]]:
-    """What the columns mean, found from their headers and the first rows."""
-    found = json.loads(_core.detect_roles(pa.Table.from_batches([batch])))
-    return [(name, column["role"]) for name, column in zip(source.columns, found, strict=True)]
-
-
-def _summary(outcome: _core.DedupeOutcome, sources: list[Source]) -> dict[str, Any]:
+def _summary(outcome: _core.DedupeOutcome, tables: list[_Table]) -> dict[str, Any]:
     counts = json.loads(outcome.counts())
-    reports = [source.report() for source in sources]
-    rejected = sum(report["counts"]["rejected"] for report in reports)
-    skipped = sum(report["counts"]["skipped"] for report in reports)
-    rows_in = sum(report["counts"]["rows_in"] for report in reports)
-    return {"rows_in": rows_in, "rejected": rejected, "skipped": skipped, **counts, "sources": reports}
+    reports = [{**table.source.report(), "roles": dict(table.columns)} for table in tables]
+    total = {name: sum(report["counts"][name] for report in reports) for name in ("rows_in", "rejected", "skipped")}
+    warnings = [f"{report['file']}: {warning}" for report in reports for warning in report.get("warnings", [])]
+    return {**total, **counts, "warnings": [*counts["warnings"], *warnings], "sources": reports}

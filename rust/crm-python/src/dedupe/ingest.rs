@@ -1,7 +1,6 @@
 //! Rows in: each batch is given ids, normalised and kept, on a thread of its own while the caller reads the next.
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use arrow_array::{Array, RecordBatch, StringArray};
@@ -23,9 +22,10 @@ pub struct Ingested {
     pub resolver: Resolver,
 }
 
-enum Message {
-    Source { layout: SourceLayout, file: String },
-    Batch { layout: usize, batch: RecordBatch, rows: SourceRows },
+struct Message {
+    layout: usize,
+    batch: RecordBatch,
+    rows: SourceRows,
 }
 
 /// The queue into the worker.
@@ -33,31 +33,24 @@ pub struct Ingest {
     sender: Option<SyncSender<Message>>,
     worker: Option<JoinHandle<Result<Ingested>>>,
     n_sources: usize,
-    /// What the worker died of; the caller's next push raises it.
-    failure: Arc<Mutex<Option<Error>>>,
 }
 
 impl Ingest {
-    pub fn new(resolver: Resolver, originals_budget: usize, memory_limit: Option<u64>, folder: PathBuf) -> Result<Self> {
+    pub fn new(
+        layouts: Vec<SourceLayout>,
+        files: Vec<String>,
+        resolver: Resolver,
+        originals_budget: usize,
+        memory_limit: Option<u64>,
+        folder: PathBuf,
+    ) -> Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
-        let failure = Arc::new(Mutex::new(None));
-        let ingested = Ingested {
-            layouts: Vec::new(),
-            files: Vec::new(),
-            originals: Originals::new(originals_budget, folder),
-            ids: RecordIds::default(),
-            resolver,
-        };
+        let n_sources = layouts.len();
+        let ingested =
+            Ingested { layouts, files, originals: Originals::new(originals_budget, folder), ids: RecordIds::default(), resolver };
         let work = move || ingested.take_all(&receiver, memory_limit);
         let worker = std::thread::Builder::new().name("crm-ingest".to_owned()).spawn(work).map_err(|error| Error::os(&error, "thread"))?;
-        Ok(Self { sender: Some(sender), worker: Some(worker), n_sources: 0, failure })
-    }
-
-    /// Declares a source and returns its number.
-    pub fn add_source(&mut self, layout: SourceLayout, file: String) -> Result<usize> {
-        self.send(Message::Source { layout, file })?;
-        self.n_sources += 1;
-        Ok(self.n_sources - 1)
+        Ok(Self { sender: Some(sender), worker: Some(worker), n_sources })
     }
 
     /// Adds rows of a source; waits while the worker is behind.
@@ -65,7 +58,7 @@ impl Ingest {
         if layout >= self.n_sources {
             return Err(Error::internal(format!("source {layout} was never declared")));
         }
-        self.send(Message::Batch { layout, batch, rows })
+        self.send(Message { layout, batch, rows })
     }
 
     fn send(&mut self, message: Message) -> Result<()> {
@@ -76,10 +69,7 @@ impl Ingest {
     /// Waits for the worker and takes what it holds.
     pub fn finish(&mut self) -> Result<Ingested> {
         self.sender = None;
-        let worker = self.worker.take().ok_or_else(|| {
-            let failure = self.failure.lock().ok().and_then(|mut failure| failure.take());
-            failure.unwrap_or_else(|| Error::internal("the run has ended already"))
-        })?;
+        let worker = self.worker.take().ok_or_else(|| Error::internal("the run has ended already"))?;
         match worker.join() {
             Ok(result) => result,
             // The gate turns it into InternalError like any other panic.
@@ -90,20 +80,10 @@ impl Ingest {
 
 impl Ingested {
     fn take_all(mut self, receiver: &Receiver<Message>, memory_limit: Option<u64>) -> Result<Self> {
-        let mut columns_by_name = Vec::new();
-        while let Ok(message) = receiver.recv() {
-            match message {
-                Message::Source { layout, file } => {
-                    columns_by_name.push(by_name(&layout));
-                    self.resolver.add_source(&layout)?;
-                    self.layouts.push(layout);
-                    self.files.push(file);
-                }
-                Message::Batch { layout, batch, rows } => {
-                    self.take(layout, &batch, rows, &columns_by_name[layout])?;
-                    self.check_memory(memory_limit)?;
-                }
-            }
+        let columns_by_name: Vec<_> = self.layouts.iter().map(by_name).collect();
+        while let Ok(Message { layout, batch, rows }) = receiver.recv() {
+            self.take(layout, &batch, rows, &columns_by_name[layout])?;
+            self.check_memory(memory_limit)?;
         }
         Ok(self)
     }
@@ -132,7 +112,7 @@ impl Ingested {
 
     /// What the run holds must leave room for what resolving adds; the input alone may not take it all.
     fn check_memory(&self, memory_limit: Option<u64>) -> Result<()> {
-        let held = self.originals.memory() + self.ids.memory() + self.resolver.memory();
+        let held = self.originals.memory() + self.ids.memory();
         match memory_limit {
             Some(limit) if held as u64 > limit => Err(Error::limit(format!(
                 "the memory limit of {} MiB is reached after {} rows; give the run more memory, or import the rows into a base in parts",

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use arrow_schema::SchemaRef;
 use crm_core::{Error, Result};
 use crm_resolve::merge::{SourceColumn, SourceLayout, Survivorship};
+use crm_resolve::{Model, ResolveConfig};
 use pyo3::prelude::*;
 use pyo3_arrow::{PyArray, PyRecordBatch, PySchema};
 use serde::Deserialize;
@@ -24,6 +25,7 @@ use resolution::Resolution;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RunOptions {
+    resolve: ResolveConfig,
     survivorship: Survivorship,
     max_cluster_share: Option<f64>,
     memory_limit: Option<u64>,
@@ -42,27 +44,11 @@ pub struct DedupeRun {
 
 #[pymethods]
 impl DedupeRun {
+    /// `sources` are the tables of the input: (source, file, columns as (name, role or None)); `model` decides instead of a fitted one.
     #[new]
-    fn new(py: Python<'_>, options: &str) -> PyResult<Self> {
-        let build = || -> Result<Self> {
-            let options: RunOptions =
-                serde_json::from_str(options).map_err(|error| Error::config(format!("options of the run: {error}")))?;
-            let budget = options.memory_limit.map_or(ORIGINALS_IN_MEMORY, |limit| ORIGINALS_IN_MEMORY.min(limit as usize / 8));
-            let ingest = Ingest::new(resolver::Resolver::default(), budget, options.memory_limit, options.tmp_dir.clone())?;
-            Ok(Self { options, ingest: Mutex::new(ingest) })
-        };
-        build().map_err(|error| to_python(py, error))
-    }
-
-    /// Declares a table of the input: `columns` are (name, role or None).
-    fn add_source(&self, py: Python<'_>, source: String, file: String, columns: Vec<(String, Option<String>)>) -> PyResult<usize> {
-        let declare = || {
-            let columns =
-                columns.into_iter().map(|(name, role)| Ok(SourceColumn { name, role: role.map(|role| role.parse()).transpose()? }));
-            let layout = SourceLayout { source, columns: columns.collect::<Result<_>>()? };
-            self.lock()?.add_source(layout, file)
-        };
-        declare().map_err(|error| to_python(py, error))
+    #[pyo3(signature = (options, sources, model=None))]
+    fn new(py: Python<'_>, options: &str, sources: Vec<SourceArgument>, model: Option<&str>) -> PyResult<Self> {
+        Self::start(options, sources, model).map_err(|error| to_python(py, error))
     }
 
     /// Adds rows: `source_rows` are their places in the file (uint64), or a number from which they follow each other.
@@ -85,7 +71,26 @@ impl DedupeRun {
     }
 }
 
+/// A table of the input as Python declares it: source, file, columns.
+type SourceArgument = (String, String, Vec<(String, Option<String>)>);
+
 impl DedupeRun {
+    fn start(options: &str, sources: Vec<SourceArgument>, model: Option<&str>) -> Result<Self> {
+        let options: RunOptions = serde_json::from_str(options).map_err(|error| Error::config(format!("options of the run: {error}")))?;
+        let budget = options.memory_limit.map_or(ORIGINALS_IN_MEMORY, |limit| ORIGINALS_IN_MEMORY.min(limit as usize / 8));
+        let (mut layouts, mut files) = (Vec::new(), Vec::new());
+        for (source, file, columns) in sources {
+            let columns =
+                columns.into_iter().map(|(name, role)| Ok(SourceColumn { name, role: role.map(|role| role.parse()).transpose()? }));
+            layouts.push(SourceLayout { source, columns: columns.collect::<Result<_>>()? });
+            files.push(file);
+        }
+        let model = model.map(Model::from_json).transpose()?;
+        let resolver = resolver::Resolver::new(&layouts, options.resolve.clone(), model)?;
+        let ingest = Ingest::new(layouts, files, resolver, budget, options.memory_limit, options.tmp_dir.clone())?;
+        Ok(Self { options, ingest: Mutex::new(ingest) })
+    }
+
     fn lock(&self) -> Result<std::sync::MutexGuard<'_, Ingest>> {
         self.ingest.lock().map_err(|_| Error::internal("an earlier call of this run failed"))
     }
@@ -126,8 +131,13 @@ impl DedupeOutcome {
     }
 
     /// The model that decided, as JSON.
-    fn model(&self) -> String {
-        "{}".to_owned()
+    fn model(&self, py: Python<'_>) -> PyResult<String> {
+        self.resolution.model().map_err(|error| to_python(py, error))
+    }
+
+    /// Why two records were, or were not, held to be the same contact, as JSON.
+    fn explain(&self, py: Python<'_>, record_id_a: i64, record_id_b: i64) -> PyResult<String> {
+        self.resolution.explain(record_id_a, record_id_b).map_err(|error| to_python(py, error))
     }
 
     /// The schema of `contacts`, `lineage`, `records` or `pairs`.

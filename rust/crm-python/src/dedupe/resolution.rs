@@ -7,7 +7,9 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat;
 use crm_core::{Control, Error, Result};
 use crm_resolve::cluster::{Clusters, Constraints, cluster};
-use crm_resolve::merge::{Canonicalizer, Golden, GoldenPlan, Members, RecordFacts, SourceLayout, Survivorship, contact_id};
+use crm_resolve::merge::{
+    Canonicalizer, Golden, GoldenPlan, Members, PlainCanonicalizer, RecordFacts, SourceLayout, Survivorship, contact_id,
+};
 use crm_resolve::{Edge, WEIGHT_ONE};
 use serde::Serialize;
 
@@ -20,7 +22,6 @@ pub const BATCH_ROWS: usize = 131_072;
 
 /// A run that has resolved its records.
 pub struct Resolution {
-    layouts: Vec<SourceLayout>,
     files: Vec<String>,
     originals: Originals,
     ids: Vec<i64>,
@@ -31,6 +32,7 @@ pub struct Resolution {
     resolved: Resolved,
     canonicalizer: Box<dyn Canonicalizer + Send>,
     pairs: Vec<Edge>,
+    comparisons: Vec<String>,
     records_schema: SchemaRef,
     /// Per layout and column its place in the records table.
     record_places: Vec<Vec<usize>>,
@@ -51,7 +53,19 @@ pub struct Counts {
     shared_record_ids: u64,
     spooled_bytes: u64,
     clustering: crm_resolve::cluster::ClusterReport,
+    matching: crm_resolve::PairStats,
     warnings: Vec<String>,
+}
+
+/// Why a pair is or is not one contact.
+#[derive(Debug, Serialize)]
+struct Explanation {
+    record_id_a: i64,
+    record_id_b: i64,
+    match_weight: f64,
+    match_probability: f64,
+    same_contact: bool,
+    comparisons: Vec<crm_resolve::ExplainedComparison>,
 }
 
 /// What a pair became.
@@ -75,7 +89,7 @@ impl Fate {
 impl Resolution {
     /// Resolves what came in.
     pub fn new(ingested: Ingested, survivorship: Survivorship, max_cluster_share: Option<f64>, control: &dyn Control) -> Result<Self> {
-        let Ingested { layouts, files, originals, ids, mut resolver } = ingested;
+        let Ingested { layouts, files, originals, ids, resolver } = ingested;
         if originals.n_records() == 0 {
             return Err(Error::new(
                 crm_core::ErrorKind::FileFormat { file: files.first().cloned(), row: None, column: None },
@@ -85,9 +99,11 @@ impl Resolution {
         let plan = GoldenPlan::new(layouts.clone(), survivorship)?;
         let (ids, n_shared_ids) = ids.finish();
         let keys: Vec<u64> = ids.iter().map(|id| *id as u64).collect();
-        let mut resolved = resolver.resolve(&keys, control)?;
+        let (resolved, mut pairs) = resolver.resolve(control)?;
         control.progress("clustering", 0, 1);
-        let clusters = cluster(&keys, &resolved.edges, Constraints::default(), &resolved.options, &resolved, control)?;
+        let unique_source = resolved.records.unique_sources(&resolved.config);
+        let constraints = Constraints { unique_source: &unique_source, ..Constraints::default() };
+        let clusters = cluster(&keys, &pairs, constraints, &resolved.cluster_options(), &resolved.scorer()?, control)?;
         control.progress("clustering", 1, 1);
         stop_on_large_cluster(&clusters, max_cluster_share)?;
         let members = Members::new(&clusters);
@@ -96,17 +112,16 @@ impl Resolution {
             let founder = &mut founders[*label as usize];
             *founder = (*founder).min(*id);
         }
-        let mut pairs = std::mem::take(&mut resolved.edges);
-        pairs.retain(|pair| pair.weight >= resolved.review_threshold);
+        pairs.retain(|pair| pair.weight >= resolved.config.review_weight());
         let ordered = |pair: &Edge| {
             let (a, b) = (ids[pair.a as usize], ids[pair.b as usize]);
             (std::cmp::Reverse(pair.weight), a.min(b), a.max(b))
         };
         pairs.sort_unstable_by_key(ordered);
+        let comparisons = resolved.scorer()?.comparison_names().into_iter().map(str::to_owned).collect();
         let (records_schema, record_places) = records_schema(&layouts);
-        let canonicalizer = resolver.canonicalizer();
+        let canonicalizer = Box::new(PlainCanonicalizer);
         Ok(Self {
-            layouts,
             files,
             originals,
             ids,
@@ -117,6 +132,7 @@ impl Resolution {
             resolved,
             canonicalizer,
             pairs,
+            comparisons,
             records_schema,
             record_places,
             n_shared_ids,
@@ -140,6 +156,7 @@ impl Resolution {
             largest_cluster: report.largest_cluster,
             shared_record_ids: self.n_shared_ids,
             spooled_bytes: self.originals.spooled(),
+            matching: self.resolved.stats.clone(),
             warnings: self.warnings(),
             clustering: report,
         }
@@ -166,11 +183,35 @@ impl Resolution {
     fn fate(&self, pair: &Edge) -> Fate {
         if self.clusters.labels[pair.a as usize] == self.clusters.labels[pair.b as usize] {
             Fate::Match
-        } else if pair.weight >= self.resolved.options.match_threshold {
+        } else if pair.weight >= self.resolved.config.match_weight() {
             Fate::Split
         } else {
             Fate::Review
         }
+    }
+
+    /// The model as JSON.
+    pub fn model(&self) -> Result<String> {
+        self.resolved.model.to_json()
+    }
+
+    /// Why two records were, or were not, held to be the same, as JSON.
+    pub fn explain(&self, id_a: i64, id_b: i64) -> Result<String> {
+        let find = |id: i64| {
+            let place = self.ids.iter().position(|known| *known == id);
+            place.map(|place| place as u32).ok_or_else(|| Error::config(format!("no record has the record_id {id}")))
+        };
+        let (a, b) = (find(id_a)?, find(id_b)?);
+        let (weight, comparisons) = self.resolved.scorer()?.explain(a, b);
+        let explanation = Explanation {
+            record_id_a: id_a,
+            record_id_b: id_b,
+            match_weight: f64::from(weight) / f64::from(WEIGHT_ONE),
+            match_probability: crm_resolve::weight_to_probability(weight),
+            same_contact: self.clusters.labels[a as usize] == self.clusters.labels[b as usize],
+            comparisons,
+        };
+        serde_json::to_string(&explanation).map_err(|error| Error::internal(error.to_string()))
     }
 
     pub fn n_contacts(&self) -> usize {
@@ -261,7 +302,7 @@ impl Resolution {
             Field::new("match_probability", DataType::Float64, false),
             Field::new("decision", DataType::Utf8, false),
         ];
-        fields.extend(self.resolved.comparisons().iter().map(|name| Field::new(format!("level_{name}"), DataType::Int8, false)));
+        fields.extend(self.comparisons.iter().map(|name| Field::new(format!("level_{name}"), DataType::Int8, false)));
         Arc::new(Schema::new(fields))
     }
 
@@ -287,7 +328,7 @@ impl Resolution {
             Arc::new(probability.finish()),
             Arc::new(decision.finish()),
         ];
-        arrays.extend(self.resolved.levels(pairs));
+        arrays.extend(self.resolved.levels(pairs)?);
         Ok(RecordBatch::try_new(self.pairs_schema(), arrays)?)
     }
 }
