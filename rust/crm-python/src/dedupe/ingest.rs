@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use arrow_array::{Array, RecordBatch, StringArray};
 use crm_core::{Error, Result, Role, TextColumn, content_hash};
-use crm_resolve::merge::{RecordIds, SourceColumn, SourceLayout};
+use crm_resolve::merge::{ConventionSample, RecordIds, SourceColumn, SourceLayout};
 
 use crate::dedupe::originals::{Originals, SourceRows};
 use crate::dedupe::resolver::Resolver;
@@ -20,6 +20,7 @@ pub struct Ingested {
     pub originals: Originals,
     pub ids: RecordIds,
     pub resolver: Resolver,
+    pub samples: Vec<ConventionSample>,
 }
 
 struct Message {
@@ -46,8 +47,9 @@ impl Ingest {
     ) -> Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
         let n_sources = layouts.len();
+        let samples = (0..n_sources).map(|_| ConventionSample::default()).collect();
         let ingested =
-            Ingested { layouts, files, originals: Originals::new(originals_budget, folder), ids: RecordIds::default(), resolver };
+            Ingested { layouts, files, originals: Originals::new(originals_budget, folder), ids: RecordIds::default(), resolver, samples };
         let work = move || ingested.take_all(&receiver, memory_limit);
         let worker = std::thread::Builder::new().name("crm-ingest".to_owned()).spawn(work).map_err(|error| Error::os(&error, "thread"))?;
         Ok(Self { sender: Some(sender), worker: Some(worker), n_sources })
@@ -97,6 +99,8 @@ impl Ingested {
             .collect::<Result<_>>()?;
         let source = self.layouts[layout].places_of(Role::Source);
         let key = self.layouts[layout].places_of(Role::SourceKey);
+        let of_role = |role: &Role| self.layouts[layout].places_of(*role).into_iter().map(|place| (*role, place)).collect::<Vec<_>>();
+        let sampled: Vec<(Role, usize)> = ConventionSample::ROLES.iter().flat_map(of_role).collect();
         let mut bytes = Vec::new();
         for row in 0..batch.num_rows() {
             let cell = |places: &[usize]| {
@@ -104,7 +108,13 @@ impl Ingested {
                 found.map(str::trim).filter(|text| !text.is_empty())
             };
             let source = cell(&source).unwrap_or(&self.layouts[layout].source);
-            self.ids.push(source, cell(&key), row_hash(&columns, by_name, row, &mut bytes));
+            let hash = row_hash(&columns, by_name, row, &mut bytes);
+            self.ids.push(source, cell(&key), hash);
+            for (role, place) in &sampled {
+                if columns[*place].is_valid(row) && !columns[*place].value(row).is_empty() {
+                    self.samples[layout].add(*role, hash, columns[*place].value(row));
+                }
+            }
         }
         self.resolver.push(layout, &columns, batch.num_rows())?;
         self.originals.push(layout, columns, batch.num_rows(), rows)
@@ -112,7 +122,7 @@ impl Ingested {
 
     /// What the run holds must leave room for what resolving adds; the input alone may not take it all.
     fn check_memory(&self, memory_limit: Option<u64>) -> Result<()> {
-        let held = self.originals.memory() + self.ids.memory();
+        let held = self.originals.memory() + self.ids.memory() + self.resolver.memory();
         match memory_limit {
             Some(limit) if held as u64 > limit => Err(Error::limit(format!(
                 "the memory limit of {} MiB is reached after {} rows; give the run more memory, or import the rows into a base in parts",

@@ -106,11 +106,6 @@ impl Originals {
         self.offsets.last().copied().unwrap_or(0)
     }
 
-    /// Number of batches.
-    pub fn n_batches(&self) -> usize {
-        self.layouts.len()
-    }
-
     /// The layout of a batch.
     pub fn layout(&self, batch: usize) -> usize {
         self.layouts[batch]
@@ -148,17 +143,6 @@ impl Originals {
     pub fn locate(&self, record: u32) -> RowRef {
         let batch = self.offsets.partition_point(|offset| *offset <= record) - 1;
         RowRef { batch: batch as u32, row: record - self.offsets[batch] }
-    }
-
-    /// The original rows of a few records, one after the other, with the layout of each.
-    pub fn pick(&self, records: &[u32]) -> Result<Rows> {
-        let mut rows = Rows::default();
-        for record in records {
-            let at = self.locate(*record);
-            let columns = self.columns(at.batch as usize)?;
-            rows.batches.push((self.layout(at.batch as usize), columns.iter().map(|column| column.slice(at.row as usize, 1)).collect()));
-        }
-        Ok(rows)
     }
 
     /// The batches that hold `records`, in order, which must be sorted; each is read once.

@@ -7,9 +7,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat;
 use crm_core::{Control, Error, Result};
 use crm_resolve::cluster::{Clusters, Constraints, cluster};
-use crm_resolve::merge::{
-    Canonicalizer, Golden, GoldenPlan, Members, PlainCanonicalizer, RecordFacts, SourceLayout, Survivorship, contact_id,
-};
+use crm_resolve::merge::{Golden, GoldenPlan, Members, NormalCanonicalizer, RecordFacts, SourceLayout, Survivorship, contact_id};
 use crm_resolve::{Edge, WEIGHT_ONE};
 use serde::Serialize;
 
@@ -30,7 +28,7 @@ pub struct Resolution {
     members: Members,
     plan: GoldenPlan,
     resolved: Resolved,
-    canonicalizer: Box<dyn Canonicalizer + Send>,
+    canonicalizer: NormalCanonicalizer,
     pairs: Vec<Edge>,
     comparisons: Vec<String>,
     records_schema: SchemaRef,
@@ -54,7 +52,19 @@ pub struct Counts {
     spooled_bytes: u64,
     clustering: crm_resolve::cluster::ClusterReport,
     matching: crm_resolve::PairStats,
+    /// Merged contacts whose records disagree on what a person has one of.
+    disagreements: Vec<Disagreement>,
     warnings: Vec<String>,
+}
+
+/// How often the records of one contact disagree on a field that each contact has one value of.
+#[derive(Debug, Clone, Serialize)]
+struct Disagreement {
+    field: String,
+    /// Merged contacts of which at least two records have a value.
+    comparable: u64,
+    /// Those with values that differ.
+    disagreeing: u64,
 }
 
 /// Why a pair is or is not one contact.
@@ -89,7 +99,7 @@ impl Fate {
 impl Resolution {
     /// Resolves what came in.
     pub fn new(ingested: Ingested, survivorship: Survivorship, max_cluster_share: Option<f64>, control: &dyn Control) -> Result<Self> {
-        let Ingested { layouts, files, originals, ids, resolver } = ingested;
+        let Ingested { layouts, files, originals, ids, resolver, samples } = ingested;
         if originals.n_records() == 0 {
             return Err(Error::new(
                 crm_core::ErrorKind::FileFormat { file: files.first().cloned(), row: None, column: None },
@@ -120,7 +130,7 @@ impl Resolution {
         pairs.sort_unstable_by_key(ordered);
         let comparisons = resolved.scorer()?.comparison_names().into_iter().map(str::to_owned).collect();
         let (records_schema, record_places) = records_schema(&layouts);
-        let canonicalizer = Box::new(PlainCanonicalizer);
+        let canonicalizer = NormalCanonicalizer::new(&samples, &resolved.config);
         Ok(Self {
             files,
             originals,
@@ -145,6 +155,7 @@ impl Resolution {
             fates[self.fate(pair) as usize] += 1;
         }
         let report = self.clusters.report.clone();
+        let disagreements = self.disagreements();
         Counts {
             records: self.ids.len() as u64,
             contacts: self.members.len() as u64,
@@ -157,13 +168,44 @@ impl Resolution {
             shared_record_ids: self.n_shared_ids,
             spooled_bytes: self.originals.spooled(),
             matching: self.resolved.stats.clone(),
-            warnings: self.warnings(),
+            warnings: self.warnings(&disagreements),
+            disagreements,
             clustering: report,
         }
     }
 
-    fn warnings(&self) -> Vec<String> {
+    fn disagreements(&self) -> Vec<Disagreement> {
+        use crm_resolve::records::Kind;
+        let records = &self.resolved.records;
+        let fields = [Kind::TaxId, Kind::BirthDate].into_iter().filter_map(|kind| records.field_of(kind));
+        let count = |field: usize| {
+            let mut disagreement = Disagreement { field: records.fields[field].name.clone(), comparable: 0, disagreeing: 0 };
+            for contact in (0..self.members.len()).filter(|contact| self.members.of(*contact).len() > 1) {
+                let mut values = self.members.of(contact).iter().map(|record| records.row(*record)[field]).filter(|value| *value != 0);
+                let Some(first) = values.next() else { continue };
+                let (mut is_comparable, mut differs) = (false, false);
+                for value in values {
+                    is_comparable = true;
+                    differs |= value != first;
+                }
+                disagreement.comparable += u64::from(is_comparable);
+                disagreement.disagreeing += u64::from(differs);
+            }
+            disagreement
+        };
+        fields.map(count).collect()
+    }
+
+    fn warnings(&self, disagreements: &[Disagreement]) -> Vec<String> {
         let mut warnings = Vec::new();
+        for Disagreement { field, comparable, disagreeing } in disagreements {
+            // A value that is mistyped now and then is usual; one that differs in every third contact identifies nobody.
+            if *disagreeing >= 10 && disagreeing * 3 > *comparable {
+                warnings.push(format!(
+                    "{disagreeing} of {comparable} merged contacts have records that disagree on '{field}': look at some in `pairs` before trusting the run"
+                ));
+            }
+        }
         let n_records = self.ids.len() as u64;
         let largest = self.clusters.report.largest_cluster;
         if largest >= 20 && largest * 100 > n_records {
@@ -243,7 +285,7 @@ impl Resolution {
         let range = start..(start + BATCH_ROWS).min(self.n_contacts());
         let golden = cursor.with_rows(&self.originals, &self.members, range.clone(), control, |rows, locate| {
             let facts = RecordFacts { ids: &self.ids };
-            self.plan.build(range.clone(), &self.members, facts, rows, locate, self.canonicalizer.as_ref(), control)
+            self.plan.build(range.clone(), &self.members, facts, rows, locate, &self.canonicalizer, control)
         })?;
         Ok((golden, range.end))
     }

@@ -2,24 +2,27 @@
 use std::sync::Arc;
 
 use arrow_array::builder::Int8Builder;
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, new_null_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use crm_core::{Control, Result, Role};
 use crm_resolve::cluster::ClusterOptions;
 use crm_resolve::merge::SourceLayout;
 use crm_resolve::{Edge, EdgeBuffer, Mapping, Model, PairStats, Records, RecordsBuilder, ResolveConfig, Scorer, score_pairs};
 
-/// Takes in rows of several sources as records of one shape.
+/// Takes in rows of several sources.
 pub struct Resolver {
     config: ResolveConfig,
     model: Option<Model>,
     builder: RecordsBuilder,
+    tables: Vec<Table>,
+}
+
+/// What matching sees of a source.
+struct Table {
     schema: SchemaRef,
-    /// Per column of `schema` and source its place in the source.
-    places: Vec<Vec<Option<usize>>>,
-    /// Place in `schema` of the column that says the source, where sources matter.
-    source_place: Option<usize>,
-    sources: Vec<String>,
+    /// Per column of `schema` its place in the source; `None` for the source's own name.
+    places: Vec<Option<usize>>,
+    source: String,
 }
 
 /// Records, model and what pairs there are between them.
@@ -30,69 +33,37 @@ pub struct Resolved {
     pub stats: PairStats,
 }
 
-/// A column that all sources share, under the name that the first of them gives it.
-struct SharedColumn {
-    name: String,
-    role: Option<Role>,
-    /// The how-manieth column of its role it is in a source.
-    ordinal: usize,
-    places: Vec<Option<usize>>,
-}
-
 impl Resolver {
-    pub fn new(layouts: &[SourceLayout], mut config: ResolveConfig, model: Option<Model>) -> Result<Self> {
-        config.validate()?;
-        let mut columns = share_columns(layouts);
-        // Names as any source writes them are understood, and mean the column in all sources.
-        let ignored: Vec<String> = config.ignore.drain(..).map(|name| shared_name(&columns, layouts, name)).collect();
-        config.ignore = ignored;
-        let source_place = (!config.unique_sources.is_empty()).then(|| {
-            let at = columns.iter().position(|column| column.role == Some(Role::Source));
-            at.unwrap_or_else(|| {
-                columns.push(SharedColumn {
-                    name: "source".to_owned(),
-                    role: Some(Role::Source),
-                    ordinal: 0,
-                    places: vec![None; layouts.len()],
-                });
-                columns.len() - 1
-            })
-        });
-        if source_place.is_none() {
-            columns.retain(|column| column.role != Some(Role::Source));
-        }
-        let mapping = Mapping::new(columns.iter().map(|column| (column.name.clone(), column.role)))?;
-        let fields: Vec<Field> = columns.iter().map(|column| Field::new(&column.name, DataType::Utf8, true)).collect();
-        Ok(Self {
-            builder: RecordsBuilder::new(&mapping, &config)?,
-            config,
-            model,
-            schema: Arc::new(Schema::new(fields)),
-            places: columns.into_iter().map(|column| column.places).collect(),
-            source_place,
-            sources: layouts.iter().map(|layout| layout.source.clone()).collect(),
-        })
+    pub fn new(layouts: &[SourceLayout], config: ResolveConfig, model: Option<Model>) -> Result<Self> {
+        // Where no source is free of duplicates, which one a record is of says nothing about who it is.
+        let sources_matter = !config.unique_sources.is_empty();
+        let tables: Vec<(Mapping, Table)> = layouts.iter().map(|layout| table(layout, sources_matter)).collect::<Result<_>>()?;
+        let (mappings, tables): (Vec<Mapping>, Vec<Table>) = tables.into_iter().unzip();
+        Ok(Self { builder: RecordsBuilder::for_mappings(&mappings, &config)?, config, model, tables })
     }
 
     /// Adds rows of a source.
     pub fn push(&mut self, layout: usize, columns: &[StringArray], n_rows: usize) -> Result<()> {
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.places.len());
-        for places in &self.places {
-            arrays.push(match places[layout] {
-                Some(place) => Arc::new(columns[place].clone()),
-                None => new_null_array(&DataType::Utf8, n_rows),
-            });
-        }
-        if let Some(place) = self.source_place {
-            let named = &arrays[place];
-            let named: &StringArray = arrow_array::cast::AsArray::as_string(named);
-            let own = self.sources[layout].as_str();
-            let filled: StringArray = (0..n_rows)
-                .map(|row| Some(if named.is_valid(row) && !named.value(row).is_empty() { named.value(row) } else { own }))
-                .collect();
-            arrays[place] = Arc::new(filled);
-        }
-        self.builder.push(&RecordBatch::try_new(self.schema.clone(), arrays)?)
+        let table = &self.tables[layout];
+        let arrays = table.places.iter().zip(table.schema.fields()).map(|(place, field)| -> ArrayRef {
+            match place {
+                Some(place) if field.name() == SOURCE_COLUMN => {
+                    let named = &columns[*place];
+                    let name = |row: usize| if named.is_valid(row) { named.value(row).trim() } else { "" };
+                    let own = table.source.as_str();
+                    Arc::new((0..n_rows).map(|row| Some(if name(row).is_empty() { own } else { name(row) })).collect::<StringArray>())
+                }
+                Some(place) => Arc::new(columns[*place].clone()),
+                None => Arc::new((0..n_rows).map(|_| Some(table.source.as_str())).collect::<StringArray>()),
+            }
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
+        self.builder.push_mapped(layout, &RecordBatch::try_new_with_options(table.schema.clone(), arrays.collect(), &options)?)
+    }
+
+    /// Bytes held, about.
+    pub fn memory(&self) -> usize {
+        self.builder.len() * self.tables.iter().map(|table| table.places.len()).max().unwrap_or(0) * 4
     }
 
     /// Fits the model, unless one was given, and scores all candidate pairs.
@@ -138,44 +109,19 @@ impl Resolved {
     }
 }
 
-fn share_columns(layouts: &[SourceLayout]) -> Vec<SharedColumn> {
-    let mut shared: Vec<SharedColumn> = Vec::new();
-    for (index, layout) in layouts.iter().enumerate() {
-        let mut n_of_role = std::collections::HashMap::new();
-        for (place, column) in layout.columns.iter().enumerate() {
-            let ordinal = match column.role {
-                Some(role) => {
-                    let n: &mut usize = n_of_role.entry(role).or_default();
-                    *n += 1;
-                    *n - 1
-                }
-                None => 0,
-            };
-            let is_same = |other: &&mut SharedColumn| match column.role {
-                Some(_) => other.role == column.role && other.ordinal == ordinal,
-                None => other.role.is_none() && other.name == column.name,
-            };
-            match shared.iter_mut().find(is_same) {
-                Some(known) => known.places[index] = Some(place),
-                None => {
-                    let mut name = column.name.clone();
-                    while shared.iter().any(|other| other.name == name) {
-                        name.push('_');
-                    }
-                    let mut places = vec![None; layouts.len()];
-                    places[index] = Some(place);
-                    shared.push(SharedColumn { name, role: column.role, ordinal, places });
-                }
-            }
-        }
-    }
-    shared
-}
+/// Stands for the column that says the source; no header is named so.
+const SOURCE_COLUMN: &str = "\u{1}source";
 
-fn shared_name(columns: &[SharedColumn], layouts: &[SourceLayout], name: String) -> String {
-    let is_meant = |column: &&SharedColumn| {
-        let mut places = column.places.iter().zip(layouts);
-        places.any(|(place, layout)| place.is_some_and(|place| layout.columns[place].name == name))
-    };
-    columns.iter().find(is_meant).map_or(name.clone(), |column| column.name.clone())
+fn table(layout: &SourceLayout, sources_matter: bool) -> Result<(Mapping, Table)> {
+    let mut columns: Vec<(String, Option<Role>, Option<usize>)> = Vec::new();
+    for (place, column) in layout.columns.iter().enumerate().filter(|(_, column)| column.role != Some(Role::Source)) {
+        columns.push((column.name.clone(), column.role, Some(place)));
+    }
+    if sources_matter {
+        columns.push((SOURCE_COLUMN.to_owned(), Some(Role::Source), layout.places_of(Role::Source).first().copied()));
+    }
+    let mapping = Mapping::new(columns.iter().map(|(name, role, _)| (name.clone(), *role)))?;
+    let fields: Vec<Field> = columns.iter().map(|(name, _, _)| Field::new(name, DataType::Utf8, true)).collect();
+    let places = columns.into_iter().map(|(_, _, place)| place).collect();
+    Ok((mapping, Table { schema: Arc::new(Schema::new(fields)), places, source: layout.source.clone() }))
 }

@@ -1,15 +1,15 @@
 use crm_core::Role;
 
-/// Brings a value into the form that golden records show.
+/// Brings a value into the form that golden records show; sources differ in their conventions, hence the layout's place.
 pub trait Canonicalizer: Sync {
     /// The canonical form of `text`, in `text` itself where it is canonical already or else written to `buffer`, which comes empty; `None`
     /// where the value is none at all.
     ///
     /// A cell of a list role may hold several values: they come with a line feed between them.
-    fn canonical<'a>(&self, role: Role, text: &'a str, buffer: &'a mut String) -> Option<&'a str>;
+    fn canonical<'a>(&self, layout: usize, role: Role, text: &'a str, buffer: &'a mut String) -> Option<&'a str>;
 
     /// The moment that `updated_at` or `created_at` names, comparable with others; `None` where the text names none.
-    fn timestamp(&self, text: &str) -> Option<i64>;
+    fn timestamp(&self, layout: usize, text: &str) -> Option<i64>;
 }
 
 /// Knows nothing of countries or calendars: trims, joins runs of spaces, and writes e-mail addresses in lower case.
@@ -17,7 +17,7 @@ pub trait Canonicalizer: Sync {
 pub struct PlainCanonicalizer;
 
 impl Canonicalizer for PlainCanonicalizer {
-    fn canonical<'a>(&self, role: Role, text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
+    fn canonical<'a>(&self, _layout: usize, role: Role, text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
         if role == Role::Email && text.chars().any(char::is_uppercase) {
             *buffer = tidy(text, &mut String::new())?.to_lowercase();
             return Some(buffer);
@@ -25,7 +25,7 @@ impl Canonicalizer for PlainCanonicalizer {
         tidy(text, buffer)
     }
 
-    fn timestamp(&self, text: &str) -> Option<i64> {
+    fn timestamp(&self, _layout: usize, text: &str) -> Option<i64> {
         iso_seconds(text)
     }
 }

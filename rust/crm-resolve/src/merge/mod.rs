@@ -15,6 +15,7 @@ mod golden;
 mod identity;
 mod layout;
 mod members;
+mod normal;
 mod survivorship;
 #[cfg(test)]
 mod tests;
@@ -25,4 +26,5 @@ pub use golden::{Golden, GoldenPlan, RecordFacts};
 pub use identity::RecordIds;
 pub use layout::{RowRef, Rows, SourceColumn, SourceLayout};
 pub use members::Members;
+pub use normal::{ConventionSample, NormalCanonicalizer};
 pub use survivorship::{Strategy, Survivorship};

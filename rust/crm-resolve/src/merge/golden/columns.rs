@@ -174,13 +174,13 @@ fn read_cell<'a>(portion: &'a Portion<'_>, column: &GoldenColumn, at: usize, buf
         Kind::Custom => cells.find(|text| !is_blank(text)),
         Kind::Source => Some(cells.map(str::trim).find(|text| !text.is_empty()).unwrap_or(&portion.plan.layouts[layout].source)),
         Kind::ContactType => match cells.find(|text| !is_blank(text)) {
-            Some(text) => portion.canonicalizer.canonical(Role::ContactType, text, buffer),
+            Some(text) => portion.canonicalizer.canonical(layout, Role::ContactType, text, buffer),
             None => portion.plan.contact_type(layout, |place| portion.rows.text(row, place).is_some_and(|text| !is_blank(text))),
         },
         Kind::Role(Role::MarketingConsent) => consent_of(cells, column.is_negated[layout]),
         Kind::Role(role) => match places.as_slice() {
-            [_] => portion.canonicalizer.canonical(role, cells.next()?, buffer),
-            _ => joint_value(portion, role, cells, buffer),
+            [_] => portion.canonicalizer.canonical(layout, role, cells.next()?, buffer),
+            _ => joint_value(portion, layout, role, cells, buffer),
         },
     }
 }
@@ -199,7 +199,13 @@ fn consent_of<'a>(cells: impl Iterator<Item = &'a str>, is_negated: bool) -> Opt
 }
 
 /// A role that several columns make up: lists, addresses and whole names have them all, other roles the first that holds a value.
-fn joint_value<'a>(portion: &Portion<'_>, role: Role, cells: impl Iterator<Item = &'a str>, buffer: &'a mut String) -> Option<&'a str> {
+fn joint_value<'a>(
+    portion: &Portion<'_>,
+    layout: usize,
+    role: Role,
+    cells: impl Iterator<Item = &'a str>,
+    buffer: &'a mut String,
+) -> Option<&'a str> {
     let joint = match role {
         _ if role.is_list() => Some('\n'),
         Role::Street | Role::FullName => Some(' '),
@@ -208,7 +214,7 @@ fn joint_value<'a>(portion: &Portion<'_>, role: Role, cells: impl Iterator<Item 
     let mut part = String::new();
     for text in cells {
         part.clear();
-        if let Some(value) = portion.canonicalizer.canonical(role, text, &mut part) {
+        if let Some(value) = portion.canonicalizer.canonical(layout, role, text, &mut part) {
             if !buffer.is_empty() {
                 buffer.extend(joint);
             }

@@ -49,8 +49,8 @@ impl Precedence {
                 let source = cell(&plan.source).unwrap_or(&plan.layouts[rows.layout(refs[at])].source);
                 Standing {
                     place: (at - range.start) as u32,
-                    updated_at: cell(&plan.updated_at).and_then(|text| canonicalizer.timestamp(text)),
-                    created_at: cell(&plan.created_at).and_then(|text| canonicalizer.timestamp(text)),
+                    updated_at: cell(&plan.updated_at).and_then(|text| canonicalizer.timestamp(rows.layout(refs[at]), text)),
+                    created_at: cell(&plan.created_at).and_then(|text| canonicalizer.timestamp(rows.layout(refs[at]), text)),
                     rank: plan.survivorship.source_rank(source),
                     source,
                     source_key: cell(&plan.source_key),

@@ -1,0 +1,328 @@
+//! Golden values in the form that the normalizers give: E.164, ISO dates, addresses of mailboxes.
+use std::collections::BinaryHeap;
+
+use crm_core::Role;
+
+use crate::merge::canonical::{Canonicalizer, iso_seconds, tidy};
+use crate::normalize::{
+    DateOptions, DateOrder, DateValue, Email, PhoneValidity, Region, TaxIdValidity, infer_phone_region, is_placeholder, parse_date,
+    parse_email, parse_gender, parse_phone, parse_tax_id, parse_website, settle_date_order, split_emails, split_phones,
+};
+use crate::{DateOrder as ConfiguredOrder, ResolveConfig};
+
+/// Cells that a source's conventions are found from.
+const SAMPLED_CELLS: usize = 1_000;
+/// No placeholder (`n/a`, `unknown`, `не указано`) is longer.
+const LONGEST_PLACEHOLDER: usize = 40;
+
+/// Telephones and dates of one source, a sample that does not depend on the order of its rows.
+#[derive(Debug, Default)]
+pub struct ConventionSample {
+    phones: LowestHashes,
+    birth_dates: LowestHashes,
+    times: LowestHashes,
+}
+
+#[derive(Debug, Default)]
+struct LowestHashes(BinaryHeap<(u64, String)>);
+
+impl LowestHashes {
+    #[inline]
+    fn add(&mut self, row_hash: u64, text: &str) {
+        if self.0.len() < SAMPLED_CELLS {
+            self.0.push((row_hash, text.to_owned()));
+        } else if self.0.peek().is_some_and(|highest| row_hash < highest.0) {
+            self.0.pop();
+            self.0.push((row_hash, text.to_owned()));
+        }
+    }
+
+    fn cells(&self) -> Vec<&str> {
+        let mut cells: Vec<&(u64, String)> = self.0.iter().collect();
+        cells.sort_unstable();
+        cells.into_iter().map(|(_, text)| text.as_str()).collect()
+    }
+}
+
+impl ConventionSample {
+    /// Roles that [`ConventionSample::add`] takes.
+    pub const ROLES: [Role; 4] = [Role::Phone, Role::BirthDate, Role::CreatedAt, Role::UpdatedAt];
+
+    /// Adds a filled cell of a row with this content hash.
+    #[inline]
+    pub fn add(&mut self, role: Role, row_hash: u64, text: &str) {
+        match role {
+            Role::Phone => self.phones.add(row_hash, text),
+            Role::BirthDate => self.birth_dates.add(row_hash, text),
+            Role::CreatedAt | Role::UpdatedAt => self.times.add(row_hash, text),
+            _ => {}
+        }
+    }
+}
+
+/// How one source writes telephones and dates.
+#[derive(Debug, Clone, Copy)]
+struct Conventions {
+    region: Option<Region>,
+    birth_dates: DateOptions,
+    times: DateOptions,
+}
+
+/// Brings values to the form of the normalizers, each source by its own conventions.
+#[derive(Debug)]
+pub struct NormalCanonicalizer(Vec<Conventions>);
+
+impl NormalCanonicalizer {
+    /// Finds the conventions of each source from its sample; what the config says wins.
+    pub fn new(samples: &[ConventionSample], config: &ResolveConfig) -> Self {
+        let configured = config.date_order.and_then(|order| match order {
+            ConfiguredOrder::Dmy => Some(DateOrder::DayFirst),
+            ConfiguredOrder::Mdy => Some(DateOrder::MonthFirst),
+            ConfiguredOrder::Ymd => None,
+        });
+        let conventions = samples.iter().map(|sample| {
+            let order = |cells: &LowestHashes| {
+                let order = configured.unwrap_or_else(|| settle_date_order(cells.cells()).order());
+                DateOptions { order, ..DateOptions::default() }
+            };
+            let region = config.phone_region.as_deref().and_then(Region::new);
+            Conventions {
+                region: region.or_else(|| infer_phone_region(sample.phones.cells()).map(|guess| guess.region)),
+                birth_dates: order(&sample.birth_dates),
+                times: order(&sample.times),
+            }
+        });
+        Self(conventions.collect())
+    }
+}
+
+impl Canonicalizer for NormalCanonicalizer {
+    fn canonical<'a>(&self, layout: usize, role: Role, text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
+        let conventions = &self.0[layout];
+        match role {
+            Role::Email => emails(text, buffer),
+            Role::Phone => phones(text, conventions.region, buffer),
+            Role::BirthDate => date(text, &conventions.birth_dates, buffer),
+            Role::CreatedAt | Role::UpdatedAt => moment(text, &conventions.times, buffer),
+            Role::TaxId => tax_id(text, buffer),
+            Role::Gender => match parse_gender(text) {
+                Ok(gender) => Some(gender.as_str()),
+                Err(reason) if reason.is_missing() => None,
+                Err(_) => tidy(text, buffer),
+            },
+            Role::Website => match parse_website(text, buffer) {
+                Ok(()) => Some(buffer),
+                Err(reason) if reason.is_missing() => None,
+                Err(_) => tidy(text, buffer),
+            },
+            Role::Tags => parts(text, &[';', ',', '|', '\n'], buffer),
+            _ if text.len() <= LONGEST_PLACEHOLDER && is_placeholder(text) => None,
+            _ => tidy(text, buffer),
+        }
+    }
+
+    fn timestamp(&self, layout: usize, text: &str) -> Option<i64> {
+        iso_seconds(text).or_else(|| {
+            let day = parse_date(text, &self.0[layout].times).ok()?.day()?;
+            Some(i64::from(day.0) * 86_400 + clock(text).unwrap_or(0))
+        })
+    }
+}
+
+/// Addresses in canonical form, those that are none left out.
+fn emails<'a>(text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
+    if is_plain_email(text.as_bytes()) {
+        return Some(text);
+    }
+    let mut email = Email::default();
+    buffer.clear();
+    for part in split_emails(text) {
+        if parse_email(part, &mut email).is_ok() {
+            push_part(buffer, &email.address);
+        }
+    }
+    filled(buffer)
+}
+
+/// Whether nothing about an address needs a second look: one plain mailbox in lower case.
+fn is_plain_email(bytes: &[u8]) -> bool {
+    let Some(at) = bytes.iter().position(|byte| *byte == b'@') else { return false };
+    let (local, domain) = (&bytes[..at], &bytes[at + 1..]);
+    let is_plain = |part: &[u8], others: &[u8]| {
+        let mut last = b'.';
+        for byte in part {
+            let is_dot = *byte == b'.';
+            if !(byte.is_ascii_lowercase() || byte.is_ascii_digit() || others.contains(byte) || (is_dot && last != b'.')) {
+                return false;
+            }
+            last = *byte;
+        }
+        last != b'.'
+    };
+    let Some(dot) = domain.iter().rposition(|byte| *byte == b'.') else { return false };
+    bytes.len() <= 254
+        && local.len() <= 64
+        && domain.len() - dot > 2
+        && domain[dot + 1..].iter().all(u8::is_ascii_lowercase)
+        && is_plain(local, b"_-+")
+        && is_plain(domain, b"")
+}
+
+/// E.164; a number of no known country as it is written.
+fn phones<'a>(text: &'a str, region: Option<Region>, buffer: &'a mut String) -> Option<&'a str> {
+    buffer.clear();
+    let mut one = String::new();
+    for part in split_phones(text) {
+        let Ok(phone) = parse_phone(part, region) else { continue };
+        // 0000000 is no number; one that only looks made up is still the contact's.
+        if phone.generic && phone.validity != PhoneValidity::Valid {
+            continue;
+        }
+        one.clear();
+        if phone.validity == PhoneValidity::Unplaced {
+            if let Some(written) = tidy(part, &mut one).map(str::to_owned) {
+                push_part(buffer, &written);
+            }
+        } else {
+            phone.write_e164(&mut one);
+            push_part(buffer, &one);
+        }
+    }
+    filled(buffer)
+}
+
+/// ISO where there is one reading; of two readings the text as it stands.
+fn date<'a>(text: &'a str, options: &DateOptions, buffer: &'a mut String) -> Option<&'a str> {
+    use std::fmt::Write;
+    let value = parse_date(text, options).ok()?;
+    buffer.clear();
+    // Writing to a text cannot fail.
+    let _ = match value {
+        DateValue::Day(day) => write!(buffer, "{:04}-{:02}-{:02}", day.year(), day.month(), day.day()),
+        DateValue::Month { year, month } => write!(buffer, "{year:04}-{month:02}"),
+        DateValue::Year(year) => write!(buffer, "{year:04}"),
+        DateValue::Ambiguous { .. } => return tidy(text, buffer),
+    };
+    Some(buffer)
+}
+
+/// ISO date, with the time of day where one is written; what is no date stays as it is.
+fn moment<'a>(text: &'a str, options: &DateOptions, buffer: &'a mut String) -> Option<&'a str> {
+    use std::fmt::Write;
+    if iso_seconds(text).is_some() {
+        return tidy(text, buffer);
+    }
+    let Some(day) = parse_date(text, options).ok().and_then(DateValue::day) else {
+        return if is_placeholder(text) { None } else { tidy(text, buffer) };
+    };
+    buffer.clear();
+    let _ = write!(buffer, "{:04}-{:02}-{:02}", day.year(), day.month(), day.day());
+    if let Some(seconds) = clock(text) {
+        let _ = write!(buffer, "T{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    }
+    Some(buffer)
+}
+
+/// Seconds since midnight of the first `14:05`, `2:05:09 PM` in a text.
+fn clock(text: &str) -> Option<i64> {
+    let colon = text.find(':')?;
+    let digits_before = text[..colon].bytes().rev().take_while(u8::is_ascii_digit).count();
+    let hour: i64 = text[colon - digits_before..colon].parse().ok()?;
+    let mut rest = text[colon + 1..].split(|c: char| !c.is_ascii_digit());
+    let minute: i64 = rest.next()?.parse().ok()?;
+    let second: i64 = rest.next().and_then(|second| second.parse().ok()).unwrap_or(0);
+    let lower = text[colon..].to_ascii_lowercase();
+    let hour = match (hour, lower.contains("pm"), lower.contains("am")) {
+        (12, false, true) => 0,
+        (1..=11, true, _) => hour + 12,
+        _ => hour,
+    };
+    (hour < 24 && minute < 60 && second < 61).then_some(hour * 3_600 + minute * 60 + second)
+}
+
+/// Digits or capitals where a check digit does not object; a number with a typo stays as it is written.
+fn tax_id<'a>(text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
+    match parse_tax_id(text) {
+        Ok(id) if id.generic => None,
+        Ok(id) if id.validity != TaxIdValidity::Invalid => {
+            buffer.clear();
+            buffer.push_str(id.text.as_str());
+            Some(buffer)
+        }
+        Err(reason) if reason.is_missing() => None,
+        _ => tidy(text, buffer),
+    }
+}
+
+fn parts<'a>(text: &'a str, separators: &[char], buffer: &'a mut String) -> Option<&'a str> {
+    buffer.clear();
+    let mut one = String::new();
+    for part in text.split(separators) {
+        if let Some(part) = tidy(part, &mut one) {
+            push_part(buffer, part);
+        }
+    }
+    filled(buffer)
+}
+
+fn push_part(buffer: &mut String, part: &str) {
+    if !buffer.is_empty() {
+        buffer.push('\n');
+    }
+    buffer.push_str(part);
+}
+
+fn filled(buffer: &str) -> Option<&str> {
+    (!buffer.is_empty()).then_some(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(role: Role, text: &str, expected: Option<&str>) {
+        let mut sample = ConventionSample::default();
+        for (number, phone) in ["+371 29123456", "67 223 344"].iter().enumerate() {
+            sample.add(Role::Phone, number as u64, phone);
+        }
+        sample.add(Role::BirthDate, 1, "31.12.1999");
+        let canonicalizer = NormalCanonicalizer::new(&[sample], &ResolveConfig::default());
+        assert_eq!(canonicalizer.canonical(0, role, text, &mut String::new()), expected, "{role} {text:?}");
+    }
+
+    #[test]
+    fn golden_values_are_canonical() {
+        check(Role::Email, "Anna.Ozola@Inbox.LV", Some("anna.ozola@inbox.lv"));
+        check(Role::Email, "a@x.lv; B@x.lv", Some("a@x.lv\nb@x.lv"));
+        check(Role::Email, "n/a", None);
+        check(Role::Phone, "29 123-456", Some("+37129123456"));
+        check(Role::Phone, "29123456; 8 912 345-67-89", Some("+37129123456\n+79123456789"));
+        check(Role::Phone, "нет", None);
+        check(Role::BirthDate, "03.04.1985", Some("1985-04-03"));
+        check(Role::BirthDate, "31.02.1985", None);
+        check(Role::UpdatedAt, "3.04.2024 14:05", Some("2024-04-03T14:05:00"));
+        check(Role::UpdatedAt, "2024-04-03T14:05:00Z", Some("2024-04-03T14:05:00Z"));
+        check(Role::TaxId, "LV 40003009497", Some("40003009497"));
+        check(Role::City, " Rīga ", Some("Rīga"));
+        check(Role::City, "n/a", None);
+        check(Role::Tags, "vip; news", Some("vip\nnews"));
+    }
+
+    #[test]
+    fn plain_addresses_need_no_parser() {
+        for (text, expected) in [
+            ("a.b@x.lv", true),
+            ("A@x.lv", false),
+            ("a..b@x.lv", false),
+            ("a@b@x.lv", false),
+            ("a@x", false),
+            ("a@x.l", false),
+            ("a@x.lv;b@x.lv", false),
+        ] {
+            assert_eq!(is_plain_email(text.as_bytes()), expected, "{text}");
+            let mut email = Email::default();
+            assert!(!expected || (parse_email(text, &mut email).is_ok() && email.address == text), "{text}");
+        }
+    }
+}
