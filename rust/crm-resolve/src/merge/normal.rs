@@ -287,6 +287,7 @@ mod tests {
             sample.add(Role::Phone, number as u64, phone);
         }
         sample.add(Role::BirthDate, 1, "31.12.1999");
+        sample.add(Role::UpdatedAt, 1, "31.12.2023 10:00");
         let canonicalizer = NormalCanonicalizer::new(&[sample], &ResolveConfig::default());
         assert_eq!(canonicalizer.canonical(0, role, text, &mut String::new()), expected, "{role} {text:?}");
     }
