@@ -140,7 +140,7 @@ class DedupeResult:
 
         >>> result.write("out")
         >>> sorted(path.name for path in Path("out").iterdir())
-        ['contacts.parquet', 'lineage.parquet', 'model.json', 'pairs.parquet', 'records.parquet', 'rejects.parquet', 'skipped.parquet', 'summary.json']
+        ["contacts.parquet", "lineage.parquet", "model.json", "pairs.parquet", ...]
         """
         with atomic_directory(directory) as folder:
             _Writing(self, folder, progress).run()

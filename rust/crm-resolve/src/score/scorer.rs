@@ -41,7 +41,11 @@ pub struct Scorer<'a> {
     order: Vec<usize>,
     unique_sources: Vec<u16>,
     review: i32,
+    /// Tells scorers apart in the caches of threads that outlive them.
+    number: u64,
 }
+
+static NEXT_NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
 
 /// The weight of two records that cannot be one contact: they come from a source without duplicates.
 pub(super) const NEVER: i32 = -64 * WEIGHT_ONE;
@@ -67,6 +71,7 @@ impl<'a> Scorer<'a> {
             related: model.related_prior,
             best_inexact,
             order,
+            number: NEXT_NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
             unique_sources: records.unique_sources(config),
             review: config.review_weight(),
             comparer: Comparer::new(records, comparisons),
@@ -244,13 +249,12 @@ fn cost(kind: Kind) -> u8 {
 impl PairScorer for Scorer<'_> {
     fn weight(&self, a: u32, b: u32) -> i32 {
         thread_local! {
-            static CACHE: std::cell::RefCell<(usize, LevelCache)> = std::cell::RefCell::new((0, LevelCache::default()));
+            static CACHE: std::cell::RefCell<(u64, LevelCache)> = std::cell::RefCell::new((0, LevelCache::default()));
         }
         CACHE.with_borrow_mut(|(owner, cache)| {
-            // Another run's values bear the same numbers.
-            let me = std::ptr::from_ref(self) as usize;
-            if *owner != me {
-                *owner = me;
+            // Another run's values bear the same numbers, and its scorer may come to lie at the same address.
+            if *owner != self.number {
+                *owner = self.number;
                 *cache = LevelCache::default();
             }
             self.weight_of(a, b, &self.comparer.levels(a, b, cache))

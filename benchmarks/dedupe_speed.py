@@ -1,0 +1,193 @@
+"""Measures `dedupe`, file to all outputs as Parquet, beside DuckDB's read of the same file in the same run.
+
+    python benchmarks/dedupe_speed.py [FILE ...] [--memory-limit 2.5GiB] [--splink] [--repeat N]
+
+Without a file it makes one of a million rows (`gen_people.py` of the shared folder, or this project's demo) and keeps a dated record in
+`benchmarks/runs`. For each file: CPU seconds (user and system, all threads), wall seconds and peak resident memory of a process of
+its own, what each stage took, and the ratio to DuckDB's aggregate over all columns. The files are `gen_people` CSVs, whose `true_id` takes no part:
+it is the answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from record_run import header, record_path
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process so far."""
+    times = os.times()
+    return times.user + times.system
+
+
+def measured(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Runs `work` and adds what it cost this process."""
+    cpu, wall = cpu_seconds(), time.perf_counter()
+    figures = work()
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return {"cpu_s": round(cpu_seconds() - cpu, 2), "wall_s": round(time.perf_counter() - wall, 2), "peak_mib": peak_mib, **figures}
+
+
+def run_dedupe(file: str, memory_limit: str | None) -> dict[str, Any]:
+    """Our own run, stage by stage."""
+    import crm_engine as crm
+
+    stages: dict[str, float] = {}
+    at = {"stage": "opening", "cpu": cpu_seconds()}
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage != at["stage"]:
+            now = cpu_seconds()
+            stages[at["stage"]] = round(stages.get(at["stage"], 0.0) + now - at["cpu"], 2)
+            at.update(stage=stage, cpu=now)
+
+    out = tempfile.mkdtemp(prefix="dedupe-speed-")
+    try:
+        with open(file, encoding="utf-8") as lines:
+            has_truth = "true_id" in lines.readline()
+        config = {"mapping": {"true_id": None}, "ignore": ["true_id"]} if has_truth else {}
+        result = crm.dedupe(file, config, progress=progress, memory_limit=memory_limit)
+        result.write(out, progress=progress)
+        progress("end", 0, 0)
+        written_mb = sum(path.stat().st_size for path in Path(out).iterdir()) / 1e6
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+    summary = result.summary
+    return {
+        "records": summary["records"],
+        "contacts": summary["contacts"],
+        "pairs_compared": summary["matching"]["compared"],
+        "written_mb": round(written_mb),
+        "spooled_mb": round(summary["spooled_bytes"] / 1e6),
+        "stages_cpu_s": stages,
+    }
+
+
+def run_duckdb(file: str) -> dict[str, Any]:
+    """DuckDB's read of all columns into an aggregate."""
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.execute("set enable_progress_bar = false")
+    source = "read_csv(?, all_varchar = true)"
+    columns = [name for name, *_ in connection.execute(f"describe select * from {source}", [file]).fetchall()]
+    aggregates = ", ".join(f'max("{name}"), count("{name}")' for name in columns)
+    connection.execute(f"select {aggregates} from {source}", [file]).fetchall()
+    return {}
+
+
+def run_splink(file: str) -> dict[str, Any]:
+    """Splink 5 with loose blocking, where it can be imported: training, prediction and clusters."""
+    import splink.comparison_library as cl
+    from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+
+    rules = [
+        block_on("email"),
+        block_on("phone"),
+        block_on("last_name", "first_name"),
+        block_on("last_name", "birth_date"),
+        block_on("street"),
+    ]
+    settings = SettingsCreator(
+        link_type="dedupe_only",
+        unique_id_column_name="id",
+        blocking_rules_to_generate_predictions=rules,
+        comparisons=[
+            cl.NameComparison("first_name"),
+            cl.NameComparison("last_name"),
+            cl.EmailComparison("email"),
+            cl.ExactMatch("phone"),
+            cl.ExactMatch("birth_date"),
+            cl.ExactMatch("postcode"),
+        ],
+    )
+    linker = Linker(file, settings, DuckDBAPI())
+    linker.training.estimate_u_using_random_sampling(max_pairs=1e6)
+    for rule in rules[:2]:
+        linker.training.estimate_parameters_using_expectation_maximisation(rule)
+    predictions = linker.inference.predict(threshold_match_probability=0.9)
+    clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(predictions, 0.9)
+    return {"contacts": clusters.as_duckdbpyrelation().aggregate("count(distinct cluster_id)").fetchone()[0]}
+
+
+def in_own_process(what: str, file: str, memory_limit: str | None) -> dict[str, Any]:
+    """Runs one of the above in a process of its own, so that peaks of memory are its own."""
+    command = [sys.executable, __file__, "--inner", what, file, *(["--memory-limit", memory_limit] if memory_limit else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{what} failed on {file}:\n{done.stderr[-2000:]}")
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def main() -> int:
+    """Measures the files named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*")
+    parser.add_argument("--memory-limit")
+    parser.add_argument("--splink", action="store_true", help="measure Splink too, where it is installed")
+    parser.add_argument("--repeat", type=int, default=1, help="take the best of N runs")
+    parser.add_argument("--inner", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.inner:
+        runs: dict[str, Callable[[], dict[str, Any]]] = {
+            "dedupe": lambda: run_dedupe(arguments.files[0], arguments.memory_limit),
+            "duckdb": lambda: run_duckdb(arguments.files[0]),
+            "splink": lambda: run_splink(arguments.files[0]),
+        }
+        print(json.dumps(measured(runs[arguments.inner])))
+        return 0
+    if arguments.files:
+        measure(arguments, arguments.files, print)
+        return 0
+    with tempfile.TemporaryDirectory(prefix="dedupe-speed-") as folder, record_path("dedupe-speed").open("w") as record:
+        record.write(header("dedupe_speed.py " + " ".join(sys.argv[1:])) + "\n")
+
+        def both(line: str) -> None:
+            print(line, flush=True)
+            record.write(line + "\n")
+
+        measure(arguments, [million_people(Path(folder))], both)
+    return 0
+
+
+def million_people(folder: Path) -> str:
+    """A CSV of a million people with known duplicates."""
+    shared = Path(os.environ.get("CRM_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    generator = shared / "peers" / "matching" / "gen_people.py"
+    if generator.exists():
+        subprocess.run([sys.executable, str(generator), "1000000", "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
+        return str(folder / "people_1000000.csv")
+    subprocess.run([str(Path(sys.executable).with_name("crm-engine")), "demo", "-o", str(folder), "--rows", "1000000"], check=True)
+    return str(max(folder.glob("*.csv"), key=lambda path: path.stat().st_size))
+
+
+def measure(arguments: argparse.Namespace, files: list[str], say: Callable[[str], None]) -> None:
+    """Measures each file and says what came out."""
+    for file in files:
+        say(f"{Path(file).name}, {os.path.getsize(file) / 1e6:.0f} MB, load {os.getloadavg()[0]:.1f}")
+        best: dict[str, dict[str, Any]] = {}
+        for what in ("duckdb", "dedupe", *(("splink",) if arguments.splink else ())):
+            limit = arguments.memory_limit if what == "dedupe" else None
+            tries = [in_own_process(what, file, limit) for _ in range(arguments.repeat)]
+            best[what] = min(tries, key=lambda figures: figures["cpu_s"])
+            say(f"  {what:8} {json.dumps(best[what])}")
+        ours, read = best["dedupe"], best["duckdb"]
+        per_million = ours["cpu_s"] / ours["records"] * 1e6
+        say(f"  {per_million:.1f} CPU s per million rows; {ours['wall_s'] / read['wall_s']:.1f} times DuckDB's read (wall)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
