@@ -330,7 +330,7 @@ fn push_moment(text: &mut String, value: f64, time_only: bool, from_1904: bool) 
         day += 1;
         millis = 0;
     }
-    let is_time = time_only && day == 0 || day == 0 && millis != 0;
+    let is_time = day == 0 && (time_only || millis != 0);
     if !is_time {
         let days_since_1970 = if from_1904 {
             day - 24_107

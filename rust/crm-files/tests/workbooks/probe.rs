@@ -20,7 +20,11 @@ pub enum Outcome {
 #[test]
 fn probe_child() {
     let Ok(file) = std::env::var("CRM_PROBE_FILE") else { return };
-    let outcome = read_all(Path::new(&file));
+    let path = Path::new(&file);
+    let outcome = match path.extension().unwrap_or_default().to_string_lossy().strip_prefix("mutate-") {
+        Some(extension) => crate::mutate::read_mutations(path, extension),
+        None => read_all(path),
+    };
     let peak = std::fs::read_to_string("/proc/self/status")
         .ok()
         .and_then(|status| Some(status.lines().find(|line| line.starts_with("VmHWM"))?.split_whitespace().nth(1)?.to_owned()))
