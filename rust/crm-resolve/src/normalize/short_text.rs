@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// A short ASCII text kept in place: 31 bytes and a length, `Copy`, never allocated. What does not fit is cut off.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ShortText {
     bytes: [u8; 31],
     len: u8,
@@ -37,12 +37,6 @@ impl ShortText {
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
-    }
-}
-
-impl Default for ShortText {
-    fn default() -> Self {
-        Self { bytes: [0; 31], len: 0 }
     }
 }
 

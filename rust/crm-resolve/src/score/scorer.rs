@@ -155,10 +155,10 @@ impl<'a> Scorer<'a> {
         if frequent.is_empty() {
             return self.rare[place];
         }
-        if a == b {
-            if let Some(weight) = frequent.get(&a) {
-                return *weight;
-            }
+        if a == b
+            && let Some(weight) = frequent.get(&a)
+        {
+            return *weight;
         }
         let field = self.comparer.comparisons()[place].field;
         let records = self.comparer.records;

@@ -49,7 +49,7 @@ impl Sum {
     /// The weight, priors included: `prior` of a match among all pairs, `related` of a match among pairs that share a household.
     #[inline]
     pub fn total(&self, prior: i32, related: i32) -> i32 {
-        let damped = |best: i32, sum: i32| best + ((sum - best) * DAMPED >> 8);
+        let damped = |best: i32, sum: i32| best + (((sum - best) * DAMPED) >> 8);
         let loss = damped(self.place_worst, self.place_loss);
         let place = damped(self.place_best, self.place_gain) + loss;
         (prior + self.all + place).min(related + self.personal + loss / 2)

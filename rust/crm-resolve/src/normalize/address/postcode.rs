@@ -40,6 +40,9 @@ pub fn parse_postcode(raw: &str, country: Option<Country>) -> Result<ShortText, 
     if n == 0 || !clean.as_bytes().iter().any(u8::is_ascii_digit) {
         return Err(Reason::NoDigits);
     }
+    if clean.as_bytes().iter().all(|&byte| byte == b'0') {
+        return Err(Reason::Placeholder);
+    }
     if n > 12 {
         return Err(Reason::TooLong);
     }

@@ -69,8 +69,7 @@ pub fn parse_street(raw: &str, out: &mut Street) -> Result<(), Reason> {
     };
     let mut rest = raw;
     let mut separator = ' ';
-    loop {
-        let Some(start) = rest.find(|c: char| c.is_alphanumeric() || c == '№' || c == '#') else { break };
+    while let Some(start) = rest.find(|c: char| c.is_alphanumeric() || c == '№' || c == '#') {
         separator = if rest[..start].contains([',', ';', '\n']) {
             parser.end_segment();
             ','
@@ -230,9 +229,7 @@ impl Parser<'_> {
             return;
         }
         let n_letters = word.chars().count();
-        let next_is_number = following
-            .trim_start_matches(|c: char| matches!(c, '.' | ' ' | ':' | '-' | '№' | '#'))
-            .starts_with(|c: char| c.is_ascii_digit());
+        let next_is_number = following.trim_start_matches(['.', ' ', ':', '-', '№', '#']).starts_with(|c: char| c.is_ascii_digit());
         let found = mark(word).filter(|&found| match found {
             // `St James Road`, `Dr King Blvd`: before any street word they are a saint and a doctor.
             Mark::Street
@@ -260,8 +257,8 @@ impl Parser<'_> {
             Mark::House | Mark::Building | Mark::Flat | Mark::Postcode => {
                 next_is_number
                     || n_letters > 4
+                    || following.starts_with('.')
                     || (matches!(found, Mark::Flat) && self.house_done && following.trim_start().chars().count() <= 6)
-                    || following.starts_with('.') && n_letters <= 4
             }
             // A single letter is a mark only with its dot or before a name.
             Mark::Place => following.starts_with('.') || n_letters > 2 || following.starts_with(' ') && self.segment_words == 0,

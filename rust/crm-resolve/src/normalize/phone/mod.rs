@@ -339,10 +339,11 @@ fn other_reading(metadata: &Metadata, digits: &Digits, default_region: Option<Re
         (phone.validity == PhoneValidity::Valid).then_some(Phone { guessed: true, ..phone })
     };
     // Eleven digits that begin with 8 are how a Russian number is dialled at home, 1 an American one.
-    if all.len() == 11 && all[0] == 8 {
-        if let Some(phone) = region(b"RU") {
-            return Some(phone);
-        }
+    if all.len() == 11
+        && all[0] == 8
+        && let Some(phone) = region(b"RU")
+    {
+        return Some(phone);
     }
     // A bare national number is told from an international one without plus by its length.
     let national_max = default_region.and_then(|region| metadata.region(region)).map_or(0, |_| 9);

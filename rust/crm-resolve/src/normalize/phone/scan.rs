@@ -99,13 +99,13 @@ impl Scan {
                     break;
                 }
             } else if c.is_alphabetic() {
-                if !after_letter && scan.digits.len >= 4 {
-                    if let Some(rest) = after_label(&text[at..])
-                        && let Some(extension) = extension_digits(rest)
-                    {
-                        scan.extension = extension;
-                        break;
-                    }
+                if !after_letter
+                    && scan.digits.len >= 4
+                    && let Some(rest) = after_label(&text[at..])
+                    && let Some(extension) = extension_digits(rest)
+                {
+                    scan.extension = extension;
+                    break;
                 }
                 if let Some(digit) = keypad(c) {
                     letters += 1;
@@ -220,12 +220,9 @@ fn split_at(text: &str) -> usize {
             digits += 1;
             continue;
         }
-        if digits < 5 {
-            if c == '\n' && digits == 0 {
-                continue;
-            } else if c != '\n' {
-                continue;
-            }
+        if digits < 5 && (c != '
+' || digits == 0) {
+            continue;
         }
         let after = &text[at + c.len_utf8()..];
         let breaks = match c {

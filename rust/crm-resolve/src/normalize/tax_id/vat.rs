@@ -53,7 +53,7 @@ pub(super) fn check(text: &ShortText) -> Option<TaxIdValidity> {
         }
         b"CZ" if all_digits && (len == 9 || len == 10) => Some(TaxIdValidity::Unknown),
         b"DE" if all_digits && len == 9 => verdict(d[0] != 0 && mod_11_10(d)),
-        b"DK" if all_digits && len == 8 => verdict(weighted(d, &[2, 7, 6, 5, 4, 3, 2, 1]) % 11 == 0),
+        b"DK" if all_digits && len == 8 => verdict(weighted(d, &[2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)),
         b"EE" if all_digits && len == 9 => verdict((10 - weighted(&d[..8], &[3, 7, 1, 3, 7, 1, 3, 7]) % 10) % 10 == last()),
         b"EL" | b"GR" if all_digits && len == 9 => verdict(weighted(&d[..8], &[256, 128, 64, 32, 16, 8, 4, 2]) % 11 % 10 == last()),
         b"ES" if len == 9 && rest[1..8].iter().all(u8::is_ascii_digit) => spanish(rest),
@@ -67,7 +67,7 @@ pub(super) fn check(text: &ShortText) -> Option<TaxIdValidity> {
         }
         b"GB" | b"XI" if all_digits && (len == 9 || len == 12) => {
             let sum = weighted(&d[..7], &[8, 7, 6, 5, 4, 3, 2]) + value(&d[7..9]) as u32;
-            verdict(sum % 97 == 0 || (sum + 55) % 97 == 0)
+            verdict(sum.is_multiple_of(97) || (sum + 55).is_multiple_of(97))
         }
         b"HR" if all_digits && len == 11 => verdict(mod_11_10(d)),
         b"HU" if all_digits && len == 8 => verdict((10 - weighted(&d[..7], &[9, 7, 3, 1, 9, 7, 3]) % 10) % 10 == last()),

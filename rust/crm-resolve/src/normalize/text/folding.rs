@@ -79,7 +79,7 @@ enum Mend {
 
 fn mend_of(word: &str) -> Mend {
     let (mut latin, mut cyrillic, mut latin_only, mut cyrillic_only) = (0, 0, 0, 0);
-    for c in word.chars() {
+    for c in word.chars().map(narrow) {
         match c {
             'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}' => {
                 latin += 1;
@@ -112,11 +112,13 @@ pub(in super::super) fn narrow(c: char) -> char {
     }
 }
 
-fn push_folded(word: &str, out: &mut String) {
+/// Appends a folded word; `true` when a character came apart into others, which may have to be folded in turn.
+fn push_folded(word: &str, out: &mut String) -> bool {
     if word.is_ascii() {
         out.extend(word.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| char::from(byte.to_ascii_lowercase())));
-        return;
+        return false;
     }
+    let mut apart = false;
     let mend = mend_of(word);
     for c in word.chars() {
         let c = narrow(c);
@@ -131,7 +133,11 @@ fn push_folded(word: &str, out: &mut String) {
         match c {
             'a'..='z' | '0'..='9' => out.push(c),
             'A'..='Z' => out.push(c.to_ascii_lowercase()),
-            '\u{c0}'..='\u{24f}' => out.push_str(LATIN[c as usize - 0xC0]),
+            '\u{c0}'..='\u{24f}' => {
+                let base = LATIN[c as usize - 0xC0];
+                out.push_str(base);
+                apart |= base.len() != 1;
+            }
             'ё' | 'Ё' => out.push('е'),
             'А'..='Я' => out.push(char::from_u32(c as u32 + 0x20).unwrap_or(c)),
             'а'..='я' => out.push(c),
@@ -146,14 +152,19 @@ fn push_folded(word: &str, out: &mut String) {
             '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => out.push(c),
             _ => match super::super::phone_digit(c) {
                 Some(digit) => out.push(char::from(b'0' + digit)),
-                None => unicode_normalization::char::decompose_compatible(c, |part| {
-                    if kind(part) != Kind::Nothing {
-                        out.extend(part.to_lowercase().filter(|&lower| kind(lower) == Kind::Word));
-                    }
-                }),
+                None => {
+                    let start = out.len();
+                    unicode_normalization::char::decompose_compatible(c, |part| {
+                        if kind(part) != Kind::Nothing {
+                            out.extend(part.to_lowercase().filter(|&lower| kind(lower) == Kind::Word));
+                        }
+                    });
+                    apart |= out[start..].chars().ne([c]);
+                }
             },
         }
     }
+    apart
 }
 
 /// Replaces `out` with the comparable form of `text`: words of letters and digits, lower case, joined by single spaces; marks
@@ -176,7 +187,16 @@ pub fn fold_into(text: &str, out: &mut String) {
             out.push(' ');
         }
         let start = out.len();
-        push_folded(word, out);
+        if push_folded(word, out) {
+            // Mathematical and modifier letters are letters of a script only once apart: mend that script's mixtures then.
+            for _ in 0..3 {
+                let apart = out[start..].to_owned();
+                out.truncate(start);
+                if !push_folded(&apart, out) {
+                    break;
+                }
+            }
+        }
         if out.len() == start {
             out.truncate(len);
         }

@@ -25,7 +25,7 @@ fn cyrillic(c: char) -> Option<&'static str> {
     let lower = match c {
         'А'..='Я' => char::from_u32(c as u32 + 0x20)?,
         'Ѐ'..='Џ' => char::from_u32(c as u32 + 0x50)?,
-        'Ѡ'..='ԯ' if c as u32 % 2 == 0 => char::from_u32(c as u32 + 1)?,
+        'Ѡ'..='ԯ' if (c as u32).is_multiple_of(2) => char::from_u32(c as u32 + 1)?,
         _ => c,
     };
     Some(match lower {
@@ -212,25 +212,24 @@ pub(super) fn latin_as_cyrillic(c: char) -> Option<char> {
     Some(match c {
         'A' | 'a' => 'а',
         'B' => 'в',
-        'b' => 'ь',
         'C' | 'c' => 'с',
         'E' | 'e' => 'е',
         'H' => 'н',
         'K' | 'k' => 'к',
-        'M' => 'м',
-        'm' => 'м',
-        'n' => 'п',
+        'M' | 'm' => 'м',
         'O' | 'o' => 'о',
         'P' | 'p' => 'р',
-        'T' => 'т',
-        't' => 'т',
-        'u' => 'и',
+        'T' | 't' => 'т',
         'X' | 'x' => 'х',
         'Y' | 'y' => 'у',
         'I' | 'i' => 'і',
         'J' | 'j' => 'ј',
         'S' | 's' => 'ѕ',
-        'ë' | 'Ë' => 'е',
+        // With a mark it is the letter that the mark stands on.
+        '\u{c0}'..='\u{24f}' => {
+            let mut base = LATIN[c as usize - 0xC0].chars();
+            return base.next().filter(|_| base.next().is_none()).and_then(latin_as_cyrillic);
+        }
         _ => return None,
     })
 }
