@@ -220,8 +220,7 @@ fn split_at(text: &str) -> usize {
             digits += 1;
             continue;
         }
-        if digits < 5 && (c != '
-' || digits == 0) {
+        if digits < 5 && (c != '\n' || digits == 0) {
             continue;
         }
         let after = &text[at + c.len_utf8()..];
