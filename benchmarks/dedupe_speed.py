@@ -3,9 +3,9 @@
     python benchmarks/dedupe_speed.py [FILE ...] [--memory-limit 2.5GiB] [--splink] [--repeat N]
 
 Without a file it makes one of a million rows (`gen_people.py` of the shared folder, or this project's demo) and keeps a dated record in
-`benchmarks/runs`. For each file: CPU seconds (user and system, all threads), wall seconds and peak resident memory of a process of
-its own, what each stage took, and the ratio to DuckDB's aggregate over all columns. The files are `gen_people` CSVs, whose `true_id` takes no part:
-it is the answer.
+`benchmarks/runs`. For each file: CPU seconds (user and system, all threads), wall seconds and peak resident memory of a process of its
+own, what each stage took, and the ratio to DuckDB's aggregate over all columns. The files are `gen_people` CSVs, whose `true_id` takes
+no part: it is the answer.
 """
 
 from __future__ import annotations
