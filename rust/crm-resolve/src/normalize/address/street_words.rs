@@ -1,4 +1,7 @@
 //! Words of addresses, in folded form.
+use std::sync::OnceLock;
+
+use hashbrown::HashMap;
 
 /// What a word announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,294 +20,56 @@ pub(super) enum Mark {
     Ignored,
 }
 
+/// Words by what they announce.
+const MARKS: [(Mark, &str); 8] = [
+    (
+        Mark::Street,
+        "улица ул проспект пр просп пркт прт переулок пер бульвар бул бр бвр шоссе ш набережная наб площадь пл \
+         проезд прд тупик туп аллея ал линия тракт микрорайон мкр мкрн квартал квл просек вулиця вул провулок бульв \
+         спуск въезд дорога дор ulica ulitsa ul pr prospekt prosp prospekts prospect pereulok per shosse nab \
+         naberezhnaya bulvar ploshchad iela ielas bulvaris bulv gatve gatves aleja laukums krastmala skersiela \
+         skersela cels dambis linija street str st avenue ave av aven road rd lane ln drive dr drv court ct crt \
+         boulevard blvd boul place plc square sq terrace ter terr circuit cct crescent cres cr close cl parkway \
+         pkwy pkway highway hwy way wy circle cir trail trl tr alley aly loop plaza row mews grove gr gdns gardens \
+         turnpike tpke expressway expy freeway fwy esplanade esp parade pde quay wharf pike pass xing crossing cove \
+         cv strasse weg platz allee gasse ufer damm ring chaussee rue quai impasse chemin route calle avenida avda \
+         paseo carrer carretera via viale piazza corso rua travessa praca straat laan plein gatan vagen katu tie \
+         tanav maantee puiestee aleje osiedle os utca ut namesti trida strada bulevardul sokak sok caddesi cad \
+         mahallesi mah",
+    ),
+    (
+        Mark::House,
+        "дом д домовл владение вл house hse maja eka nr no number num № будинок буд nro hausnummer домовладение \
+         двлд nomer dom участок уч lot",
+    ),
+    (
+        Mark::Building,
+        "корпус корп к кор строение стр литера лит литер building bldg bld block blk блок korpuss korp k tower twr \
+         bloc секция соор korpus stroenie wing",
+    ),
+    (
+        Mark::Flat,
+        "квартира кв офис оф помещение пом комната комн ком каб кабинет apt apartment appt ap flat flt fl_at unit \
+         suite ste room rm office ofc dzivoklis dz dziv biroja birojs ofiss telpa кварт kv kvartira wohnung whg top \
+         piso puerta interno int lokal lok m butas korter lgh as spc space slip trlr trailer ph penthouse",
+    ),
+    (Mark::PoBox, "box pobox ая pk postbox postfach apartado skrytka abonementa"),
+    (
+        Mark::Place,
+        "город г гор поселок пос п пгт село с деревня дер станица стца хутор х аул область обл район рн край \
+         республика респ тер снт днп city pilseta pils novads nov pagasts pag ciems rajons raj oblast rayon raion \
+         gorod village township county рп",
+    ),
+    (Mark::Postcode, "индекс zip postcode plz pasta indekss zipcode"),
+    (Mark::Ignored, "этаж эт floor fl stavs подъезд под entrance level lvl домофон po p o post rear front kapnutelpa stage"),
+];
+
 /// The mark that a folded word is, if it is one.
 pub(super) fn mark(folded: &str) -> Option<Mark> {
-    Some(match folded {
-        "улица"
-        | "ул"
-        | "проспект"
-        | "пр"
-        | "просп"
-        | "пркт"
-        | "прт"
-        | "переулок"
-        | "пер"
-        | "бульвар"
-        | "бул"
-        | "бр"
-        | "бвр"
-        | "шоссе"
-        | "ш"
-        | "набережная"
-        | "наб"
-        | "площадь"
-        | "пл"
-        | "проезд"
-        | "прд"
-        | "тупик"
-        | "туп"
-        | "аллея"
-        | "ал"
-        | "линия"
-        | "тракт"
-        | "микрорайон"
-        | "мкр"
-        | "мкрн"
-        | "квартал"
-        | "квл"
-        | "просек"
-        | "вулиця"
-        | "вул"
-        | "провулок"
-        | "бульв"
-        | "спуск"
-        | "въезд"
-        | "дорога"
-        | "дор"
-        | "ulica"
-        | "ulitsa"
-        | "ul"
-        | "pr"
-        | "prospekt"
-        | "prosp"
-        | "prospekts"
-        | "prospect"
-        | "pereulok"
-        | "per"
-        | "shosse"
-        | "nab"
-        | "naberezhnaya"
-        | "bulvar"
-        | "ploshchad"
-        | "iela"
-        | "ielas"
-        | "bulvaris"
-        | "bulv"
-        | "gatve"
-        | "gatves"
-        | "aleja"
-        | "laukums"
-        | "krastmala"
-        | "skersiela"
-        | "skersela"
-        | "cels"
-        | "dambis"
-        | "linija"
-        | "street"
-        | "str"
-        | "st"
-        | "avenue"
-        | "ave"
-        | "av"
-        | "aven"
-        | "road"
-        | "rd"
-        | "lane"
-        | "ln"
-        | "drive"
-        | "dr"
-        | "drv"
-        | "court"
-        | "ct"
-        | "crt"
-        | "boulevard"
-        | "blvd"
-        | "boul"
-        | "place"
-        | "plc"
-        | "square"
-        | "sq"
-        | "terrace"
-        | "ter"
-        | "terr"
-        | "circuit"
-        | "cct"
-        | "crescent"
-        | "cres"
-        | "cr"
-        | "close"
-        | "cl"
-        | "parkway"
-        | "pkwy"
-        | "pkway"
-        | "highway"
-        | "hwy"
-        | "way"
-        | "wy"
-        | "circle"
-        | "cir"
-        | "trail"
-        | "trl"
-        | "tr"
-        | "alley"
-        | "aly"
-        | "loop"
-        | "plaza"
-        | "row"
-        | "mews"
-        | "grove"
-        | "gr"
-        | "gdns"
-        | "gardens"
-        | "turnpike"
-        | "tpke"
-        | "expressway"
-        | "expy"
-        | "freeway"
-        | "fwy"
-        | "esplanade"
-        | "esp"
-        | "parade"
-        | "pde"
-        | "quay"
-        | "wharf"
-        | "pike"
-        | "pass"
-        | "xing"
-        | "crossing"
-        | "cove"
-        | "cv"
-        | "strasse"
-        | "weg"
-        | "platz"
-        | "allee"
-        | "gasse"
-        | "ufer"
-        | "damm"
-        | "ring"
-        | "chaussee"
-        | "rue"
-        | "quai"
-        | "impasse"
-        | "chemin"
-        | "route"
-        | "calle"
-        | "avenida"
-        | "avda"
-        | "paseo"
-        | "plaza de"
-        | "carrer"
-        | "carretera"
-        | "via"
-        | "viale"
-        | "piazza"
-        | "corso"
-        | "rua"
-        | "travessa"
-        | "praca"
-        | "straat"
-        | "laan"
-        | "plein"
-        | "gatan"
-        | "vagen"
-        | "katu"
-        | "tie"
-        | "tanav"
-        | "maantee"
-        | "puiestee"
-        | "gatve_lt"
-        | "gatves_lt"
-        | "aleje"
-        | "osiedle"
-        | "os"
-        | "utca"
-        | "ut"
-        | "namesti"
-        | "trida"
-        | "strada"
-        | "bulevardul"
-        | "sokak"
-        | "sok"
-        | "caddesi"
-        | "cad"
-        | "mahallesi"
-        | "mah" => Mark::Street,
-        "дом"
-        | "д"
-        | "домовл"
-        | "владение"
-        | "вл"
-        | "house"
-        | "hse"
-        | "maja"
-        | "eka"
-        | "nr"
-        | "no"
-        | "number"
-        | "num"
-        | "№"
-        | "будинок"
-        | "буд"
-        | "nro"
-        | "hausnummer"
-        | "домовладение"
-        | "двлд"
-        | "nomer"
-        | "dom"
-        | "участок"
-        | "уч"
-        | "lot" => Mark::House,
-        "корпус" | "корп" | "к" | "кор" | "строение" | "стр" | "литера" | "лит" | "литер" | "building" | "bldg" | "bld" | "block"
-        | "blk" | "блок" | "korpuss" | "korp" | "k" | "tower" | "twr" | "bloc" | "секция" | "соор" | "korpus" | "stroenie" | "wing" => {
-            Mark::Building
-        }
-        "квартира" | "кв" | "офис" | "оф" | "помещение" | "пом" | "комната" | "комн" | "ком" | "каб" | "кабинет" | "apt" | "apartment"
-        | "appt" | "ap" | "flat" | "flt" | "fl_at" | "unit" | "suite" | "ste" | "room" | "rm" | "office" | "ofc" | "dzivoklis" | "dz"
-        | "dziv" | "biroja" | "birojs" | "ofiss" | "telpa" | "кварт" | "kv" | "kvartira" | "wohnung" | "whg" | "top" | "piso"
-        | "puerta" | "interno" | "int" | "lokal" | "lok" | "m" | "butas" | "korter" | "lgh" | "as" | "spc" | "space" | "slip" | "trlr"
-        | "trailer" | "ph" | "penthouse" => Mark::Flat,
-        "box" | "pobox" | "ая" | "pk" | "postbox" | "postfach" | "apartado" | "skrytka" | "abonementa" => Mark::PoBox,
-        "город"
-        | "г"
-        | "гор"
-        | "поселок"
-        | "пос"
-        | "п"
-        | "пгт"
-        | "село"
-        | "с"
-        | "деревня"
-        | "дер"
-        | "станица"
-        | "стца"
-        | "хутор"
-        | "х"
-        | "аул"
-        | "область"
-        | "обл"
-        | "район"
-        | "рн"
-        | "край"
-        | "республика"
-        | "респ"
-        | "г о"
-        | "тер"
-        | "снт"
-        | "днп"
-        | "city"
-        | "pilseta"
-        | "pils"
-        | "novads"
-        | "nov"
-        | "pagasts"
-        | "pag"
-        | "ciems"
-        | "rajons"
-        | "raj"
-        | "oblast"
-        | "rayon"
-        | "raion"
-        | "gorod"
-        | "village"
-        | "township"
-        | "county"
-        | "м р н"
-        | "рп" => Mark::Place,
-        "индекс" | "zip" | "postcode" | "plz" | "pasta" | "indekss" | "zipcode" => Mark::Postcode,
-        "этаж" | "эт" | "floor" | "fl" | "stavs" | "подъезд" | "под" | "entrance" | "level" | "lvl" | "домофон" | "po" | "p" | "o"
-        | "post" | "rear" | "front" | "kapnutelpa" | "stage" => Mark::Ignored,
-        _ => return None,
-    })
+    static BY_WORD: OnceLock<HashMap<&'static str, Mark, foldhash::fast::FixedState>> = OnceLock::new();
+    let by_word =
+        BY_WORD.get_or_init(|| MARKS.iter().flat_map(|&(mark, words)| words.split_whitespace().map(move |word| (word, mark))).collect());
+    by_word.get(folded).copied()
 }
 
 /// Endings of one-word street names that hold their type (German, Dutch, Nordic): `Hauptstraße`, `Storgatan`.

@@ -343,7 +343,10 @@ pub(super) fn suggested_domain(domain: &str) -> Option<&'static str> {
     let mut best: Option<(usize, &'static str)> = None;
     for &meant in MEANT {
         let limit = if meant.len() >= 9 { 2 } else { 1 };
-        if domain.len().abs_diff(meant.len()) > limit {
+        // The first letter is hardly ever the wrong one, unless the first two are swapped.
+        let (bytes, meant_bytes) = (domain.as_bytes(), meant.as_bytes());
+        let first_fits = bytes.first() == meant_bytes.first() || bytes.first() == meant_bytes.get(1);
+        if !first_fits || bytes.len().abs_diff(meant_bytes.len()) > limit {
             continue;
         }
         let (host, meant_host) = (domain.split('.').next()?, meant.split('.').next()?);

@@ -23,8 +23,9 @@ pub(in super::super) fn to_ascii_host(host: &str, out: &mut String) -> Result<()
                 return Err(Reason::BadDomain);
             }
             before = byte;
-            out.push(char::from(byte.to_ascii_lowercase()));
         }
+        out.push_str(host);
+        out.make_ascii_lowercase();
         return finish(before, out);
     }
     let mapped: String = host

@@ -207,8 +207,9 @@ fn write_local(local: &str, out: &mut String) -> Result<(), Reason> {
             let atom = byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
             bad |= !(atom || byte == b'.' && before != b'.');
             before = byte;
-            out.push(char::from(byte.to_ascii_lowercase()));
         }
+        out.push_str(local);
+        out.make_ascii_lowercase();
     } else {
         for c in local.chars() {
             let c = super::text::narrow(c);
@@ -293,7 +294,7 @@ fn write_mailbox(local: &str, domain: &str, provider: Option<&Provider>, out: &m
 }
 
 fn is_filler(word: &str) -> bool {
-    is_placeholder(word)
+    word.len() <= 16 && is_placeholder(word)
         || matches!(
             word,
             "mail" | "email" | "noemail" | "nomail" | "name" | "user" | "1" | "123" | "a" | "x" | "example" | "domain" | "site"

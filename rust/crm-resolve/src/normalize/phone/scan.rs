@@ -38,7 +38,9 @@ impl Scan {
     pub(super) fn read(raw: &str) -> Result<Self, Reason> {
         let mut text = raw;
         let mut scan = Scan { plus: false, digits: Digits::default(), vanity: None, extension: 0 };
-        if let Some(at) = text.find(";phone-context=") {
+        if memchr::memchr(b';', text.as_bytes()).is_some()
+            && let Some(at) = text.find(";phone-context=")
+        {
             let context = &text[at + ";phone-context=".len()..];
             let context = context.split(';').next().unwrap_or("");
             if context.starts_with('+') {

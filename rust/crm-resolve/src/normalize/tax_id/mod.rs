@@ -207,6 +207,9 @@ const LABELS: [&str; 30] = [
 ];
 
 fn without_label(text: &str) -> &str {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return text;
+    }
     for label in LABELS {
         let mut rest = text.chars();
         if label.chars().all(|expected| rest.next().is_some_and(|c| c.to_lowercase().next() == Some(expected))) {

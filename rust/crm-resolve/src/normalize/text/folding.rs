@@ -20,6 +20,10 @@ fn kind(c: char) -> Kind {
             _ => Kind::Gap,
         };
     }
+    // The letters that nearly all text is made of, without Unicode tables.
+    if matches!(c, '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{24f}' | '\u{400}'..='\u{481}' | '\u{48a}'..='\u{52f}') {
+        return Kind::Word;
+    }
     match c {
         '\u{300}'..='\u{36f}'
         | '\u{ad}'
@@ -56,14 +60,36 @@ impl<'a> FoldedWords<'a> {
     }
 }
 
+/// The first place of a character of a wanted kind; ASCII is looked at byte by byte.
+#[inline]
+fn place_of(text: &str, wanted: impl Fn(Kind) -> bool) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] < 128 {
+            if wanted(kind(char::from(bytes[at]))) {
+                return Some(at);
+            }
+            at += 1;
+        } else {
+            let c = text[at..].chars().next()?;
+            if wanted(kind(c)) {
+                return Some(at);
+            }
+            at += c.len_utf8();
+        }
+    }
+    None
+}
+
 impl<'a> Iterator for FoldedWords<'a> {
     type Item = &'a str;
 
     #[inline]
     fn next(&mut self) -> Option<&'a str> {
-        let start = self.rest.char_indices().find(|&(_, c)| kind(c) == Kind::Word)?.0;
+        let start = place_of(self.rest, |kind| kind == Kind::Word)?;
         let text = &self.rest[start..];
-        let end = text.char_indices().find(|&(_, c)| kind(c) == Kind::Gap).map_or(text.len(), |(at, _)| at);
+        let end = place_of(text, |kind| kind == Kind::Gap).unwrap_or(text.len());
         self.rest = &text[end..];
         Some(&text[..end])
     }
@@ -297,7 +323,7 @@ pub fn latin_into(text: &str, out: &mut String) {
 /// Appends bytes that are text except where a long word was cut inside a character.
 pub(in super::super) fn push_bytes(bytes: &[u8], out: &mut String) {
     if bytes.is_ascii() {
-        out.extend(bytes.iter().map(|&byte| char::from(byte)));
+        out.push_str(std::str::from_utf8(bytes).unwrap_or(""));
     } else {
         out.push_str(&String::from_utf8_lossy(bytes));
     }

@@ -186,7 +186,12 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
     let mut len = 0;
     let mut gap = false;
     for c in cell.chars() {
-        if c.is_alphanumeric() {
+        let is_word = match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | 'а'..='я' | 'А'..='Я' => true,
+            c if c.is_ascii() => false,
+            c => c.is_alphanumeric(),
+        };
+        if is_word {
             if gap && len > 0 {
                 folded[len.min(63)] = b' ';
                 len += 1;
@@ -202,6 +207,8 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
                 'ž' | 'Ž' => 'z',
                 'ņ' | 'Ņ' => 'n',
                 c if c.is_ascii() => c.to_ascii_lowercase(),
+                'а'..='я' => c,
+                'А'..='Я' => char::from_u32(c as u32 + 0x20).unwrap_or(c),
                 c => c.to_lowercase().next().unwrap_or(c),
             };
             let mut utf8 = [0u8; 4];
@@ -211,7 +218,7 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
             }
             folded[len..len + bytes.len()].copy_from_slice(bytes);
             len += bytes.len();
-            if len > 40 {
+            if len > 44 {
                 return None;
             }
         } else {

@@ -1,5 +1,5 @@
 //! The skeleton: one spelling for the many ways in which a name is written across alphabets and transliterations.
-use super::folding::{for_each_latin_word, push_bytes};
+use super::folding::{MAX_WORD, for_each_latin_word, push_bytes};
 
 #[inline]
 fn is_vowel(byte: u8) -> bool {
@@ -11,13 +11,20 @@ fn is_i(byte: u8) -> bool {
     matches!(byte, b'i' | b'j' | b'y')
 }
 
-/// Writes one letter unless it repeats the one before (in this word).
+/// The sound of one word while it is written; twice the longest word, because `x` is two letters.
+struct Sound {
+    bytes: [u8; 2 * MAX_WORD],
+    len: usize,
+}
+
+/// Writes one letter unless it repeats the one before.
 #[inline]
-fn push(out: &mut String, start: usize, byte: u8) {
-    if out.len() > start && out.as_bytes()[out.len() - 1] == byte && byte.is_ascii_alphabetic() {
+fn push(sound: &mut Sound, byte: u8) {
+    if sound.len > 0 && sound.bytes[sound.len - 1] == byte && byte.is_ascii_alphabetic() || sound.len == sound.bytes.len() {
         return;
     }
-    out.push(char::from(byte));
+    sound.bytes[sound.len] = byte;
+    sound.len += 1;
 }
 
 /// Appends the skeleton of one word of lower-case ASCII sound letters.
@@ -26,7 +33,8 @@ pub(in super::super) fn sound_word(word: &[u8], out: &mut String) {
         push_bytes(word, out);
         return;
     }
-    let start = out.len();
+    let mut written = Sound { bytes: [0; 2 * MAX_WORD], len: 0 };
+    let sound = &mut written;
     let at = |place: usize| word.get(place).copied().unwrap_or(0);
     let mut i = 0;
     while i < word.len() {
@@ -43,92 +51,92 @@ pub(in super::super) fn sound_word(word: &[u8], out: &mut String) {
                     [b's', b'c', b'e' | b'i' | b'y', ..] => 2,
                     _ => 1,
                 };
-                push(out, start, b's');
+                push(sound, b's');
             }
             b'c' => match rest {
                 [_, b'h', b'r' | b'l', ..] => {
                     used = 2;
-                    push(out, start, b'k');
+                    push(sound, b'k');
                 }
                 [_, b'h' | b'z', ..] => {
                     used = 2;
-                    push(out, start, b'c');
+                    push(sound, b'c');
                 }
                 [_, b'k', ..] => {
                     used = 2;
-                    push(out, start, b'k');
+                    push(sound, b'k');
                 }
-                [_, b'e' | b'i' | b'y' | b'v' | b'j', ..] | [_, b'o', b'v' | b'w', ..] => push(out, start, b'c'),
-                [_] if before == b'e' || word.ends_with(b"vic") => push(out, start, b'c'),
-                _ => push(out, start, b'k'),
+                [_, b'e' | b'i' | b'y' | b'v' | b'j', ..] | [_, b'o', b'v' | b'w', ..] => push(sound, b'c'),
+                [_] if before == b'e' || word.ends_with(b"vic") => push(sound, b'c'),
+                _ => push(sound, b'k'),
             },
             b't' => match rest {
                 [_, b's', b'c', b'h', ..] => {
                     used = 4;
-                    push(out, start, b'c');
+                    push(sound, b'c');
                 }
                 [_, b'c', b'h', ..] => {
                     used = 3;
-                    push(out, start, b'c');
+                    push(sound, b'c');
                 }
                 // At the end `ts` is a Latvian nominative (Roberts) more often than the letter ц, unless after e (Shvets).
-                [_, b's'] if before != b'e' => push(out, start, b't'),
-                [_, b's', b'h', ..] => push(out, start, b't'),
+                [_, b's'] if before != b'e' => push(sound, b't'),
+                [_, b's', b'h', ..] => push(sound, b't'),
                 [_, b's' | b'z', ..] => {
                     used = 2;
-                    push(out, start, b'c');
+                    push(sound, b'c');
                 }
                 [_, b'h', ..] => {
                     used = 2;
-                    push(out, start, b't');
+                    push(sound, b't');
                 }
-                _ => push(out, start, b't'),
+                _ => push(sound, b't'),
             },
             b'q' => {
-                push(out, start, b'k');
+                push(sound, b'k');
                 if at(i + 1) == b'u' {
                     used = 2;
-                    push(out, start, b'v');
+                    push(sound, b'v');
                 }
             }
             b'x' => {
-                push(out, start, b'k');
-                push(out, start, b's');
+                push(sound, b'k');
+                push(sound, b's');
                 if at(i + 1) == b's' {
                     used = 2;
                 }
             }
             b'k' if at(i + 1) == b'h' => {
                 used = 2;
-                push(out, start, b'h');
+                push(sound, b'h');
             }
             b'p' if at(i + 1) == b'h' => {
                 used = 2;
-                push(out, start, b'f');
+                push(sound, b'f');
             }
             b'z' if at(i + 1) == b'h' => {
                 used = 2;
-                push(out, start, b'z');
+                push(sound, b'z');
             }
             letter @ (b'b' | b'd' | b'g' | b'r') if at(i + 1) == b'h' => {
                 used = 2;
-                push(out, start, letter);
+                push(sound, letter);
             }
             b'w' => {
                 used = if at(i + 1) == b'h' { 2 } else { 1 };
-                push(out, start, b'v');
+                push(sound, b'v');
             }
             b'h' => {
                 // Silent in Sarah, John, Kahn; sounded in Ahmed and in the ending -yh of Chernyh.
                 let last = i + 1 == word.len();
                 let silent = is_vowel(before) && ((last && !is_i(before)) || matches!(at(i + 1), b'n' | b'l' | b'r'));
                 if !silent {
-                    push(out, start, b'h');
+                    push(sound, b'h');
                 }
             }
             b'f' if rest == b"ff" && matches!(before, b'o' | b'e') => {
                 used = 2;
-                push(out, start, b'v');
+                push(sound, b'v');
             }
             byte if is_i(byte) => {
                 while i + used < word.len() && is_i(word[i + used]) {
@@ -141,26 +149,27 @@ pub(in super::super) fn sound_word(word: &[u8], out: &mut String) {
                 } else if following == b'o' && after_consonant {
                     // ё is written e, yo, io, jo: Fyodor, Fiodor, Fedor.
                     used += 1;
-                    push(out, start, b'e');
+                    push(sound, b'e');
                 } else {
-                    push(out, start, b'i');
+                    push(sound, b'i');
                 }
             }
             b'e' => {
                 // ä, ö, ü are written ae, oe, ue or without marks.
-                let last = out.as_bytes().last().copied().unwrap_or(0);
-                if out.len() == start || !matches!(last, b'a' | b'o' | b'u') {
-                    push(out, start, b'e');
+                let last = if sound.len == 0 { 0 } else { sound.bytes[sound.len - 1] };
+                if sound.len == 0 || !matches!(last, b'a' | b'o' | b'u') {
+                    push(sound, b'e');
                 }
             }
             b'o' if at(i + 1) == b'u' => {
                 used = 2;
-                push(out, start, b'u');
+                push(sound, b'u');
             }
-            byte => push(out, start, byte),
+            byte => push(sound, byte),
         }
         i += used;
     }
+    push_bytes(&sound.bytes[..sound.len], out);
 }
 
 /// Replaces `out` with the skeleton of `text`: [`latin_into`](super::latin_into) reduced so that spellings of one sound meet.
