@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Writes the letter-pair table of encoding detection from the names, places and words of the package Faker (MIT).
 
     pip install faker && python benchmarks/make_bigrams.py > rust/crm-files/src/text/encoding/letter_pairs.txt

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Clean tables polluted one way at a time, with the truth: what a reader without parameters should give.
 
 The kinds follow what studies of real files found (titles, totals, several tables, odd dialects, stray quotes, lost delimiters, encodings).

@@ -94,8 +94,9 @@ class TextBatch(NamedTuple):
 class Source:
     """One table, read forward once.
 
-    ``name`` is the file as the caller named it, with the sheet behind it where a workbook has several (``crm.xlsx#Clients``); ``columns`` are its
-    columns. ``rejects`` and ``skipped`` grow while batches are read. ``native`` is the native reader, where there is one: a kernel may take it over.
+    ``name`` is the file as the caller named it, with the sheet behind it where a workbook has several (``crm.xlsx#Clients``);
+    ``columns`` are its columns. ``rejects`` and ``skipped`` grow while batches are read. ``native`` is the native reader, where there
+    is one: a kernel may take it over.
     """
 
     name: str

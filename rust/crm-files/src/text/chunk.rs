@@ -62,7 +62,8 @@ impl Assembler {
     }
 
     /// Reads `text` as whole records by the fast way; `None` where only the careful way is sure.
-    pub(super) fn fast(&self, text: &[u8], cursor: &mut Cursor) -> Option<Rows> {
+    /// Cells of valid text are valid: delimiters are ASCII.
+    pub(super) fn fast(&self, text: &[u8], is_valid: bool, cursor: &mut Cursor) -> Option<Rows> {
         let marks = self.marks?;
         if text.len() >= u32::MAX as usize {
             return None;
@@ -72,7 +73,7 @@ impl Assembler {
         let mut rows = Rows::new(&self.layout, &self.limits, scan.row_ends.len());
         self.place_scanned(body, &scan, marks, cursor, &mut rows);
         cursor.at = text.len();
-        rows.is_utf8().then_some(rows)
+        (is_valid || rows.is_utf8()).then_some(rows)
     }
 
     fn place_scanned(&self, text: &[u8], scan: &Scan, marks: Marks, cursor: &mut Cursor, rows: &mut Rows) {

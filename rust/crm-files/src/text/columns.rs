@@ -6,6 +6,8 @@ use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, OffsetBuffer, Scala
 use arrow_schema::SchemaRef;
 use crm_core::Result;
 
+use crate::output::strip_guard;
+
 /// One text column being built. Values are known to be UTF-8 by whoever pushes them; `finish` checks it once more for the whole column.
 #[derive(Default)]
 pub(super) struct ColumnBuilder {
@@ -56,6 +58,26 @@ impl ColumnBuilder {
         if let Some(nulls) = &mut self.nulls {
             nulls.append_n(rows - nulls.len(), true);
         }
+    }
+
+    /// Takes the formula guard off the cells that have it; how many had.
+    pub(super) fn strip_guards(&mut self) -> u64 {
+        if memchr::memchr(b'\'', &self.values).is_none() {
+            return 0;
+        }
+        let has_guard =
+            |cell: &[u8]| cell.first() == Some(&b'\'') && std::str::from_utf8(cell).is_ok_and(|text| strip_guard(text).len() < cell.len());
+        let n_guarded = (0..self.len()).filter(|row| has_guard(self.get(*row))).count();
+        if n_guarded > 0 {
+            let (mut values, mut offsets) = (Vec::with_capacity(self.values.len()), vec![0]);
+            for row in 0..self.len() {
+                let cell = self.get(row);
+                values.extend_from_slice(if has_guard(cell) { &cell[1..] } else { cell });
+                offsets.push(values.len() as i32);
+            }
+            (self.values, self.offsets) = (values, offsets);
+        }
+        n_guarded as u64
     }
 
     /// The cell of `row`.

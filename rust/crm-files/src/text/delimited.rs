@@ -13,7 +13,6 @@ use super::pipeline::{Chunks, Head, Splitter};
 use super::rows::{Notes, Rows};
 use super::shape::{FixedShape, shape};
 use super::sniff::{Fixed, sniff};
-use crate::output::strip_guards;
 use crate::{FileReport, Format, ReadOptions, Skipped, TableReader, TextBatch};
 
 /// Bytes of cells in a batch, at most, give or take a row: far from what 32-bit offsets hold.
@@ -69,6 +68,9 @@ impl DelimitedReader {
         decoder.decode(&sample[detected.bom_len..], is_whole, &mut text);
         if detected.encoding == TextEncoding::Utf8 && options.encoding.is_none() {
             (text, _) = mend_lines(text, detected.second);
+        }
+        if is_binary(&text) {
+            return Err(Error::file_format(name, format!("{name}: no text: a large share of its bytes are control characters")));
         }
         let fixed = Fixed {
             delimiter: options.delimiter.as_deref().map(delimiter_from_option).transpose()?,
@@ -132,9 +134,10 @@ impl DelimitedReader {
             notes: Notes::default(),
             n_warnings,
         };
-        if !skipped.is_empty() {
+        if !skipped.is_empty() || !shaped.rejects.is_empty() {
             let mut rows = Rows::new(&reader.assembler.layout, &reader.assembler.limits, 0);
             rows.skipped = skipped;
+            rows.rejects = shaped.rejects;
             reader.hand_out(rows)?;
         }
         Ok(reader)
@@ -200,6 +203,7 @@ impl DelimitedReader {
         } else {
             rows.release_pending();
         }
+        rows.strip_guards();
         self.hand_out(rows)
     }
 
@@ -220,7 +224,7 @@ impl DelimitedReader {
         let columns = rows
             .columns
             .into_iter()
-            .map(|column| column.finish().map(strip_guards).ok_or_else(|| Error::internal("a column of checked cells is no UTF-8")))
+            .map(|column| column.finish().ok_or_else(|| Error::internal("a column of checked cells is no UTF-8")))
             .collect::<Result<Vec<_>>>()?;
         let whole = batch(&self.assembler.layout.schema, columns, n_rows)?;
         let (mut rejects, mut skipped) = (rows.rejects, rows.skipped);
@@ -270,6 +274,13 @@ pub(super) fn input_error(name: &str, error: &std::io::Error) -> Error {
     } else {
         Error::file_format(name, format!("{name}: cannot be decompressed: {error}"))
     }
+}
+
+/// Whether a text is none: a third of it are characters that text does not have (delimiters such as `\x1F` aside).
+fn is_binary(text: &[u8]) -> bool {
+    let is_odd = |byte: &u8| matches!(*byte, 0 | 3..=8 | 14..=25 | 27 | 0x7F | UNDECODABLE);
+    let head = &text[..text.len().min(64 << 10)];
+    head.iter().filter(|byte| is_odd(byte)).count() * 3 > head.len()
 }
 
 /// `\t` and `tab` as people write them.

@@ -125,8 +125,9 @@ pub(super) fn column_names(header: &[String]) -> Vec<String> {
         .iter()
         .enumerate()
         .map(|(idx, name)| {
-            // Arrow's C interface takes no name with a NUL in it.
-            let name = name.split(|c: char| c.is_whitespace() || c == '\0').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+            // Arrow's C interface ends names at a NUL; other control characters help nobody either.
+            let name: String = name.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+            let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
             if name.is_empty() { format!("column_{}", idx + 1) } else { name }
         })
         .collect();

@@ -181,7 +181,7 @@ fn read_chunk(raw: RawChunk, encoding: TextEncoding, assembler: &Assembler) -> R
     }
     let start = if raw.is_first { assembler.layout.data_start.min(text.len()) } else { 0 };
     let mut cursor = Cursor { at: start, line: 0 };
-    let mut rows = assembler.fast(&text, &mut cursor);
+    let mut rows = assembler.fast(&text, std::str::from_utf8(&text).is_ok(), &mut cursor);
     if rows.is_none() {
         cursor = Cursor { at: start, line: 0 };
         let mut read = Rows::new(&assembler.layout, &assembler.limits, 0);
@@ -194,6 +194,7 @@ fn read_chunk(raw: RawChunk, encoding: TextEncoding, assembler: &Assembler) -> R
         } else {
             rows.release_pending();
         }
+        rows.strip_guards();
     }
     ReadChunk { text, start, rows: rows.map(|rows| (rows, cursor.line)), mended, is_last: raw.is_last }
 }

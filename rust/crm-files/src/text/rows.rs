@@ -32,6 +32,8 @@ pub(super) struct Notes {
     pub long_mended: Places,
     pub stray_quote: Places,
     pub other_delimiter: Places,
+    /// Cells whose formula guard was taken off.
+    pub n_unguarded: u64,
 }
 
 /// A count, and the first rows counted.
@@ -69,6 +71,7 @@ impl Notes {
         self.long_mended.merge(&other.long_mended);
         self.stray_quote.merge(&other.stray_quote);
         self.other_delimiter.merge(&other.other_delimiter);
+        self.n_unguarded += other.n_unguarded;
     }
 
     fn all_mut(&mut self) -> [&mut Places; 4] {
@@ -87,6 +90,9 @@ impl Notes {
         add(&self.long_mended, "an unquoted delimiter stood within a cell; the cell was put together again");
         add(&self.stray_quote, "quotes that open, close or stand where they should not; read as characters where no other reading fits");
         add(&self.other_delimiter, "another delimiter than the rest of the file");
+        if self.n_unguarded > 0 {
+            warnings.push(format!("{} cells: the apostrophe that guards against formulas was taken off", self.n_unguarded));
+        }
         warnings
     }
 }
@@ -246,6 +252,13 @@ impl Rows {
                     "{n_cells} cells where the header has {n_columns}: an unquoted delimiter stands within a cell, and which one is not certain"
                 ),
             ),
+        }
+    }
+
+    /// Takes the apostrophe off that our own exports put before what a spreadsheet might run.
+    pub(super) fn strip_guards(&mut self) {
+        for column in &mut self.columns {
+            self.notes.n_unguarded += column.strip_guards();
         }
     }
 

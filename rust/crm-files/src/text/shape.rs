@@ -7,7 +7,7 @@ use super::record::{Bounds, Parser, Quotes, Record, Step};
 use super::rows::escape_bytes;
 use super::sniff::modal_width;
 use crate::output::strip_guard;
-use crate::{Limits, Skipped};
+use crate::{Limits, Reject, Skipped};
 
 /// Records of the sample that the decision looks at.
 const SAMPLE_RECORDS: usize = 1_000;
@@ -26,6 +26,7 @@ pub(super) struct FixedShape {
 pub(super) struct Shaped {
     pub layout: Layout,
     pub skipped: Vec<Skipped>,
+    pub rejects: Vec<Reject>,
     /// Line of the last header row.
     pub header_row: Option<u64>,
     pub reasons: Vec<String>,
@@ -105,21 +106,29 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
         }
     }
     let spare_cells = has_body && n_body > n_columns;
-    let skipped = rows[..header.start.min(data)]
-        .iter()
-        .map(|row| Skipped {
-            row: row.line,
-            reason: if row.n_filled() == 0 {
-                "blank"
-            } else if row.is_comment {
-                "comment"
-            } else {
-                "title"
+    let (mut skipped, mut rejects) = (Vec::new(), Vec::new());
+    let above = &rows[..header.start.min(data)];
+    // Several rows of values above the header are no titles.
+    let is_data = |row: &&SampleRow| row.n_filled() >= 3 && row.cells.iter().any(|cell| kind_of(cell).is_value());
+    let has_table_above = above.iter().filter(is_data).count() >= 3 && first_allowed == 0;
+    for row in above {
+        let raw = escape_bytes(&text[row.start..row.end.min(row.start + limits.raw_bytes)]);
+        let reason = match row {
+            row if row.n_filled() == 0 => "blank",
+            row if row.is_comment => "comment",
+            row if has_table_above && row.n_filled() >= 3 => {
+                rejects.push(Reject {
+                    row: row.line,
+                    column: None,
+                    reason: "a row of another table, which stands above this one".to_owned(),
+                    raw,
+                });
+                continue;
             }
-            .to_owned(),
-            raw: escape_bytes(&text[row.start..row.end.min(row.start + limits.raw_bytes)]),
-        })
-        .collect();
+            _ => "title",
+        };
+        skipped.push(Skipped { row: row.line, reason: reason.to_owned(), raw });
+    }
     let header_row = rows[header.clone()].last().map(|row| row.line);
     let (data_start, data_line) = match rows.get(data) {
         Some(row) => (row.start, row.line),
@@ -140,6 +149,7 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
             spare_cells,
         },
         skipped,
+        rejects,
         header_row,
         reasons,
         warnings,
