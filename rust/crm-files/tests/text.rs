@@ -119,6 +119,8 @@ fn json() {
     let table = read(" [ {\"a\": \"]},\\\"\"},\n {\"a\": 2}, 7 ]\n");
     assert_eq!(table.rows, some(&[&["]},\""], &["2"]]));
     assert_eq!(table.rejects.len(), 1);
+    // Found by the mutations: a bracket that closes nothing was read for ever.
+    assert_eq!(read("[{\"a\":1},}]").rejects.len(), 1);
 }
 
 /// Small files with all that may go wrong.

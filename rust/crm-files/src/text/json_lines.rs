@@ -121,7 +121,8 @@ impl JsonLinesReader {
         }
         let len = if self.in_array { object_len(rest) } else { memchr::memchr(b'\n', rest) };
         let len = match len {
-            Some(len) => len,
+            // A bracket that closes nothing is a value of its own, and no object.
+            Some(len) => len.max(1),
             None if self.at_eof || rest.len() > self.limit_bytes => rest.len(),
             None => return None,
         };
