@@ -76,7 +76,7 @@ impl Originals {
             .ok()
             .filter(|total| *total < u32::MAX)
             .ok_or_else(|| Error::limit("one run takes at most 4,294,967,294 rows; import them into a base in parts"))?;
-        self.n_bytes += columns.iter().map(|column| used_bytes(column)).sum::<usize>();
+        self.n_bytes += columns.iter().map(used_bytes).sum::<usize>();
         self.n_columns.push(columns.len());
         if let Some(spool) = &mut self.spool {
             spool.append(&columns)?;
