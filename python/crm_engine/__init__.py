@@ -24,6 +24,7 @@ from crm_engine.errors import (
 __version__ = _version()
 
 __all__ = [
+    "Analysis",
     "ConfigError",
     "CrmError",
     "DedupeResult",
@@ -38,21 +39,28 @@ __all__ = [
     "SchemaError",
     "StoreError",
     "__version__",
+    "analyze",
     "dedupe",
+    "draw",
     "event_funnel",
     "pipeline_funnel",
+    "plan",
     "retention",
 ]
 
 #: Public name -> the module that defines it.
 _DEFINED_IN: dict[str, str] = {
+    "Analysis": "analyze",
     "DedupeResult": "result",
     "EventFunnel": "funnel",
     "Model": "model",
     "PipelineFunnel": "funnel",
+    "analyze": "analyze",
     "dedupe": "dedupe",
+    "draw": "charts",
     "event_funnel": "funnel",
     "pipeline_funnel": "funnel",
+    "plan": "plan",
     "retention": "funnel",
 }
 

@@ -1,0 +1,1 @@
+"""What stands behind ``crm_engine.analyze``: one module per family of questions."""

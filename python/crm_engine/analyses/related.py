@@ -1,0 +1,263 @@
+"""The related tables of a base or a folder, as columns of numbers: contacts, times in seconds, money in its smallest unit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_engine.columns import codes, column, first_column, load_table, local, money, numbers, texts, times
+from crm_engine.errors import ConfigError, SchemaError
+
+#: No time.
+NEVER = np.iinfo(np.int64).min
+DAY = 86_400
+
+_SUFFIXES = (".parquet", ".arrow", ".csv", ".xlsx", ".jsonl")
+TABLES = (
+    "contacts", "orders", "order_lines", "products", "payments", "deals", "deal_stages", "interactions", "tasks", "notes", "documents",
+    "campaigns", "campaign_contacts", "costs", "plans", "relations",
+)  # fmt: skip
+
+
+@dataclass
+class Analysis:
+    """What an analysis found: ``table`` is its main result, ``tables`` has all, ``summary`` the few numbers to know."""
+
+    name: str
+    tables: dict[str, pa.Table]
+    summary: dict[str, Any] = field(default_factory=dict)
+    chart: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def table(self) -> pa.Table:
+        """The main result."""
+        return next(iter(self.tables.values()))
+
+
+class Related:
+    """Tables by name, from a folder of files or a mapping; contacts are numbered alike in all of them."""
+
+    def __init__(self, tables: Any, today: dt.date | dt.datetime | None = None, timezone: str | None = None) -> None:
+        if isinstance(tables, Related):
+            raise TypeError("already opened")
+        self.timezone = timezone
+        self._sources: dict[str, Any] = {}
+        if isinstance(tables, Mapping):
+            self._sources = dict(tables)
+            self.where = "the tables given"
+        elif isinstance(tables, str | os.PathLike):
+            folder = Path(tables)
+            if not folder.is_dir():
+                raise ConfigError(f"{folder} is no folder; give a folder with files such as orders.csv, or a mapping of names to tables")
+            for name in TABLES:
+                found = next((folder / f"{name}{suffix}" for suffix in _SUFFIXES if (folder / f"{name}{suffix}").exists()), None)
+                if found:
+                    self._sources[name] = found
+            self.where = str(folder)
+        elif hasattr(tables, "table"):
+            self._sources = {name: functools.partial(tables.table, name) for name in TABLES}
+            self.where = "the base"
+        else:
+            raise ConfigError(f"cannot analyse a {type(tables).__name__}; give a folder, a mapping of names to tables, or a base")
+        self.contact_names: dict[str, int] = {}
+        self._rows: dict[str, Rows | None] = {}
+        self._today = today
+
+    @property
+    def today(self) -> dt.date:
+        """The day that is taken for today: the one given, or the last day of anything that has happened."""
+        if self._today is None:
+            last = [
+                int(values.max())
+                for name, columns in (("orders", "placed_at"), ("interactions", "occurred_at"), ("deals", "created_at"))
+                if (rows := self.find(name)) is not None and columns in rows.table.column_names and len(values := rows.time(columns)[rows.time(columns) != NEVER])
+            ]
+            self._today = dt.date(1970, 1, 1) + dt.timedelta(days=max(last) // DAY) if last else dt.date.today()
+        return self._today.date() if isinstance(self._today, dt.datetime) else self._today
+
+    @property
+    def now(self) -> int:
+        """The end of today, in seconds."""
+        return ((self.today - dt.date(1970, 1, 1)).days + 1) * DAY
+
+    def find(self, name: str) -> Rows | None:
+        """A table, or nothing."""
+        if name not in self._rows:
+            source = self._sources.get(name)
+            if callable(source):
+                try:
+                    source = source()
+                except Exception as error:
+                    if type(error).__name__ not in ("ConfigError", "SchemaError", "StoreError", "KeyError"):
+                        raise
+                    source = None
+            self._rows[name] = None if source is None else Rows(self, name, load_table(source, name))
+        return self._rows[name]
+
+    def need(self, *names: str) -> Rows:
+        """The first of these tables that is there."""
+        for name in names:
+            rows = self.find(name)
+            if rows is not None:
+                return rows
+        raise ConfigError(f"{self.where}: there is no table {' or '.join(repr(name) for name in names)}, which this analysis rests on")
+
+    def number(self, keys: pa.ChunkedArray) -> np.ndarray:
+        """Contacts as numbers, -1 for none; the same key has the same number in all tables."""
+        encoded = keys.dictionary_encode().unify_dictionaries()
+        if encoded.num_chunks == 0:
+            return np.zeros(0, np.int64)
+        known = self.contact_names
+        of_value = np.array([known.setdefault(value, len(known)) if value is not None else -1 for value in encoded.chunk(0).dictionary.to_pylist()] + [-1], np.int64)
+        parts = [of_value[chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy()] for chunk in encoded.chunks]
+        return np.concatenate(parts)
+
+    def names(self, contacts: np.ndarray) -> pa.Array:
+        """The keys of numbered contacts."""
+        return pa.array(list(self.contact_names), pa.string()).take(pa.array(contacts))
+
+
+class Rows:
+    """One table with typed access to its columns."""
+
+    def __init__(self, related: Related, name: str, table: pa.Table) -> None:
+        self.related, self.name, self.table = related, name, table
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a column."""
+        return name in self.table.column_names
+
+    @functools.cached_property
+    def contact(self) -> np.ndarray:
+        """The contact of each row: ``contact_id``, or the source's own key, or a phone or an e-mail where a row has nothing else."""
+        names = self.table.column_names
+        key: Any = None
+        if "contact_id" in names:
+            key = texts(self.table["contact_id"])
+        elif "customer_no" in names or "source_key" in names:
+            key = texts(self.table["customer_no" if "customer_no" in names else "source_key"])
+            if "source" in names:
+                key = pc.binary_join_element_wise(texts(self.table["source"]), key, ":")
+        for fallback in ("phone", "email"):
+            if fallback in names:
+                other = texts(self.table[fallback])
+                key = other if key is None else pc.coalesce(key, other)
+        if key is None:
+            raise SchemaError(f"{self.name} does not say which contact a row belongs to: it has no column contact_id, customer_no, phone or email")
+        return self.related.number(key if isinstance(key, pa.ChunkedArray) else pa.chunked_array([key]))
+
+    def time(self, name: str) -> np.ndarray:
+        """Seconds on the local clock, ``NEVER`` for none."""
+        return self._cached("time", name, self._time)
+
+    def _time(self, name: str) -> np.ndarray:
+        values = local(times(column(self.table, name, self.name), name, self.name), self.related.timezone).cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+        return np.asarray(values.fill_null(NEVER).to_numpy())
+
+    def first_time(self, *names: str) -> np.ndarray:
+        """The first of these columns that is there."""
+        return self.time(first_column(self.table, names, self.name, "time"))
+
+    def money(self, name: str = "amount") -> np.ndarray:
+        """Cents; none is 0."""
+        return self._cached("money", name, self._money)
+
+    def _money(self, name: str) -> np.ndarray:
+        values = money(column(self.table, name, self.name), name, self.name)
+        if values.type.scale > 2:
+            values = pc.round(values, 2)
+        cents = pc.multiply(values.cast(pa.decimal128(18, 2)), pa.scalar(Decimal(100), pa.decimal128(3, 0))).cast(pa.decimal128(22, 2)).cast(pa.decimal128(20, 0)).cast(pa.int64())
+        return np.asarray(cents.fill_null(0).to_numpy())
+
+    def number(self, name: str) -> np.ndarray:
+        """Floating point numbers, NaN for none."""
+        return self._cached("number", name, lambda n: numbers(column(self.table, n, self.name), n, self.name))
+
+    def text(self, name: str, missing: str | None = None) -> np.ndarray:
+        """Texts as objects."""
+        return self._cached("text", name, lambda n: self._text(n, missing))
+
+    def _text(self, name: str, missing: str | None) -> np.ndarray:
+        number, values = self.codes(name)
+        return np.array([*values, missing], object)[number]
+
+    def codes(self, name: str) -> tuple[np.ndarray, list[str]]:
+        """Each row's place among the sorted values, and these; rows without one have the place after the last."""
+        number, values = codes(texts(column(self.table, name, self.name)))
+        return number.astype(np.int64), values.to_pylist()
+
+    def currency(self) -> np.ndarray:
+        """The currency of each row; empty where none is given."""
+        return self.text("currency", "") if self.has("currency") else np.full(len(self), "", object)
+
+    def _cached(self, kind: str, name: str, make: Any) -> np.ndarray:
+        cache = self.__dict__.setdefault("_cache", {})
+        if (kind, name) not in cache:
+            cache[kind, name] = make(name)
+        return np.asarray(cache[kind, name])
+
+
+def decimal(cents: Any) -> Decimal:
+    """Cents as money."""
+    return Decimal(int(cents)).scaleb(-2)
+
+
+def month_of(seconds: np.ndarray) -> np.ndarray:
+    """Months since 1970."""
+    return np.asarray((seconds // DAY).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64))
+
+
+def month_name(month: int) -> str:
+    """A month's number as ``2026-01``."""
+    return str(np.datetime64(int(month), "M"))
+
+
+def add(index: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
+    """Sums of whole numbers by index, exactly."""
+    total = np.zeros(size, np.int64)
+    np.add.at(total, index, values)
+    return total
+
+
+def table(rows: list[dict[str, Any]], **types: pa.DataType) -> pa.Table:
+    """Rows as a table whose columns are there even when no row is."""
+    return pa.Table.from_pylist(rows, pa.schema(list(types.items())))
+
+
+MONEY = pa.decimal128(38, 2)
+TEXT, INT, FLOAT, DATE, BOOL = pa.string(), pa.int64(), pa.float64(), pa.date32(), pa.bool_()
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """``part / whole``, nothing of nothing."""
+    return float(part) / float(whole) if whole else None
+
+
+def purchases(related: Related) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What was bought: contact, time, cents, currency, of the orders, or of won deals where there are no orders."""
+    orders = related.find("orders")
+    if orders is not None:
+        keep = np.ones(len(orders), bool)
+        if orders.has("status"):
+            keep = ~np.isin(orders.text("status"), ["cancelled", "refunded", "returned"])
+        contact, when = orders.contact, orders.first_time("placed_at", "ordered_at", "created_at", "time")
+        cents, currency = orders.money(), orders.currency()
+    else:
+        deals = related.need("orders", "deals")
+        keep = deals.text("stage") == "won"
+        contact, when, cents, currency = deals.contact, deals.first_time("closed_at", "created_at"), deals.money(), deals.currency()
+    keep &= (contact >= 0) & (when != NEVER) & (when < related.now)
+    return contact[keep], when[keep], cents[keep], currency[keep]

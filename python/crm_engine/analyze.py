@@ -1,0 +1,58 @@
+"""The questions a sales organisation asks, by name.
+
+::
+
+    result = crm.analyze("channels", "demo/exports")
+    result.table, result.tables["by_month"], result.summary
+
+Tables come from a folder with files such as ``orders.csv``, or a mapping of names to tables; what each analysis means is in
+``docs/analyses.md``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from crm_engine.analyses.care import activity, calendar, card_html, reminders, service
+from crm_engine.analyses.clients import churn, levels, readiness, value
+from crm_engine.analyses.related import Analysis, Related
+from crm_engine.analyses.sales import campaigns, channels, owners
+from crm_engine.columns import check_options
+from crm_engine.errors import ConfigError
+
+__all__ = [
+    "ANALYSES", "Analysis", "Related", "activity", "analyze", "calendar", "campaigns", "card_html", "channels", "churn", "levels", "owners",
+    "readiness", "reminders", "service", "value",
+]  # fmt: skip
+
+#: The analyses by name.
+ANALYSES: dict[str, Callable[..., Analysis]] = {
+    function.__name__: function
+    for function in (channels, owners, churn, value, levels, activity, service, campaigns, readiness, reminders)
+}
+
+
+def analyze(name: str, tables: Any, *, today: dt.date | None = None, timezone: str | None = None, **options: Any) -> Analysis:
+    """Runs one analysis over a folder, a mapping of names to tables, or a base; ``options`` are those of the analysis.
+
+    Without ``today`` the last day on which anything happened is taken, so that an old export does not look deserted.
+
+    >>> import pyarrow as pa, datetime as dt
+    >>> orders = pa.table({"contact_id": ["a", "a", "b"], "placed_at": ["2026-01-05", "2026-02-01", "2026-02-03"], "amount": ["10", "20", "5.50"], "currency": ["EUR"] * 3})
+    >>> analyze("value", {"orders": orders}).table.select(["contact", "value_to_date", "abc"]).to_pylist()
+    [{'contact': 'a', 'value_to_date': Decimal('30.00'), 'abc': 'A'}, {'contact': 'b', 'value_to_date': Decimal('5.50'), 'abc': 'B'}]
+    """
+    if name not in ANALYSES:
+        import difflib
+
+        near = difflib.get_close_matches(name, ANALYSES, 1)
+        raise ConfigError(f"there is no analysis {name!r}{f', did you mean {near[0]!r}?' if near else ''}; there are {', '.join(ANALYSES)}")
+    function = ANALYSES[name]
+    known = [parameter for parameter in inspect.signature(function).parameters if parameter != "related"]
+    check_options(options, known, f"analysis {name!r}")
+    if name == "activity" and "contact" not in options:
+        raise ConfigError("analysis 'activity' needs the contact whose card is wanted: contact=...")
+    return function(Related(tables, today, timezone), **options)

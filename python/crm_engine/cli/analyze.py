@@ -1,0 +1,116 @@
+"""``crm-engine analyze``: the questions a sales organisation asks."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crm_engine.cli.options import terminal_options
+from crm_engine.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NAMES = ("channels", "owners", "churn", "value", "levels", "activity", "service", "campaigns", "readiness", "reminders")
+
+
+@click.command()
+@click.argument("name", type=click.Choice(NAMES))
+@click.argument("tables", type=click.Path(exists=True), metavar="FOLDER")
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day to take for today; the last day on which anything happened otherwise.")
+@click.option("--timezone", metavar="ZONE", help="Whose clock months and days follow, such as Europe/Riga.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the analysis, such as lost_after_days=120; repeatable.")
+@click.option("--contact", metavar="ID", help="Whose card `activity` shows.")
+@click.option("--table", metavar="NAME", help="Which of the result's tables to write.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="A table (.parquet .csv .xlsx .arrow .jsonl), a chart (.html .png .svg), a calendar (.ics), a card (.html .json).")
+@terminal_options
+def command(
+    terminal: Terminal,
+    name: str,
+    tables: str,
+    today: dt.datetime | None,
+    timezone: str | None,
+    settings: tuple[str, ...],
+    contact: str | None,
+    table: str | None,
+    output: Path | None,
+) -> None:
+    """Answer a question from the tables in FOLDER (orders, deals, interactions, tasks, campaigns, costs, ...).
+
+    \b
+      crm-engine analyze channels demo/exports -o channels.html
+      crm-engine analyze churn demo/exports --set lost_after_days=120 -o churn.xlsx
+      crm-engine analyze reminders demo/exports -o due.ics
+    """
+    from crm_engine.analyze import analyze
+
+    options: dict[str, Any] = {}
+    for setting in settings:
+        key, sign, value = setting.partition("=")
+        if not sign:
+            raise click.UsageError(f"--set {setting}: write NAME=VALUE")
+        options[key] = int(value) if value.lstrip("-").isdigit() else value
+    if contact is not None:
+        options["contact"] = contact
+    result = analyze(name, tables, today=today.date() if today else None, timezone=timezone, **options)
+    if output is not None:
+        write(result, table, output)
+        terminal.note(f"wrote {output}")
+    terminal.result(json_of(result), lambda console: show(console, result))
+
+
+def write(result: Any, table: str | None, output: Path) -> None:
+    """Writes what the extension asks for."""
+    from crm_engine.analyze import calendar, card_html
+    from crm_engine.charts import draw, is_chart_path
+    from crm_engine.errors import ConfigError
+    from crm_engine.output import atomic_file, output_format, write_sheets, write_table
+
+    if table is not None and table not in result.tables:
+        raise ConfigError(f"{result.name} has no table {table!r}; it has {', '.join(result.tables)}")
+    suffix = output.suffix.lower()
+    if suffix == ".ics":
+        if result.name != "reminders":
+            raise ConfigError(f"{output}: only reminders can be written as a calendar")
+        with atomic_file(output) as scratch:
+            scratch.write_bytes(calendar(result).encode())
+    elif result.name == "activity" and suffix in (".html", ".json"):
+        import json
+
+        with atomic_file(output) as scratch:
+            scratch.write_text(card_html(result) if suffix == ".html" else json.dumps(plain(result.summary), ensure_ascii=False, indent=2) + "\n", "utf-8")
+    elif is_chart_path(output):
+        draw(result, output)
+    elif output_format(output) == ".xlsx" and table is None:
+        write_sheets(result.tables, output)
+    else:
+        write_table(result.tables[table] if table else result.table, output)
+
+
+def show(console: Console, result: Any) -> None:
+    """The main table, and the first rows of the others."""
+    from crm_engine.tables import rich_table
+
+    for number, (name, table) in enumerate(result.tables.items()):
+        if table.num_rows or number == 0:
+            console.print(rich_table(table, name.replace("_", " ").capitalize(), max_rows=30 if number == 0 else 8))
+
+
+def json_of(result: Any) -> dict[str, Any]:
+    """The summary with the rows of the main table, at most a thousand."""
+    found: dict[str, Any] = plain({"analysis": result.name, **result.summary, "rows": result.table.slice(0, 1000).to_pylist()})
+    return found
+
+
+def plain(value: Any) -> Any:
+    """For JSON: money and dates as text."""
+    from decimal import Decimal
+
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Decimal | dt.date) else value

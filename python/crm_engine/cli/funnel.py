@@ -1,0 +1,121 @@
+"""``crm-engine funnel``: deals through stages, or contacts through steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crm_engine.cli.options import InputPath, terminal_options
+from crm_engine.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=InputPath(), metavar="FILES...")
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path, exists=True), metavar="FILE", help="The funnel as YAML; with 'steps' it is an event funnel.")
+@click.option("--by", multiple=True, metavar="COLUMN", help="Break down by this column, or by day, week, month, quarter or year; repeatable.")
+@click.option("--contacts", type=InputPath(), metavar="FILE", help="Contacts whose columns an event funnel may be broken down by.")
+@click.option("--payments", type=InputPath(), metavar="FILE", help="Payments of the won deals (deal_id, status, amount).")
+@click.option("--table", metavar="NAME", help="Which table to write: steps, totals, levels, segments, stages, losses, amounts, moves, deals, ...")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="A file (.parquet .csv .xlsx .arrow .jsonl), or a chart (.html .png .svg).")
+@terminal_options
+def command(
+    terminal: Terminal,
+    files: tuple[str, ...],
+    config: Path | None,
+    by: tuple[str, ...],
+    contacts: str | None,
+    payments: str | None,
+    table: str | None,
+    output: Path | None,
+) -> None:
+    """How far deals get through stages, or contacts through steps.
+
+    FILES are DEALS and the history of their STAGES, or with steps in --config one file of EVENTS.
+
+    \b
+      crm-engine funnel deals.csv deal_stages.csv --by owner -o funnel.html
+      crm-engine funnel interactions.parquet --config steps.yaml -o funnel.csv
+    """
+    from crm_engine import event_funnel, pipeline_funnel
+    from crm_engine.columns import load_config
+
+    options = load_config(config, "funnel")
+    if by:
+        options["by"] = list(by)
+    with terminal.progress() as progress:
+        if "steps" in options:
+            if len(files) != 1:
+                raise click.UsageError(f"an event funnel reads one file of events, and {len(files)} are given")
+            funnel: Any = event_funnel(files[0], options, contacts=contacts, progress=progress)
+            main = "steps"
+        else:
+            if len(files) > 2:
+                raise click.UsageError(f"a pipeline funnel reads deals and their stages, and {len(files)} files are given")
+            funnel = pipeline_funnel(files[0], files[1] if len(files) == 2 else None, options, payments=payments, progress=progress)
+            main = "stages"
+    for warning in funnel.summary.get("warnings", []):
+        terminal.warn(warning)
+    if output is not None:
+        _write(funnel, table or main, main, output)
+        terminal.note(f"wrote {output}")
+    summary = dict(funnel.summary)
+    summary[main] = funnel.totals.to_pylist()
+    terminal.result(_plain(summary), lambda console: _show(console, funnel, main))
+
+
+def _write(funnel: Any, name: str, main: str, output: Path) -> None:
+    from crm_engine.charts import draw, is_chart_path
+    from crm_engine.output import output_format, write_sheets, write_table
+
+    if is_chart_path(output):
+        draw(funnel, output)
+        return
+    table = _table(funnel, name)
+    if output_format(output) == ".xlsx" and name == main:
+        names = (main, "totals", "subtotals", "details", "amounts", "losses", "moves", "cohorts", "forecast", "forecast_check", "histogram", "payments")
+        write_sheets({n: t for n in names if (t := getattr(funnel, n, None)) is not None and t.num_columns}, output)
+    else:
+        write_table(table, output)
+
+
+def _table(funnel: Any, name: str) -> Any:
+    import pyarrow as pa
+
+    from crm_engine.errors import ConfigError
+
+    found = funnel.breakdowns.get(name, getattr(funnel, name, None))
+    found = found() if callable(found) else found
+    if not isinstance(found, pa.Table):
+        known = sorted(n for n in ("steps", "stages", "totals", "subtotals", "levels", "segments", "histogram", "details", "amounts", "losses", "moves", "deals", "cohorts", "forecast", "forecast_check", "payments", "unpaid", *funnel.breakdowns) if hasattr(funnel, n) or n in funnel.breakdowns)
+        raise ConfigError(f"this funnel has no table {name!r}; it has {', '.join(known)}")
+    return found
+
+
+def _show(console: Console, funnel: Any, main: str) -> None:
+    from crm_engine.tables import rich_table
+
+    table = getattr(funnel, main)
+    console.print(rich_table(funnel.totals, "Funnel"))
+    if table.column_names != funnel.totals.column_names:
+        console.print(rich_table(table, "By " + ", ".join(table.column_names[: table.column_names.index("step" if main == "steps" else "stage")])))
+    for name in ("losses", "forecast", "forecast_check", "payments") if main == "stages" else ():
+        found = getattr(funnel, name)
+        if found is not None and found.num_rows:
+            console.print(rich_table(found, name.replace("_", " ").capitalize(), max_rows=12))
+
+
+def _plain(value: Any) -> Any:
+    """For JSON: money and dates as text."""
+    import datetime as dt
+    from decimal import Decimal
+
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Decimal | dt.date) else value

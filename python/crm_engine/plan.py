@@ -1,0 +1,316 @@
+"""Plan and fact: targets by period, owner and metric against what happened.
+
+::
+
+    result = crm.plan("plans.csv", "demo/exports")
+    result.table                   # target, fact, attainment, run rate, forecast to the end of the period
+    result.tables["deviations"]    # what asks for a decision
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from collections import defaultdict
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from crm_engine.analyses.related import DAY, FLOAT, MONEY, NEVER, TEXT, Analysis, Related, Rows, decimal, purchases, table
+from crm_engine.columns import check_options, column, load_config, load_table, texts
+from crm_engine.errors import ConfigError
+
+#: What can be planned, and what it counts.
+METRICS = {
+    "active_clients_kept": "clients that bought in the 365 days before the period and bought again in it",
+    "new_clients": "contacts whose first purchase falls into the period",
+    "engaged_contacted": "contacts that were engaged and had not bought, and were contacted in the period",
+    "products_sold_new": "pieces bought by those whose first purchase falls into the period",
+    "products_sold_active": "pieces bought by those who were clients before",
+    "contacts_made": "calls, letters, meetings and all other contacts that went out",
+    "calls": "calls that went out",
+    "letters": "letters and e-mails that went out",
+    "meetings": "meetings and visits",
+    "revenue": "amount of what was bought, in the target's currency",
+}
+_KINDS = {"calls": ("call",), "letters": ("email", "e-mail", "letter"), "meetings": ("meeting", "visit")}
+_OPTIONS = ("period", "owner", "metric", "product", "target", "currency")
+
+
+def plan(plans: Any, tables: Any, *, today: dt.date | None = None, timezone: str | None = None, tolerance: float = 0.1) -> Analysis:
+    """Targets against facts.
+
+    ``plans`` is a CSV or other table with ``period`` (2026, 2026-Q2, 2026-05, 2026-W07), ``owner`` (empty is all), ``metric``, ``product``,
+    ``target`` and ``currency``, or a YAML file with a list ``plans`` of the same. ``tolerance`` is how far a forecast may miss its target before
+    it is a deviation.
+
+    >>> orders = {"contact_id": ["a"], "placed_at": ["2026-01-05"], "amount": ["10"], "currency": ["EUR"]}
+    >>> result = plan({"period": ["2026-01"], "metric": ["new_clients"], "target": ["2"]}, {"orders": orders}, today=dt.date(2026, 1, 31))
+    >>> result.table.select(["target", "fact", "attainment"]).to_pylist()
+    [{'target': Decimal('2.00'), 'fact': Decimal('1.00'), 'attainment': 0.5}]
+    """
+    targets = _targets(plans)
+    related = Related(tables, today, timezone)
+    facts = _Facts(related)
+    rows = []
+    for target in targets:
+        start, end = target["span"]
+        fact, reason = facts.of(target)
+        elapsed = min(max((related.today - start).days + 1, 0), (end - start).days)
+        whole = (end - start).days
+        forecast = None
+        if fact is not None and elapsed:
+            forecast = (fact * whole / elapsed).quantize(Decimal("0.01")) if elapsed < whole else fact
+        goal = target["target"]
+        rows.append(
+            {
+                **{key: target[key] for key in ("period", "owner", "metric", "product", "currency")},
+                "target": goal,
+                "fact": fact,
+                "attainment": float(fact / goal) if fact is not None and goal else None,
+                "elapsed_share": elapsed / whole,
+                "run_rate_per_day": float(fact / elapsed) if fact is not None and elapsed else None,
+                "forecast": forecast,
+                "forecast_attainment": float(forecast / goal) if forecast is not None and goal else None,
+                "state": _state(fact, goal, forecast, elapsed, whole, tolerance, reason),
+            }
+        )
+    unplanned = _unplanned(targets, facts)
+    deviations = [
+        {key: row[key] for key in ("period", "owner", "metric", "product", "currency", "target", "fact", "forecast", "state")} | {"decision": _decision(row)}
+        for row in rows
+        if row["state"].startswith(("missed", "behind", "ahead", "no facts"))
+    ]
+    deviations += [{**row, "target": None, "forecast": None, "state": "no target", "decision": "set a target, or take the work into another plan"} for row in unplanned]
+    keys = dict.fromkeys(("period", "owner", "metric", "product", "currency"), TEXT)
+    result = {
+        "plan": table(rows, **keys, target=MONEY, fact=MONEY, attainment=FLOAT, elapsed_share=FLOAT, run_rate_per_day=FLOAT, forecast=MONEY, forecast_attainment=FLOAT, state=TEXT),
+        "deviations": table(deviations, **keys, target=MONEY, fact=MONEY, forecast=MONEY, state=TEXT, decision=TEXT),
+        "without_target": table(unplanned, **keys, fact=MONEY),
+    }
+    counts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        counts[row["state"]] += 1
+    current = [index for index, target in enumerate(targets) if target["span"][0] <= related.today < target["span"][1]]
+    result["current"] = result["plan"].take(pa.array(current, pa.int64())) if current else result["plan"]
+    chart = {"kind": "plan", "table": "current", "x": "attainment", "y": "metric", "title": "Plan and fact", "subtitle": f"as of {related.today}; the pale bar is the forecast to the end of the period"}
+    summary = {"targets": len(rows), "states": dict(sorted(counts.items())), "deviations": len(deviations), "without_target": len(unplanned), "today": str(related.today)}
+    return Analysis("plan", result, summary, chart)
+
+
+def _state(fact: Decimal | None, goal: Decimal, forecast: Decimal | None, elapsed: int, whole: int, tolerance: float, reason: str) -> str:
+    if fact is None:
+        return f"no facts: {reason}"
+    if not elapsed:
+        return "not begun"
+    if elapsed >= whole:
+        return "met" if fact >= goal else "missed"
+    assert forecast is not None
+    if fact >= goal:
+        return "met"
+    margin = Decimal(str(tolerance))
+    if forecast < goal * (1 - margin):
+        return "behind"
+    return "ahead" if forecast > goal * (1 + margin) * Decimal("1.5") else "on the way"
+
+
+def _decision(row: dict[str, Any]) -> str:
+    if row["state"].startswith("no facts"):
+        return "bring the table in, or drop the target"
+    if row["state"] == "ahead":
+        return "raise the target, or move effort elsewhere"
+    gap = row["target"] - row["fact"]
+    if row["state"] == "missed":
+        return f"short by {gap}: explain, and carry over or write off"
+    return f"{gap} to go; at this rate the period ends with {row['forecast']}"
+
+
+def _targets(plans: Any) -> list[dict[str, Any]]:
+    """Targets as checked rows with their period as (first day, day after the last)."""
+    if isinstance(plans, str | os.PathLike) and Path(plans).suffix.lower() in (".yaml", ".yml", ".json"):
+        listed = load_config(plans, "plans").get("plans")
+        if not isinstance(listed, list):
+            raise ConfigError(f"{os.fspath(plans)}: it must have a list 'plans' of targets")
+        rows = []
+        for number, item in enumerate(listed, 1):
+            if not isinstance(item, dict):
+                raise ConfigError(f"{os.fspath(plans)}: plan {number} must be a mapping with period, metric and target")
+            check_options(item, _OPTIONS, f"plan {number}")
+            rows.append({key: None if item.get(key) is None else str(item[key]) for key in _OPTIONS})
+    else:
+        given = load_table(plans, "plans")
+        for name in ("period", "metric", "target"):
+            column(given, name, "plans")
+        columns = {name: texts(given[name]).to_pylist() if name in given.column_names else [None] * len(given) for name in _OPTIONS}
+        rows = [dict(zip(_OPTIONS, values, strict=True)) for values in zip(*(columns[name] for name in _OPTIONS), strict=True)]
+    targets: list[dict[str, Any]] = []
+    by_key: dict[tuple[Any, ...], list[tuple[int, tuple[dt.date, dt.date]]]] = defaultdict(list)
+    for number, row in enumerate(rows, 1):
+        where = f"row {number} of the plans"
+        if row["metric"] not in METRICS:
+            import difflib
+
+            near = difflib.get_close_matches(str(row["metric"]), METRICS, 1)
+            raise ConfigError(f"{where}: the metric {row['metric']!r} is unknown{f', did you mean {near[0]!r}?' if near else ''}; there are {', '.join(METRICS)}")
+        span = _span(row["period"], where)
+        try:
+            target = Decimal(str(row["target"]))
+        except InvalidOperation:
+            raise ConfigError(f"{where}: the target {row['target']!r} is no number") from None
+        if not target.is_finite() or target < 0:
+            raise ConfigError(f"{where}: the target {row['target']!r} must be 0 or more")
+        if row["metric"] == "revenue" and not row["currency"]:
+            raise ConfigError(f"{where}: a target of revenue needs its currency, because amounts of different currencies are never added")
+        key = tuple(row[name] for name in ("owner", "metric", "product", "currency"))
+        for other, taken in by_key[key]:
+            if span[0] < taken[1] and taken[0] < span[1]:
+                raise ConfigError(f"{where} overlaps row {other}: both plan {row['metric']!r} of {row['owner'] or 'everybody'} for {rows[other - 1]['period']} and {row['period']}; keep one")
+        by_key[key].append((number, span))
+        targets.append({**row, "target": target.quantize(Decimal("0.01")), "span": span})
+    return targets
+
+
+def _span(period: Any, where: str) -> tuple[dt.date, dt.date]:
+    match = re.fullmatch(r"(\d{4})(?:-(?:Q([1-4])|W(\d\d?)|(\d\d?)))?", str(period).strip())
+    if match:
+        year = int(match.group(1))
+        try:
+            if match.group(2):
+                quarter = int(match.group(2))
+                return dt.date(year, quarter * 3 - 2, 1), dt.date(year + quarter // 4, quarter % 4 * 3 + 1, 1)
+            if match.group(3):
+                monday = dt.date.fromisocalendar(year, int(match.group(3)), 1)
+                return monday, monday + dt.timedelta(days=7)
+            if match.group(4):
+                month = int(match.group(4))
+                return dt.date(year, month, 1), dt.date(year + month // 12, month % 12 + 1, 1)
+            return dt.date(year, 1, 1), dt.date(year + 1, 1, 1)
+        except ValueError:
+            pass
+    raise ConfigError(f"{where}: the period {period!r} is none; write 2026, 2026-Q2, 2026-05 or 2026-W07")
+
+
+class _Facts:
+    """What happened, by metric, owner, product and span."""
+
+    def __init__(self, related: Related) -> None:
+        self.related = related
+        self.interactions = related.find("interactions")
+        self.has_sales = related.find("orders") is not None or related.find("deals") is not None
+        if self.has_sales:
+            self.buyer, self.bought, self.cents, self.currency = purchases(related)
+            self.pieces, self.product = self._pieces()
+            order = np.argsort(self.bought, kind="stable")
+            self.first: dict[int, int] = {}
+            for person, when in zip(self.buyer[order].tolist(), self.bought[order].tolist(), strict=True):
+                self.first.setdefault(person, when)
+        self.owner_of = self._owners()
+        self.owners = set(self.owner_of.values())
+        if self.interactions is not None and self.interactions.has("owner"):
+            self.owners |= {owner for owner in set(self.interactions.text("owner").tolist()) if owner is not None}
+
+    def _pieces(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pieces and product of each purchase, in the order of ``purchases``."""
+        orders = self.related.find("orders")
+        rows: Rows = orders if orders is not None else self.related.need("deals")
+        if orders is not None:
+            keep = np.ones(len(rows), bool)
+            if rows.has("status"):
+                keep = ~np.isin(rows.text("status"), ["cancelled", "refunded", "returned"])
+            when = rows.first_time("placed_at", "ordered_at", "created_at", "time")
+        else:
+            keep = rows.text("stage") == "won"
+            when = rows.first_time("closed_at", "created_at")
+        keep &= (rows.contact >= 0) & (when != NEVER) & (when < self.related.now)
+        pieces = np.nan_to_num(rows.number("quantity"), nan=1.0).astype(np.int64) if rows.has("quantity") else np.ones(len(rows), np.int64)
+        product = rows.text("product") if rows.has("product") else np.full(len(rows), None)
+        return pieces[keep], product[keep]
+
+    def _owners(self) -> dict[int, str]:
+        """A contact's owner is who dealt with it last."""
+        last: dict[int, tuple[int, str]] = {}
+        for name, time in (("deals", "created_at"), ("interactions", "occurred_at")):
+            rows = self.related.find(name)
+            if rows is None or not rows.has("owner") or not rows.has(time):
+                continue
+            for person, when, owner in zip(rows.contact.tolist(), rows.time(time).tolist(), rows.text("owner"), strict=True):
+                if person >= 0 and owner is not None and when >= last.get(person, (NEVER, ""))[0]:
+                    last[person] = (when, owner)
+        return {person: owner for person, (_, owner) in last.items()}
+
+    def of(self, target: dict[str, Any]) -> tuple[Decimal | None, str]:
+        """The fact of a target, or why there is none."""
+        metric, owner = target["metric"], target["owner"]
+        start, end = ((day - dt.date(1970, 1, 1)).days * DAY for day in target["span"])
+        end = min(end, self.related.now)
+        if owner is not None and owner not in self.owners:
+            return None, f"nothing is known of the owner {owner!r}"
+        if metric in ("contacts_made", "calls", "letters", "meetings", "engaged_contacted"):
+            if self.interactions is None:
+                return None, "there is no table of interactions"
+            return self._contacts(metric, owner, start, end), ""
+        if not self.has_sales:
+            return None, "there are no orders and no deals"
+        mine = (self.bought >= start) & (self.bought < end)
+        if owner is not None:
+            mine &= np.array([self.owner_of.get(person) == owner for person in self.buyer.tolist()], bool)
+        if target["product"] is not None:
+            mine &= self.product == target["product"]
+        people = self.buyer[mine].tolist()
+        if metric == "revenue":
+            return decimal(self.cents[mine & (self.currency == (target["currency"] or ""))].sum()), ""
+        new = np.array([self.first[person] >= start for person in people], bool)
+        if metric == "new_clients":
+            return Decimal(len(set(np.array(people)[new].tolist())) if people else 0).quantize(Decimal("0.01")), ""
+        if metric == "active_clients_kept":
+            before = set(self.buyer[(self.bought >= start - 365 * DAY) & (self.bought < start)].tolist())
+            return Decimal(len(before & set(people))).quantize(Decimal("0.01")), ""
+        sold = self.pieces[mine]
+        return Decimal(int(sold[new].sum() if metric == "products_sold_new" else sold[~new].sum()) if len(sold) else 0).quantize(Decimal("0.01")), ""
+
+    def _contacts(self, metric: str, owner: str | None, start: int, end: int) -> Decimal:
+        rows = self.interactions
+        assert rows is not None
+        when = rows.time("occurred_at")
+        mine = (when >= start) & (when < end)
+        if rows.has("direction"):
+            mine &= rows.text("direction") != "in"
+        if owner is not None and rows.has("owner"):
+            mine &= rows.text("owner") == owner
+        if metric in _KINDS:
+            mine &= np.isin(rows.text("kind"), _KINDS[metric])
+        if metric != "engaged_contacted":
+            return Decimal(int(mine.sum())).quantize(Decimal("0.01"))
+        engaged = np.zeros(len(rows), bool)
+        if rows.has("direction"):
+            engaged |= rows.text("direction") == "in"
+        if rows.has("outcome"):
+            engaged |= np.isin(rows.text("outcome"), ("answered", "follow-up", "resolved"))
+        before = set(rows.contact[engaged & (when < start)].tolist())
+        clients = {person for person, first in self.first.items() if first < start} if self.has_sales else set()
+        return Decimal(len((set(rows.contact[mine].tolist()) & before) - clients - {-1})).quantize(Decimal("0.01"))
+
+
+def _unplanned(targets: list[dict[str, Any]], facts: _Facts) -> list[dict[str, Any]]:
+    """Owners with facts, and currencies with revenue, for which a planned period and metric has no target."""
+    rows = []
+    planned: dict[tuple[str, str], set[tuple[Any, Any]]] = defaultdict(set)
+    spans = {}
+    for target in targets:
+        planned[target["period"], target["metric"]].add((target["owner"], target["currency"]))
+        spans[target["period"]] = target["span"]
+    currencies = sorted({str(value) for value in facts.currency.tolist()}) if facts.has_sales else []
+    for (period, metric), known in sorted(planned.items()):
+        everybody = any(owner is None for owner, _ in known)
+        for owner in sorted(facts.owners) if not everybody else [None]:
+            for currency in currencies if metric == "revenue" else [None]:
+                if (owner, currency) in known or (metric != "revenue" and any(o == owner for o, _ in known)):
+                    continue
+                fact, _ = facts.of({"metric": metric, "owner": owner, "product": None, "currency": currency, "span": spans[period]})
+                if fact:
+                    rows.append({"period": period, "owner": owner, "metric": metric, "product": None, "currency": currency, "fact": fact})
+    return rows
