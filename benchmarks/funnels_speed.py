@@ -47,7 +47,12 @@ def timed(run: Any, runs: int) -> dict[str, Any]:
         check = run()
         wall.append(time.perf_counter() - start)
         cpu.append(time.process_time() - busy)
-    return {"cpu_s": round(min(cpu), 3), "wall_s": round(min(wall), 3), "over_input_mib": round(memory_mib("VmHWM") - loaded), "check": check}
+    return {
+        "cpu_s": round(min(cpu), 3),
+        "wall_s": round(min(wall), 3),
+        "over_input_mib": round(memory_mib("VmHWM") - loaded),
+        "check": check,
+    }
 
 
 def pipeline(data: Path, size: int, runs: int) -> dict[str, Any]:
@@ -83,7 +88,13 @@ def peer(arguments: argparse.Namespace, script: str, engine: str, *more: str) ->
         command = [arguments.python, str(Path(arguments.peers) / script), "--engine", engine, "--runs", str(arguments.runs), *more]
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         found = json.loads(out.read().splitlines()[-1])
-    return {"engine": engine, "cpu_s": found["cpu_s"], "wall_s": found["min_s"], "over_input_mib": found["rss_peak_mb"] - found["rss_loaded_mb"], "check": found["check"]}
+    return {
+        "engine": engine,
+        "cpu_s": found["cpu_s"],
+        "wall_s": found["min_s"],
+        "over_input_mib": found["rss_peak_mb"] - found["rss_loaded_mb"],
+        "check": found["check"],
+    }
 
 
 def main() -> None:
@@ -100,7 +111,11 @@ def main() -> None:
     parser.add_argument("--one", choices=("pipeline", "events", "breakdowns"), help=argparse.SUPPRESS)
     a = parser.parse_args()
     if a.one:
-        found = {"pipeline": lambda: pipeline(a.data, a.pipeline, a.runs), "events": lambda: events(a.data, a.events, a.contacts, a.runs), "breakdowns": lambda: events(a.data, a.events, a.contacts, a.runs, a.breakdowns)}[a.one]()
+        found = {
+            "pipeline": lambda: pipeline(a.data, a.pipeline, a.runs),
+            "events": lambda: events(a.data, a.events, a.contacts, a.runs),
+            "breakdowns": lambda: events(a.data, a.events, a.contacts, a.runs, a.breakdowns),
+        }[a.one]()
         print(json.dumps(found))
         return
     engines = [engine for engine in a.engines.split(",") if engine]
@@ -116,7 +131,9 @@ def main() -> None:
         best = min((row["cpu_s"] for row in rows[1:]), default=None)
         print(f"\n{name}\n  {'engine':<12}{'CPU s':>9}{'wall s':>9}{'MiB over input':>16}")
         for row in rows:
-            print(f"  {row['engine']:<12}{row['cpu_s']:>9.3f}{row['wall_s']:>9.3f}{row['over_input_mib']:>16.0f}   {json.dumps(row['check'])[:90]}")
+            print(
+                f"  {row['engine']:<12}{row['cpu_s']:>9.3f}{row['wall_s']:>9.3f}{row['over_input_mib']:>16.0f}   {json.dumps(row['check'])[:90]}"
+            )
         if best:
             print(f"  ratio of CPU seconds to the best peer: {best / rows[0]['cpu_s']:.1f}")
     print(f"\nload average {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")

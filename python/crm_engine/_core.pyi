@@ -53,6 +53,7 @@ class DedupeOutcome:
 
 class GoldenReader:
     def next(self) -> tuple[Any, Any] | None: ...
+
 def event_funnel(
     stream: Any,
     request: str,

@@ -30,8 +30,7 @@ __all__ = [
 
 #: The analyses by name.
 ANALYSES: dict[str, Callable[..., Analysis]] = {
-    function.__name__: function
-    for function in (channels, owners, churn, value, levels, activity, service, campaigns, readiness, reminders)
+    function.__name__: function for function in (channels, owners, churn, value, levels, activity, service, campaigns, readiness, reminders)
 }
 
 

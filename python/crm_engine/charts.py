@@ -1,6 +1,6 @@
 """Charts of funnels and analyses, as self-contained HTML, PNG or SVG; needs the extra ``report`` (altair and vl-convert).
 
-    crm.draw(crm.pipeline_funnel(...), "funnel.html")
+crm.draw(crm.pipeline_funnel(...), "funnel.html")
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ def _count(value: int) -> str:
 def _funnel_bars(alt: Any, rows: list[dict[str, Any]], name: str, count: str, title: str, subtitle: str) -> Any:
     """One bar per step with its count, its share of the start at the end, and the conversion from the step before between them."""
     if not rows:
-        return alt.Chart(alt.InlineData([{"text": "nothing to show"}]), title=title).mark_text(fontSize=14, color=_MUTED).encode(text="text:N")
+        return (
+            alt.Chart(alt.InlineData([{"text": "nothing to show"}]), title=title).mark_text(fontSize=14, color=_MUTED).encode(text="text:N")
+        )
     start = max(rows[0][count], 1)
     data = []
     for place, row in enumerate(rows):
@@ -123,14 +125,27 @@ def _funnel_bars(alt: Any, rows: list[dict[str, Any]], name: str, count: str, ti
         )
     order = [row["step"] for row in data]
     values = alt.InlineData(data)
-    y = alt.Y("step:N", sort=order, axis=alt.Axis(title=None, labelFontSize=14, labelPadding=12, labelFontWeight=600), scale=alt.Scale(paddingInner=0.45, paddingOuter=0.15))
-    scale = alt.Scale(domain=[0, start * 1.16])
+    y = alt.Y(
+        "step:N",
+        sort=order,
+        axis=alt.Axis(title=None, labelFontSize=14, labelPadding=12, labelFontWeight=600),
+        scale=alt.Scale(paddingInner=0.45, paddingOuter=0.15),
+    )
+    scale = alt.Scale(domain=[0, start * 1.3])
     base = alt.Chart(values)
     track = base.mark_bar(color="#f1f5f9", cornerRadius=4).encode(y=y, x=alt.X("rest:Q", scale=scale, axis=None))
-    bars = base.mark_bar(color=_BLUE, cornerRadius=4).encode(y=y, x=alt.X("count:Q", scale=scale, axis=None), opacity=alt.Opacity("place:O", legend=None, scale=alt.Scale(range=[1, 0.62])))
-    counts = base.mark_text(align="left", dx=8, fontSize=13, fontWeight=600, color=_INK).encode(y=y, x=alt.X("count:Q", scale=scale, axis=None), text="label:N")
-    shares = base.mark_text(align="left", dx=12, fontSize=13, color=_MUTED).encode(y=y, x=alt.X("rest:Q", scale=scale, axis=None), text="of_start:N")
-    arrows = base.mark_text(align="left", dx=6, dy=-33, fontSize=12, fontWeight=600, color=_AMBER).encode(y=y, x=alt.value(0), text="arrow:N")
+    bars = base.mark_bar(color=_BLUE, cornerRadius=4).encode(
+        y=y, x=alt.X("count:Q", scale=scale, axis=None), opacity=alt.Opacity("place:O", legend=None, scale=alt.Scale(range=[1, 0.62]))
+    )
+    counts = base.mark_text(align="left", dx=8, fontSize=13, fontWeight=600, color=_INK).encode(
+        y=y, x=alt.X("count:Q", scale=scale, axis=None), text="label:N"
+    )
+    shares = base.mark_text(align="right", fontSize=13, color=_MUTED).encode(
+        y=y, x=alt.X("rest:Q", scale=scale, axis=None), text="of_start:N"
+    )
+    arrows = base.mark_text(align="left", dx=6, dy=-33, fontSize=12, fontWeight=600, color=_AMBER).encode(
+        y=y, x=alt.value(0), text="arrow:N"
+    )
     layers = track + bars + counts + shares + arrows
     return layers.properties(width=620, height=64 * len(rows), title=alt.TitleParams(title, subtitle=subtitle))
 
@@ -138,10 +153,16 @@ def _funnel_bars(alt: Any, rows: list[dict[str, Any]], name: str, count: str, ti
 def _days(values: list[dict[str, Any]], alt: Any, order: list[str]) -> Any:
     base = alt.Chart(alt.InlineData(values))
     y = alt.Y("stage:N", sort=order, axis=alt.Axis(title=None, labelFontSize=13, labelPadding=12))
-    line = base.mark_rule(strokeWidth=4, color=_LIGHT, strokeCap="round").encode(y=y, x=alt.X("median:Q", title="days", axis=alt.Axis(grid=True, tickCount=6)), x2="p90:Q")
+    line = base.mark_rule(strokeWidth=4, color=_LIGHT, strokeCap="round").encode(
+        y=y, x=alt.X("median:Q", title="days", axis=alt.Axis(grid=True, tickCount=6)), x2="p90:Q"
+    )
     median = base.mark_circle(size=110, color=_BLUE, opacity=1).encode(y=y, x="median:Q", tooltip=["stage:N", "median:Q", "p90:Q"])
     p90 = base.mark_circle(size=70, color=_LIGHT, opacity=1, stroke=_BLUE, strokeWidth=1.5).encode(y=y, x="p90:Q")
-    return (line + p90 + median).properties(width=620, height=34 * len(order), title=alt.TitleParams("Time in stage", subtitle="median (dot) to 90th percentile (ring), days of visits that ended"))
+    return (line + p90 + median).properties(
+        width=620,
+        height=34 * len(order),
+        title=alt.TitleParams("Time in stage", subtitle="median (dot) to 90th percentile (ring), days of visits that ended"),
+    )
 
 
 def _pipeline(alt: Any, funnel: Any) -> Any:
@@ -153,13 +174,20 @@ def _pipeline(alt: Any, funnel: Any) -> Any:
             parts.append(_funnel_bars(alt, own, "stage", "reached", name, ""))
         return alt.vconcat(*parts, spacing=40)
     summary = funnel.summary
-    facts = [f"{_count(summary['deals'])} deals", f"{_count(summary['won'])} won", f"{_count(summary['lost'])} lost", f"{_count(summary['open'])} open"]
+    facts = [
+        f"{_count(summary['deals'])} deals",
+        f"{_count(summary['won'])} won",
+        f"{_count(summary['lost'])} lost",
+        f"{_count(summary['open'])} open",
+    ]
     if summary["win_rate"] is not None:
         facts.append(f"win rate {_percent(summary['win_rate'])}")
     if summary["median_cycle_days"] is not None:
         facts.append(f"median cycle {summary['median_cycle_days']:.0f} days")
     parts = [_funnel_bars(alt, rows, "stage", "reached", "Pipeline", " · ".join(facts))]
-    waits = [{"stage": row["stage"], "median": row["median_days"], "p90": row["p90_days"]} for row in rows if row["median_days"] is not None]
+    waits = [
+        {"stage": row["stage"], "median": row["median_days"], "p90": row["p90_days"]} for row in rows if row["median_days"] is not None
+    ]
     if waits:
         parts.append(_days(waits, alt, [row["stage"] for row in waits]))
     if funnel.cohorts is not None and funnel.cohorts.num_rows:
@@ -188,24 +216,46 @@ def _losses(alt: Any, rows: list[dict[str, Any]], order: list[str]) -> Any:
             color=alt.Color("reason:N", scale=alt.Scale(range=_PALETTE), legend=alt.Legend(columns=6)),
             tooltip=["stage:N", "reason:N", "deals:Q"],
         )
-        .properties(width=620, height=34 * len({row["stage"] for row in rows}), title=alt.TitleParams("Losses", subtitle="by the stage they were lost from, and why"))
+        .properties(
+            width=620,
+            height=34 * len({row["stage"] for row in rows}),
+            title=alt.TitleParams("Losses", subtitle="by the stage they were lost from, and why"),
+        )
     )
 
 
 def _cohort_map(alt: Any, cohorts: pa.Table) -> Any:
     period = cohorts.column_names[0]
-    rows = [{"cohort": str(row[period])[:7], "stage": row["stage"], "share": row["conversion_from_start"], "text": _percent(row["conversion_from_start"])} for row in cohorts.to_pylist()[-24 * 8 :] if row["conversion_from_start"] is not None]
+    rows = [
+        {
+            "cohort": str(row[period])[:7],
+            "stage": row["stage"],
+            "share": row["conversion_from_start"],
+            "text": _percent(row["conversion_from_start"]),
+        }
+        for row in cohorts.to_pylist()[-24 * 8 :]
+        if row["conversion_from_start"] is not None
+    ]
     order = list(dict.fromkeys(cohorts["stage"].to_pylist()))
-    return _heat_map(alt, rows, "stage", order, "cohort", "share", "Cohorts", f"share of the deals created in each {period} that reached each stage")
+    return _heat_map(
+        alt, rows, "stage", order, "cohort", "share", "Cohorts", f"share of the deals created in each {period} that reached each stage"
+    )
 
 
 def _heat_map(alt: Any, rows: list[dict[str, Any]], x: str, x_order: list[Any], y: str, value: str, title: str, subtitle: str) -> Any:
     base = alt.Chart(alt.InlineData(rows)).encode(
-        x=alt.X(f"{x}:O", sort=x_order, axis=alt.Axis(title=None, orient="top", labelAngle=0, labelPadding=8)), y=alt.Y(f"{y}:O", axis=alt.Axis(title=None, labelPadding=8))
+        x=alt.X(f"{x}:O", sort=x_order, axis=alt.Axis(title=None, orient="top", labelAngle=0, labelPadding=8)),
+        y=alt.Y(f"{y}:O", axis=alt.Axis(title=None, labelPadding=8)),
     )
-    cells = base.mark_rect(cornerRadius=3, stroke="white", strokeWidth=2).encode(color=alt.Color(f"{value}:Q", legend=None, scale=alt.Scale(range=["#eff6ff", "#1d4ed8"])))
-    labels = base.mark_text(fontSize=11).encode(text="text:N", color=alt.condition(f"datum.{value} > 0.55", alt.value("white"), alt.value(_INK)))
-    return (cells + labels).properties(width=620, height=24 * max(1, len({row[y] for row in rows})), title=alt.TitleParams(title, subtitle=subtitle))
+    cells = base.mark_rect(cornerRadius=3, stroke="white", strokeWidth=2).encode(
+        color=alt.Color(f"{value}:Q", legend=None, scale=alt.Scale(range=["#eff6ff", "#1d4ed8"]))
+    )
+    labels = base.mark_text(fontSize=11).encode(
+        text="text:N", color=alt.condition(f"datum.{value} > 0.55", alt.value("white"), alt.value(_INK))
+    )
+    return (cells + labels).properties(
+        width=620, height=24 * max(1, len({row[y] for row in rows})), title=alt.TitleParams(title, subtitle=subtitle)
+    )
 
 
 def _events(alt: Any, funnel: Any) -> Any:
@@ -216,11 +266,27 @@ def _events(alt: Any, funnel: Any) -> Any:
     columns = [name for name in funnel.steps.column_names[: funnel.steps.column_names.index("step")]]
     if columns and funnel.steps.num_rows:
         shown = [
-            {"name": row["name"], "group": " · ".join(str(row[c]) for c in columns), "share": row["conversion_from_start"], "text": _percent(row["conversion_from_start"])}
+            {
+                "name": row["name"],
+                "group": " · ".join(str(row[c]) for c in columns),
+                "share": row["conversion_from_start"],
+                "text": _percent(row["conversion_from_start"]),
+            }
             for row in funnel.steps.to_pylist()[: 25 * len(funnel.step_names)]
             if row["conversion_from_start"] is not None
         ]
-        parts.append(_heat_map(alt, shown, "name", funnel.step_names, "group", "share", "By " + ", ".join(columns), "share of those who began that reached each step"))
+        parts.append(
+            _heat_map(
+                alt,
+                shown,
+                "name",
+                funnel.step_names,
+                "group",
+                "share",
+                "By " + ", ".join(columns),
+                "share of those who began that reached each step",
+            )
+        )
     return alt.vconcat(*parts, spacing=36)
 
 
@@ -230,27 +296,54 @@ def _analysis(alt: Any, analysis: Any) -> Any:
     rows = [{key: _plain(value) for key, value in row.items()} for row in table.slice(0, look.get("rows", 400)).to_pylist()]
     title = alt.TitleParams(look["title"], subtitle=look.get("subtitle", ""))
     if not rows:
-        return alt.Chart(alt.InlineData([{"text": "nothing to show"}]), title=title).mark_text(fontSize=14, color=_MUTED).encode(text="text:N")
+        return (
+            alt.Chart(alt.InlineData([{"text": "nothing to show"}]), title=title).mark_text(fontSize=14, color=_MUTED).encode(text="text:N")
+        )
     kind, x, y = look["kind"], look["x"], look["y"]
     if kind == "heat":
         for row in rows:
             row["text"] = _percent(row[look["value"]]) if look.get("percent", True) else str(row[look["value"]])
-        return _heat_map(alt, rows, x, look.get("order", sorted({row[x] for row in rows})), y, look["value"], look["title"], look.get("subtitle", ""))
+        return _heat_map(
+            alt, rows, x, look.get("order", sorted({row[x] for row in rows})), y, look["value"], look["title"], look.get("subtitle", "")
+        )
     tooltip = [alt.Tooltip(name, type="nominal") for name in rows[0]]
     if kind == "line":
-        colour = {"color": alt.Color(f"{look['color']}:N", scale=alt.Scale(range=_PALETTE))} if look.get("color") else {"color": alt.value(_BLUE)}
-        base = alt.Chart(alt.InlineData(rows)).encode(x=alt.X(f"{x}:{look.get('x_type', 'O')}", title=look.get("x_title"), axis=alt.Axis(labelAngle=0, labelOverlap=True)), y=alt.Y(f"{y}:Q", title=look.get("y_title", y), axis=alt.Axis(format=look.get("format", "~s"))), **colour)
-        return (base.mark_line(strokeWidth=2.5, interpolate=look.get("interpolate", "monotone")) + base.mark_circle(size=36, opacity=1).encode(tooltip=tooltip)).properties(width=640, height=320, title=title)
+        colour = (
+            {"color": alt.Color(f"{look['color']}:N", scale=alt.Scale(range=_PALETTE))}
+            if look.get("color")
+            else {"color": alt.value(_BLUE)}
+        )
+        base = alt.Chart(alt.InlineData(rows)).encode(
+            x=alt.X(f"{x}:{look.get('x_type', 'O')}", title=look.get("x_title"), axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y(f"{y}:Q", title=look.get("y_title", y), axis=alt.Axis(format=look.get("format", "~s"))),
+            **colour,
+        )
+        return (
+            base.mark_line(strokeWidth=2.5, interpolate=look.get("interpolate", "monotone"))
+            + base.mark_circle(size=36, opacity=1).encode(tooltip=tooltip)
+        ).properties(width=640, height=320, title=title)
     if kind == "plan":
         return _plan_bars(alt, rows, title)
     order = list(dict.fromkeys(row[y] for row in rows)) if look.get("sort", True) else "ascending"
-    colour = {"color": alt.Color(f"{look['color']}:N", scale=alt.Scale(range=_PALETTE))} if look.get("color") else {"color": alt.value(_BLUE)}
+    colour = (
+        {"color": alt.Color(f"{look['color']}:N", scale=alt.Scale(range=_PALETTE))} if look.get("color") else {"color": alt.value(_BLUE)}
+    )
+    # Side by side: what is told apart by colour may be currencies, which are never added.
+    side = {"yOffset": alt.YOffset(f"{look['color']}:N")} if look.get("color") else {}
     base = alt.Chart(alt.InlineData(rows))
-    bars = base.mark_bar(cornerRadius=3).encode(y=alt.Y(f"{y}:N", sort=order, axis=alt.Axis(title=None, labelPadding=10, labelFontSize=13)), x=alt.X(f"{x}:Q", title=look.get("x_title", x), axis=alt.Axis(grid=True, tickCount=6, format=look.get("format", "~s"))), tooltip=tooltip, **colour)
+    bars = base.mark_bar(cornerRadius=3).encode(
+        y=alt.Y(f"{y}:N", sort=order, axis=alt.Axis(title=None, labelPadding=10, labelFontSize=13)),
+        x=alt.X(f"{x}:Q", title=look.get("x_title", x), axis=alt.Axis(grid=True, tickCount=6, format=look.get("format", "~s"))),
+        tooltip=tooltip,
+        **colour,
+        **side,
+    )
     n_bars = len({row[y] for row in rows})
     if look.get("color"):
-        return bars.properties(width=620, height=max(60, 30 * n_bars), title=title)
-    labels = base.mark_text(align="left", dx=6, color=_INK, fontSize=12).encode(y=alt.Y(f"{y}:N", sort=order), x=f"{x}:Q", text=alt.Text(f"{x}:Q", format=look.get("label_format", look.get("format", ",.4~r"))))
+        return bars.properties(width=620, height=max(60, 18 * n_bars * (1 + len({row[look["color"]] for row in rows}))), title=title)
+    labels = base.mark_text(align="left", dx=6, color=_INK, fontSize=12).encode(
+        y=alt.Y(f"{y}:N", sort=order), x=f"{x}:Q", text=alt.Text(f"{x}:Q", format=look.get("label_format", look.get("format", ",.4~r")))
+    )
     return (bars + labels).properties(width=620, height=max(60, 30 * n_bars), title=title)
 
 
@@ -274,13 +367,28 @@ def _plan_bars(alt: Any, rows: list[dict[str, Any]], title: Any) -> Any:
             continue
         name = " · ".join(str(row[key]) for key in ("period", "owner", "metric", "product") if row.get(key))
         state = "met" if row["attainment"] >= 1 else "on the way" if (row.get("forecast_attainment") or 0) >= 1 else "behind"
-        shown.append({"name": name, "attainment": min(row["attainment"], 2), "forecast": min(row.get("forecast_attainment") or row["attainment"], 2), "state": state, "label": _percent(row["attainment"])})
+        shown.append(
+            {
+                "name": name,
+                "attainment": min(row["attainment"], 2),
+                "forecast": min(row.get("forecast_attainment") or row["attainment"], 2),
+                "state": state,
+                "label": _percent(row["attainment"]),
+            }
+        )
     shown = shown[:40]
     base = alt.Chart(alt.InlineData(shown))
     y = alt.Y("name:N", sort=None, axis=alt.Axis(title=None, labelPadding=10, labelLimit=360))
-    x = alt.X("attainment:Q", title="share of the target", axis=alt.Axis(format="%", grid=True, tickCount=5), scale=alt.Scale(domain=[0, max(1.2, *(row["forecast"] for row in shown)) * 1.08 if shown else 1.2]))
+    x = alt.X(
+        "attainment:Q",
+        title="share of the target",
+        axis=alt.Axis(format="%", grid=True, tickCount=5),
+        scale=alt.Scale(domain=[0, max(1.2, *(row["forecast"] for row in shown)) * 1.08 if shown else 1.2]),
+    )
     ghost = base.mark_bar(color="#e2e8f0", cornerRadius=3).encode(y=y, x=alt.X("forecast:Q"))
-    bars = base.mark_bar(cornerRadius=3, size=12).encode(y=y, x=x, color=alt.Color("state:N", scale=alt.Scale(domain=["met", "on the way", "behind"], range=[_GREEN, _BLUE, _AMBER])))
+    bars = base.mark_bar(cornerRadius=3, size=12).encode(
+        y=y, x=x, color=alt.Color("state:N", scale=alt.Scale(domain=["met", "on the way", "behind"], range=[_GREEN, _BLUE, _AMBER]))
+    )
     labels = base.mark_text(align="left", dx=6, fontSize=12, color=_INK).encode(y=y, x=alt.X("forecast:Q"), text="label:N")
     line = alt.Chart(alt.InlineData([{"plan": 1}])).mark_rule(color=_INK, strokeWidth=1.5, strokeDash=[4, 3]).encode(x="plan:Q")
     return (ghost + bars + labels + line).properties(width=560, height=max(60, 26 * len(shown)), title=title)

@@ -81,14 +81,29 @@ def plan(plans: Any, tables: Any, *, today: dt.date | None = None, timezone: str
         )
     unplanned = _unplanned(targets, facts)
     deviations = [
-        {key: row[key] for key in ("period", "owner", "metric", "product", "currency", "target", "fact", "forecast", "state")} | {"decision": _decision(row)}
+        {key: row[key] for key in ("period", "owner", "metric", "product", "currency", "target", "fact", "forecast", "state")}
+        | {"decision": _decision(row)}
         for row in rows
         if row["state"].startswith(("missed", "behind", "ahead", "no facts"))
     ]
-    deviations += [{**row, "target": None, "forecast": None, "state": "no target", "decision": "set a target, or take the work into another plan"} for row in unplanned]
+    deviations += [
+        {**row, "target": None, "forecast": None, "state": "no target", "decision": "set a target, or take the work into another plan"}
+        for row in unplanned
+    ]
     keys = dict.fromkeys(("period", "owner", "metric", "product", "currency"), TEXT)
     result = {
-        "plan": table(rows, **keys, target=MONEY, fact=MONEY, attainment=FLOAT, elapsed_share=FLOAT, run_rate_per_day=FLOAT, forecast=MONEY, forecast_attainment=FLOAT, state=TEXT),
+        "plan": table(
+            rows,
+            **keys,
+            target=MONEY,
+            fact=MONEY,
+            attainment=FLOAT,
+            elapsed_share=FLOAT,
+            run_rate_per_day=FLOAT,
+            forecast=MONEY,
+            forecast_attainment=FLOAT,
+            state=TEXT,
+        ),
         "deviations": table(deviations, **keys, target=MONEY, fact=MONEY, forecast=MONEY, state=TEXT, decision=TEXT),
         "without_target": table(unplanned, **keys, fact=MONEY),
     }
@@ -97,8 +112,21 @@ def plan(plans: Any, tables: Any, *, today: dt.date | None = None, timezone: str
         counts[row["state"]] += 1
     current = [index for index, target in enumerate(targets) if target["span"][0] <= related.today < target["span"][1]]
     result["current"] = result["plan"].take(pa.array(current, pa.int64())) if current else result["plan"]
-    chart = {"kind": "plan", "table": "current", "x": "attainment", "y": "metric", "title": "Plan and fact", "subtitle": f"as of {related.today}; the pale bar is the forecast to the end of the period"}
-    summary = {"targets": len(rows), "states": dict(sorted(counts.items())), "deviations": len(deviations), "without_target": len(unplanned), "today": str(related.today)}
+    chart = {
+        "kind": "plan",
+        "table": "current",
+        "x": "attainment",
+        "y": "metric",
+        "title": "Plan and fact",
+        "subtitle": f"as of {related.today}; the pale bar is the forecast to the end of the period",
+    }
+    summary = {
+        "targets": len(rows),
+        "states": dict(sorted(counts.items())),
+        "deviations": len(deviations),
+        "without_target": len(unplanned),
+        "today": str(related.today),
+    }
     return Analysis("plan", result, summary, chart)
 
 
@@ -155,7 +183,9 @@ def _targets(plans: Any) -> list[dict[str, Any]]:
             import difflib
 
             near = difflib.get_close_matches(str(row["metric"]), METRICS, 1)
-            raise ConfigError(f"{where}: the metric {row['metric']!r} is unknown{f', did you mean {near[0]!r}?' if near else ''}; there are {', '.join(METRICS)}")
+            raise ConfigError(
+                f"{where}: the metric {row['metric']!r} is unknown{f', did you mean {near[0]!r}?' if near else ''}; there are {', '.join(METRICS)}"
+            )
         span = _span(row["period"], where)
         try:
             target = Decimal(str(row["target"]))
@@ -168,7 +198,9 @@ def _targets(plans: Any) -> list[dict[str, Any]]:
         key = tuple(row[name] for name in ("owner", "metric", "product", "currency"))
         for other, taken in by_key[key]:
             if span[0] < taken[1] and taken[0] < span[1]:
-                raise ConfigError(f"{where} overlaps row {other}: both plan {row['metric']!r} of {row['owner'] or 'everybody'} for {rows[other - 1]['period']} and {row['period']}; keep one")
+                raise ConfigError(
+                    f"{where} overlaps row {other}: both plan {row['metric']!r} of {row['owner'] or 'everybody'} for {rows[other - 1]['period']} and {row['period']}; keep one"
+                )
         by_key[key].append((number, span))
         targets.append({**row, "target": target.quantize(Decimal("0.01")), "span": span})
     return targets
@@ -270,7 +302,9 @@ class _Facts:
             before = set(self.buyer[(self.bought >= start - 365 * DAY) & (self.bought < start)].tolist())
             return Decimal(len(before & set(people))).quantize(Decimal("0.01")), ""
         sold = self.pieces[mine]
-        return Decimal(int(sold[new].sum() if metric == "products_sold_new" else sold[~new].sum()) if len(sold) else 0).quantize(Decimal("0.01")), ""
+        return Decimal(int(sold[new].sum() if metric == "products_sold_new" else sold[~new].sum()) if len(sold) else 0).quantize(
+            Decimal("0.01")
+        ), ""
 
     def _contacts(self, metric: str, owner: str | None, start: int, end: int) -> Decimal:
         rows = self.interactions

@@ -9,26 +9,71 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 #: What no one reads to the end is cut, and said to be.
 MAX_ROWS = 60
 
 
-def rich_table(table: pa.Table, title: str = "", *, max_rows: int = MAX_ROWS) -> Table:
-    """``table`` for a rich console: numbers to the right, shares as per cent, what is missing as a dash."""
+def print_table(console: Console, table: pa.Table, title: str = "", *, max_rows: int = MAX_ROWS) -> None:
+    """Prints ``table``: numbers to the right, shares as per cent, what is missing as a dash; columns that do not fit go below."""
+    rows = [[cell(name, value) for name, value in row.items()] for row in table.slice(0, max_rows).to_pylist()]
+    headers = [name.replace("_", " ") for name in table.column_names]
+    # Long headers wrap at their words; values stay whole.
+    widths = [
+        min(40, max([len(row[place]) for row in rows] + [len(word) for word in header.split()])) for place, header in enumerate(headers)
+    ]
+    n_keys = 0
+    while n_keys < min(3, len(headers)) and not _is_number(table.schema.field(n_keys).type):
+        n_keys += 1
+    left_out = table.num_rows - max_rows
+    caption = f"and {left_out:,} rows more".replace(",", " ") if left_out > 0 else None
+    keys, rest = list(range(n_keys)), list(range(n_keys, len(headers)))
+    while True:
+        taken = list(keys)
+        while rest and (len(taken) == n_keys or sum(widths[place] + 3 for place in [*taken, rest[0]]) < console.width):
+            taken.append(rest.pop(0))
+        console.print(
+            _part(
+                table,
+                [headers[p] for p in taken],
+                [[row[p] for p in taken] for row in rows],
+                taken,
+                widths,
+                title,
+                None if rest else caption,
+            )
+        )
+        title = ""
+        if not rest:
+            return
+
+
+def _part(
+    table: pa.Table, headers: list[str], rows: list[list[str]], taken: list[int], widths: list[int], title: str, caption: str | None
+) -> Table:
     from rich import box
     from rich.table import Table
 
-    left_out = table.num_rows - max_rows
-    caption = f"and {left_out:,} rows more".replace(",", " ") if left_out > 0 else None
-    shown = Table(title=title or None, title_justify="left", title_style="bold", caption=caption, caption_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for field in table.schema:
-        numeric = pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_decimal(field.type)
-        shown.add_column(field.name.replace("_", " "), justify="right" if numeric else "left", no_wrap=numeric)
-    for row in table.slice(0, max_rows).to_pylist():
-        shown.add_row(*(cell(name, value) for name, value in row.items()))
+    shown = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        caption=caption,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for place, header in zip(taken, headers, strict=True):
+        shown.add_column(header, justify="right" if _is_number(table.schema.field(place).type) else "left", min_width=widths[place])
+    for row in rows:
+        shown.add_row(*row)
     return shown
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def cell(name: str, value: Any) -> str:

@@ -57,16 +57,46 @@ def service(related: Related, *, loyal_days: int = 180) -> Analysis:
     months = month_of(np.where(asking, when, 0))
     by_month = [{"month": month_name(month), **line(asking & (months == month))} for month in sorted(set(months[asking].tolist()))]
     satisfied = []
-    for label, mask in (("4 to 5", rating >= 4), ("3", (rating >= 3) & (rating < 4)), ("1 to 2", rating < 3), ("not rated", np.isnan(rating))):
+    for label, mask in (
+        ("4 to 5", rating >= 4),
+        ("3", (rating >= 3) & (rating < 4)),
+        ("1 to 2", rating < 3),
+        ("not rated", np.isnan(rating)),
+    ):
         if (asking & mask).any():
-            satisfied.append({"satisfaction": label, **{k: v for k, v in line(asking & mask).items() if k in ("contacts", "bought_again", "bought_again_share")}})
-    types = {"opened": INT, "answered": INT, "answered_share": FLOAT, "solved": INT, "median_response_minutes": FLOAT, "median_solution_minutes": FLOAT, "mean_satisfaction": FLOAT, "contacts": INT, "bought_again": INT, "bought_again_share": FLOAT}
+            satisfied.append(
+                {
+                    "satisfaction": label,
+                    **{k: v for k, v in line(asking & mask).items() if k in ("contacts", "bought_again", "bought_again_share")},
+                }
+            )
+    types = {
+        "opened": INT,
+        "answered": INT,
+        "answered_share": FLOAT,
+        "solved": INT,
+        "median_response_minutes": FLOAT,
+        "median_solution_minutes": FLOAT,
+        "mean_satisfaction": FLOAT,
+        "contacts": INT,
+        "bought_again": INT,
+        "bought_again_share": FLOAT,
+    }
     tables = {
         "service": table(by_kind, kind=TEXT, **types),
         "by_month": table(by_month, month=TEXT, **types),
         "loyalty": table(satisfied, satisfaction=TEXT, contacts=INT, bought_again=INT, bought_again_share=FLOAT),
     }
-    chart = {"kind": "line", "table": "by_month", "x": "month", "y": "mean_satisfaction", "title": "Satisfaction", "subtitle": "mean rating of complaints, reviews, requests and chats by month", "y_title": "mean rating", "format": ".1f"}
+    chart = {
+        "kind": "line",
+        "table": "by_month",
+        "x": "month",
+        "y": "mean_satisfaction",
+        "title": "Satisfaction",
+        "subtitle": "mean rating of complaints, reviews, requests and chats by month",
+        "y_title": "mean rating",
+        "format": ".1f",
+    }
     return Analysis("service", tables, {"opened": int(asking.sum()), "loyal_days": loyal_days}, chart)
 
 
@@ -83,7 +113,9 @@ def reminders(related: Related, *, ahead_days: int = 7, neglected_after_days: in
         done = tasks.time("done_at") if tasks.has("done_at") else np.full(len(tasks), NEVER)
         title = tasks.text("title", "task") if tasks.has("title") else np.full(len(tasks), "task", object)
         owner = tasks.text("owner") if tasks.has("owner") else np.full(len(tasks), None)
-        for person, due, end, text, who in zip(tasks.contact.tolist(), tasks.time("due_at").tolist(), done.tolist(), title, owner, strict=True):
+        for person, due, end, text, who in zip(
+            tasks.contact.tolist(), tasks.time("due_at").tolist(), done.tolist(), title, owner, strict=True
+        ):
             if end == NEVER and due != NEVER and due < related.now + ahead_days * DAY:
                 late = (related.now - 1) // DAY - due // DAY
                 rows.append({"kind": "task", "due": _day(due), "owner": who, "contact": person, "what": text, "days_late": max(0, late)})
@@ -101,8 +133,21 @@ def reminders(related: Related, *, ahead_days: int = 7, neglected_after_days: in
         limit = rule.get(who or "", rule.get("default", 90)) if isinstance(rule, dict) else rule
         due = when + limit * DAY
         if due < related.now:
-            rows.append({"kind": "neglected", "due": _day(due), "owner": who, "contact": person, "what": f"no contact since {_day(when)}", "days_late": (related.now - 1) // DAY - due // DAY})
-    names = related.names(np.array([max(row["contact"], 0) for row in rows], np.int64)).to_pylist() if related.contact_names else [None] * len(rows)
+            rows.append(
+                {
+                    "kind": "neglected",
+                    "due": _day(due),
+                    "owner": who,
+                    "contact": person,
+                    "what": f"no contact since {_day(when)}",
+                    "days_late": (related.now - 1) // DAY - due // DAY,
+                }
+            )
+    names = (
+        related.names(np.array([max(row["contact"], 0) for row in rows], np.int64)).to_pylist()
+        if related.contact_names
+        else [None] * len(rows)
+    )
     for row, name in zip(rows, names, strict=True):
         row["contact"] = name if row["contact"] >= 0 else None
     rows.sort(key=lambda row: (row["due"], row["kind"], row["owner"] or "", row["contact"] or "", row["what"]))
@@ -110,13 +155,27 @@ def reminders(related: Related, *, ahead_days: int = 7, neglected_after_days: in
     for row in rows:
         owners[row["owner"], row["kind"]][0] += 1
         owners[row["owner"], row["kind"]][1] += row["days_late"] > 0
-    by_owner = [{"owner": who, "kind": kind, "due": n, "late": late} for (who, kind), (n, late) in sorted(owners.items(), key=lambda item: (item[0][0] or "", item[0][1]))]
+    by_owner = [
+        {"owner": who, "kind": kind, "due": n, "late": late}
+        for (who, kind), (n, late) in sorted(owners.items(), key=lambda item: (item[0][0] or "", item[0][1]))
+    ]
     tables = {
         "reminders": table(rows, kind=TEXT, due=DATE, owner=TEXT, contact=TEXT, what=TEXT, days_late=INT),
         "by_owner": table(by_owner, owner=TEXT, kind=TEXT, due=INT, late=INT),
     }
-    chart = {"kind": "bar", "table": "by_owner", "y": "owner", "x": "due", "color": "kind", "title": "Due and neglected", "subtitle": f"as of {related.today}", "x_title": "reminders"}
-    return Analysis("reminders", tables, {"reminders": len(rows), "late": sum(row["days_late"] > 0 for row in rows), "today": str(related.today)}, chart)
+    chart = {
+        "kind": "bar",
+        "table": "by_owner",
+        "y": "owner",
+        "x": "due",
+        "color": "kind",
+        "title": "Due and neglected",
+        "subtitle": f"as of {related.today}",
+        "x_title": "reminders",
+    }
+    return Analysis(
+        "reminders", tables, {"reminders": len(rows), "late": sum(row["days_late"] > 0 for row in rows), "today": str(related.today)}, chart
+    )
 
 
 def calendar(analysis: Analysis) -> str:
@@ -129,8 +188,19 @@ def calendar(analysis: Analysis) -> str:
         identity = "|".join(str(row[key] or "") for key in ("kind", "contact", "what", "due", "owner"))
         title = row["what"] if row["kind"] == "task" else "Get in touch"
         text = ", ".join(str(part) for part in (row["what"], row["contact"], row["owner"]) if part)
-        lines += ["BEGIN:VEVENT", f"UID:{hashlib.sha256(identity.encode()).hexdigest()[:32]}@crm-engine", f"DTSTAMP:{stamp}", f"DTSTART;VALUE=DATE:{row['due']:%Y%m%d}"]
-        lines += [f"SUMMARY:{_ics(title + ': ' + str(row['contact'] or ''))}", f"DESCRIPTION:{_ics(text)}", f"CATEGORIES:{row['kind'].upper()}", "TRANSP:TRANSPARENT", "END:VEVENT"]
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{hashlib.sha256(identity.encode()).hexdigest()[:32]}@crm-engine",
+            f"DTSTAMP:{stamp}",
+            f"DTSTART;VALUE=DATE:{row['due']:%Y%m%d}",
+        ]
+        lines += [
+            f"SUMMARY:{_ics(title + ': ' + str(row['contact'] or ''))}",
+            f"DESCRIPTION:{_ics(text)}",
+            f"CATEGORIES:{row['kind'].upper()}",
+            "TRANSP:TRANSPARENT",
+            "END:VEVENT",
+        ]
     lines.append("END:VCALENDAR")
     return "".join(_folded(line) for line in lines)
 
@@ -189,7 +259,14 @@ def activity(related: Related, *, contact: str) -> Analysis:
                 fields |= shown
                 continue
             when = int(rows.time(time_name)[index]) if time_name else NEVER
-            events.append({"table": name, "at": None if when == NEVER else dt.datetime(1970, 1, 1) + dt.timedelta(seconds=when), "what": _summary_of(name, shown), "fields": shown})
+            events.append(
+                {
+                    "table": name,
+                    "at": None if when == NEVER else dt.datetime(1970, 1, 1) + dt.timedelta(seconds=when),
+                    "what": _summary_of(name, shown),
+                    "fields": shown,
+                }
+            )
     if not found:
         raise ConfigError(f"{related.where}: nothing is known of the contact {contact!r}")
     events.sort(key=lambda event: (event["at"] is not None, event["at"] or dt.datetime.min), reverse=True)
@@ -203,12 +280,23 @@ def activity(related: Related, *, contact: str) -> Analysis:
     summary = {"contact": contact, "fields": fields, "counts": dict(counts), "history": events}
     by_table = [{"table": key, "rows": n} for key, n in sorted(counts.items(), key=lambda item: -item[1])]
     tables["counts"] = table(by_table, table=TEXT, rows=INT)
-    chart = {"kind": "bar", "table": "counts", "y": "table", "x": "rows", "title": f"Contact {contact}", "subtitle": "what is known, by table"}
+    chart = {
+        "kind": "bar",
+        "table": "counts",
+        "y": "table",
+        "x": "rows",
+        "title": f"Contact {contact}",
+        "subtitle": "what is known, by table",
+    }
     return Analysis("activity", tables, summary, chart)
 
 
 def _summary_of(name: str, fields: dict[str, Any]) -> str:
-    parts = [str(fields[key]) for key in ("kind", "title", "stage", "status", "product", "campaign_id", "outcome", "name", "text") if key in fields]
+    parts = [
+        str(fields[key])
+        for key in ("kind", "title", "stage", "status", "product", "campaign_id", "outcome", "name", "text")
+        if key in fields
+    ]
     if "amount" in fields:
         parts.append(f"{fields['amount']} {fields.get('currency', '')}".strip())
     return ", ".join(parts) or name
@@ -223,6 +311,7 @@ def card_html(analysis: Analysis) -> str:
 
     facts = "".join(f"<dt>{text(key)}</dt><dd>{text(value)}</dd>" for key, value in summary["fields"].items())
     items = "".join(
-        f"<li><time>{text(event['at'].strftime('%Y-%m-%d %H:%M') if event['at'] else '')}</time> <b>{text(event['table'])}</b> {text(event['what'])}</li>" for event in summary["history"]
+        f"<li><time>{text(event['at'].strftime('%Y-%m-%d %H:%M') if event['at'] else '')}</time> <b>{text(event['table'])}</b> {text(event['what'])}</li>"
+        for event in summary["history"]
     )
     return f'<article class="crm-contact"><h2>{text(summary["contact"])}</h2><dl>{facts}</dl><ol>{items}</ol></article>\n'

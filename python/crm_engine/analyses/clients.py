@@ -36,7 +36,9 @@ def _by_contact(related: Related) -> dict[int, list[tuple[int, int, str]]]:
     found: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
     contact, when, cents, currency = purchases(related)
     order = np.lexsort((when, contact))
-    for person, at, amount, money in zip(contact[order].tolist(), when[order].tolist(), cents[order].tolist(), currency[order].tolist(), strict=True):
+    for person, at, amount, money in zip(
+        contact[order].tolist(), when[order].tolist(), cents[order].tolist(), currency[order].tolist(), strict=True
+    ):
         found[person].append((at, amount, money))
     return found
 
@@ -54,7 +56,13 @@ def churn(related: Related, *, lost_after_days: int = 180) -> Analysis:
     interactions = related.find("interactions")
     if interactions is not None:
         outcome = interactions.text("outcome") if interactions.has("outcome") else np.full(len(interactions), None)
-        for person, when, kind, result in zip(interactions.contact.tolist(), interactions.time("occurred_at").tolist(), interactions.text("kind", "other"), outcome, strict=True):
+        for person, when, kind, result in zip(
+            interactions.contact.tolist(),
+            interactions.time("occurred_at").tolist(),
+            interactions.text("kind", "other"),
+            outcome,
+            strict=True,
+        ):
             if person >= 0 and when != NEVER:
                 last_kind[person].append((when, kind, result))
     losses: dict[int, int] = defaultdict(int)
@@ -81,14 +89,24 @@ def churn(related: Related, *, lost_after_days: int = 180) -> Analysis:
         kind = max(kinds)[1] if kinds else "no contact recorded"
         reason = (max(kinds)[2] if kinds else None) or "unknown"
         after[kind, reason] += 1
-        rows.append({"contact": person, "last_purchase": _date(end), "lost_on": _date(gone), "last_contact_kind": kind, "last_outcome": reason})
+        rows.append(
+            {"contact": person, "last_purchase": _date(end), "lost_on": _date(gone), "last_contact_kind": kind, "last_outcome": reason}
+        )
     months = []
     clients = 0
     every = sorted({*losses, *begins})
     for month in range(every[0], every[-1] + 1) if every else ():
         at_start = clients
         clients += begins[month] - losses[month]
-        months.append({"month": month_name(month), "clients_at_start": at_start, "new_clients": begins[month], "lost": losses[month], "churn_rate": ratio(losses[month], at_start)})
+        months.append(
+            {
+                "month": month_name(month),
+                "clients_at_start": at_start,
+                "new_clients": begins[month],
+                "lost": losses[month],
+                "churn_rate": ratio(losses[month], at_start),
+            }
+        )
     survival = []
     alive = 1.0
     lengths = np.array([span for span, _ in spans], float) / (30.4375 * DAY)
@@ -104,11 +122,40 @@ def churn(related: Related, *, lost_after_days: int = 180) -> Analysis:
     tables = {
         "churn": table(months, month=TEXT, clients_at_start=INT, new_clients=INT, lost=INT, churn_rate=FLOAT),
         "survival": table(survival, months=INT, at_risk=INT, surviving_share=FLOAT),
-        "revenue_lost": table([{"month": month_name(m), "currency": c or None, "revenue_lost": decimal(a)} for (m, c), a in sorted(revenue.items())], month=TEXT, currency=TEXT, revenue_lost=MONEY),
-        "after": table([{"last_contact_kind": k, "last_outcome": o, "clients": n} for (k, o), n in sorted(after.items(), key=lambda i: (-i[1], i[0]))], last_contact_kind=TEXT, last_outcome=TEXT, clients=INT),
-        "lost_clients": table(sorted(rows, key=lambda r: (r["lost_on"], r["contact"])), contact=TEXT, last_purchase=DATE, lost_on=DATE, last_contact_kind=TEXT, last_outcome=TEXT),
+        "revenue_lost": table(
+            [{"month": month_name(m), "currency": c or None, "revenue_lost": decimal(a)} for (m, c), a in sorted(revenue.items())],
+            month=TEXT,
+            currency=TEXT,
+            revenue_lost=MONEY,
+        ),
+        "after": table(
+            [{"last_contact_kind": k, "last_outcome": o, "clients": n} for (k, o), n in sorted(after.items(), key=lambda i: (-i[1], i[0]))],
+            last_contact_kind=TEXT,
+            last_outcome=TEXT,
+            clients=INT,
+        ),
+        "lost_clients": table(
+            sorted(rows, key=lambda r: (r["lost_on"], r["contact"])),
+            contact=TEXT,
+            last_purchase=DATE,
+            lost_on=DATE,
+            last_contact_kind=TEXT,
+            last_outcome=TEXT,
+        ),
     }
-    chart = {"kind": "line", "table": "survival", "x": "months", "y": "surviving_share", "x_type": "Q", "interpolate": "step-after", "title": "Clients that stay", "subtitle": f"share not lost (no purchase for {lost_after_days} days), by months since the first purchase", "x_title": "months since the first purchase", "y_title": "share of clients", "format": "%"}
+    chart = {
+        "kind": "line",
+        "table": "survival",
+        "x": "months",
+        "y": "surviving_share",
+        "x_type": "Q",
+        "interpolate": "step-after",
+        "title": "Clients that stay",
+        "subtitle": f"share not lost (no purchase for {lost_after_days} days), by months since the first purchase",
+        "x_title": "months since the first purchase",
+        "y_title": "share of clients",
+        "format": "%",
+    }
     summary = {"clients": len(bought), "lost": len(rows), "lost_after_days": lost_after_days, "today": str(related.today)}
     return Analysis("churn", tables, summary, chart)
 
@@ -127,7 +174,12 @@ def value(related: Related, *, horizon_days: int = 365) -> Analysis:
     bought = _by_contact(related)
     now = related.now
     people = sorted(bought)
-    gaps = [later[0] - earlier[0] for orders in bought.values() for earlier, later in zip(orders, orders[1:], strict=False) if later[0] > earlier[0]]
+    gaps = [
+        later[0] - earlier[0]
+        for orders in bought.values()
+        for earlier, later in zip(orders, orders[1:], strict=False)
+        if later[0] > earlier[0]
+    ]
     typical = float(np.median(gaps)) if gaps else 180.0 * DAY
     tenures = [now - orders[0][0] for orders in bought.values()]
     mean_tenure = float(np.mean(tenures)) if tenures else 1.0
@@ -151,7 +203,15 @@ def value(related: Related, *, horizon_days: int = 365) -> Analysis:
         total, running = int(amounts.sum()), 0
         for share in (0.01, 0.05, 0.1, 0.2, 0.5):
             n = max(1, math.ceil(len(keys) * share))
-            concentration.append({"currency": money or None, "top_share": share, "clients": n, "revenue": decimal(amounts[:n].sum()), "revenue_share": ratio(int(amounts[:n].sum()), total)})
+            concentration.append(
+                {
+                    "currency": money or None,
+                    "top_share": share,
+                    "clients": n,
+                    "revenue": decimal(amounts[:n].sum()),
+                    "revenue_share": ratio(int(amounts[:n].sum()), total),
+                }
+            )
         for index, key in enumerate(keys):
             person = key[0]
             orders = bought[person]
@@ -179,12 +239,43 @@ def value(related: Related, *, horizon_days: int = 365) -> Analysis:
         cell[0] += 1
         cell[1] += int(row["value_to_date"] * 100)
     tables = {
-        "value": table(rows, contact=TEXT, currency=TEXT, last_purchase=DATE, recency_days=INT, purchases=INT, value_to_date=MONEY, expected_value=MONEY, active_probability=FLOAT, r=INT, f=INT, m=INT, abc=TEXT),
-        "abc": table([{"currency": c, "abc": g, "clients": n, "revenue": decimal(a)} for (c, g), (n, a) in sorted(groups.items(), key=lambda i: (str(i[0][0]), i[0][1]))], currency=TEXT, abc=TEXT, clients=INT, revenue=MONEY),
+        "value": table(
+            rows,
+            contact=TEXT,
+            currency=TEXT,
+            last_purchase=DATE,
+            recency_days=INT,
+            purchases=INT,
+            value_to_date=MONEY,
+            expected_value=MONEY,
+            active_probability=FLOAT,
+            r=INT,
+            f=INT,
+            m=INT,
+            abc=TEXT,
+        ),
+        "abc": table(
+            [
+                {"currency": c, "abc": g, "clients": n, "revenue": decimal(a)}
+                for (c, g), (n, a) in sorted(groups.items(), key=lambda i: (str(i[0][0]), i[0][1]))
+            ],
+            currency=TEXT,
+            abc=TEXT,
+            clients=INT,
+            revenue=MONEY,
+        ),
         "concentration": table(concentration, currency=TEXT, top_share=FLOAT, clients=INT, revenue=MONEY, revenue_share=FLOAT),
         "rfm": _rfm(rows),
     }
-    chart = {"kind": "heat", "table": "rfm", "x": "frequency", "y": "recency", "value": "share", "title": "Clients by recency and frequency", "subtitle": "share of clients in each pair of fifths; 5 is best"}
+    chart = {
+        "kind": "heat",
+        "table": "rfm",
+        "x": "frequency",
+        "y": "recency",
+        "value": "share",
+        "title": "Clients by recency and frequency",
+        "subtitle": "share of clients in each pair of fifths; 5 is best",
+    }
     return Analysis("value", tables, {"clients": len(people), "horizon_days": horizon_days, "typical_gap_days": typical / DAY}, chart)
 
 
@@ -193,7 +284,13 @@ def _rfm(rows: list[dict[str, Any]]) -> pa.Table:
     for row in rows:
         pairs[row["r"], row["f"]].add(row["contact"])
     total = len({row["contact"] for row in rows}) or 1
-    return table([{"recency": r, "frequency": f, "clients": len(who), "share": len(who) / total} for (r, f), who in sorted(pairs.items())], recency=INT, frequency=INT, clients=INT, share=FLOAT)
+    return table(
+        [{"recency": r, "frequency": f, "clients": len(who), "share": len(who) / total} for (r, f), who in sorted(pairs.items())],
+        recency=INT,
+        frequency=INT,
+        clients=INT,
+        share=FLOAT,
+    )
 
 
 def _fifths(values: np.ndarray) -> np.ndarray:
@@ -236,7 +333,9 @@ def levels(related: Related, *, periods: int = 6, active_days: int = 365) -> Ana
     bought = _by_contact(related) if related.find("orders") is not None or deals is not None else {}
     people = sorted({*known, *engaged, *bought})
     today = np.datetime64(related.today, "M").astype(int)
-    ends = [(int(np.datetime64(int(today) - back, "M").astype("datetime64[D]").astype(int))) * DAY for back in range(periods - 1, -1, -1)] + [related.now]
+    ends = [
+        (int(np.datetime64(int(today) - back, "M").astype("datetime64[D]").astype(int))) * DAY for back in range(periods - 1, -1, -1)
+    ] + [related.now]
 
     def level(person: int, at: int) -> int:
         """0 is not yet known; 1 to 4 are the levels."""
@@ -260,15 +359,43 @@ def levels(related: Related, *, periods: int = 6, active_days: int = 365) -> Ana
             pairs, counts = np.unique(at_end[:, index - 1 : index + 1], axis=0, return_counts=True) if len(people) else ([], [])
             for (before, after), n in zip(pairs, counts, strict=True):
                 if after:
-                    flows.append({"period_end": date, "from_level": "new" if before == 0 else LEVELS[before - 1], "to_level": LEVELS[after - 1], "contacts": int(n)})
-    now_rows = [{"level": name, "contacts": int((at_end[:, -1] == number).sum()), "share": ratio((at_end[:, -1] == number).sum(), len(people))} for number, name in enumerate(LEVELS, 1)] if people else []
+                    flows.append(
+                        {
+                            "period_end": date,
+                            "from_level": "new" if before == 0 else LEVELS[before - 1],
+                            "to_level": LEVELS[after - 1],
+                            "contacts": int(n),
+                        }
+                    )
+    now_rows = (
+        [
+            {"level": name, "contacts": int((at_end[:, -1] == number).sum()), "share": ratio((at_end[:, -1] == number).sum(), len(people))}
+            for number, name in enumerate(LEVELS, 1)
+        ]
+        if people
+        else []
+    )
     tables = {
         "levels": table(now_rows, level=TEXT, contacts=INT, share=FLOAT),
         "history": table(history if people else [], at=DATE, level=TEXT, contacts=INT),
         "flows": table(flows, period_end=DATE, from_level=TEXT, to_level=TEXT, contacts=INT),
-        "contacts": pa.table({"contact": related.names(np.array(people, np.int64)), "level": pa.array([None, *LEVELS], TEXT).take(pa.array(at_end[:, -1] if len(people) else np.zeros(0, np.int64)))}),
+        "contacts": pa.table(
+            {
+                "contact": related.names(np.array(people, np.int64)),
+                "level": pa.array([None, *LEVELS], TEXT).take(pa.array(at_end[:, -1] if len(people) else np.zeros(0, np.int64))),
+            }
+        ),
     }
-    chart = {"kind": "line", "table": "history", "x": "at", "y": "contacts", "color": "level", "x_type": "T", "title": "Levels of the relationship", "subtitle": "contacts on each level at the end of each month"}
+    chart = {
+        "kind": "line",
+        "table": "history",
+        "x": "at",
+        "y": "contacts",
+        "color": "level",
+        "x_type": "T",
+        "title": "Levels of the relationship",
+        "subtitle": "contacts on each level at the end of each month",
+    }
     return Analysis("levels", tables, {"contacts": len(people), "active_days": active_days, "today": str(related.today)}, chart)
 
 
@@ -285,7 +412,9 @@ def readiness(related: Related, *, horizon_days: int = 60) -> Analysis:
     interactions = related.find("interactions")
     if interactions is not None:
         request = np.isin(interactions.text("kind", "other"), ("quote_request", "chat", "site", "visit"))
-        for person, when, is_request in zip(interactions.contact.tolist(), interactions.time("occurred_at").tolist(), request.tolist(), strict=True):
+        for person, when, is_request in zip(
+            interactions.contact.tolist(), interactions.time("occurred_at").tolist(), request.tolist(), strict=True
+        ):
             if person >= 0 and when != NEVER:
                 touched[person].append(when)
                 if is_request:
@@ -325,7 +454,14 @@ def readiness(related: Related, *, horizon_days: int = 60) -> Analysis:
     order = np.argsort(-predicted, kind="stable")
     for tenth, part in enumerate(np.array_split(order, 10), 1):
         if len(part):
-            calibration.append({"tenth": tenth, "contacts": len(part), "predicted_share": float(predicted[part].mean()), "bought_share": float(outcome[part].mean())})
+            calibration.append(
+                {
+                    "tenth": tenth,
+                    "contacts": len(part),
+                    "predicted_share": float(predicted[part].mean()),
+                    "bought_share": float(outcome[part].mean()),
+                }
+            )
     model = _learn(seen, outcome)
     who, what, _ = sample(related.now)
     probability = _predict(model, what)
@@ -335,15 +471,47 @@ def readiness(related: Related, *, horizon_days: int = 60) -> Analysis:
     for place, (index, name) in enumerate(zip(ranked.tolist(), names, strict=True), 1):
         person = who[index]
         orders = bought.get(person, [])
-        rows.append({"rank": place, "contact": name, "probability": float(probability[index]), "purchases": len(orders), "last_purchase": _date(orders[-1][0]) if orders else None, "last_contact": _date(max(touched[person])) if touched.get(person) else None, "requests_90_days": what[index][3]})
-    weights = [{"what": what_name, "band": label, "weight": float(weight)} for what_name, labels, column in zip(_FEATURES, _LABELS, model[1], strict=True) for label, weight in zip(labels, column, strict=True)]
+        rows.append(
+            {
+                "rank": place,
+                "contact": name,
+                "probability": float(probability[index]),
+                "purchases": len(orders),
+                "last_purchase": _date(orders[-1][0]) if orders else None,
+                "last_contact": _date(max(touched[person])) if touched.get(person) else None,
+                "requests_90_days": what[index][3],
+            }
+        )
+    weights = [
+        {"what": what_name, "band": label, "weight": float(weight)}
+        for what_name, labels, column in zip(_FEATURES, _LABELS, model[1], strict=True)
+        for label, weight in zip(labels, column, strict=True)
+    ]
     tables = {
-        "readiness": table(rows, rank=INT, contact=TEXT, probability=FLOAT, purchases=INT, last_purchase=DATE, last_contact=DATE, requests_90_days=INT),
+        "readiness": table(
+            rows, rank=INT, contact=TEXT, probability=FLOAT, purchases=INT, last_purchase=DATE, last_contact=DATE, requests_90_days=INT
+        ),
         "calibration": table(calibration, tenth=INT, contacts=INT, predicted_share=FLOAT, bought_share=FLOAT),
         "weights": table(weights, what=TEXT, band=TEXT, weight=FLOAT),
     }
-    chart = {"kind": "bar", "table": "calibration", "y": "tenth", "x": "bought_share", "sort": True, "title": "Is the ranking right?", "subtitle": f"share that did buy within {horizon_days} days, by tenth of the ranking made {horizon_days} days ago", "format": "%", "label_format": ".1%", "x_title": "share that bought"}
-    return Analysis("readiness", tables, {"contacts": len(rows), "horizon_days": horizon_days, "checked_on": len(seen), "today": str(related.today)}, chart)
+    chart = {
+        "kind": "bar",
+        "table": "calibration",
+        "y": "tenth",
+        "x": "bought_share",
+        "sort": True,
+        "title": "Is the ranking right?",
+        "subtitle": f"share that did buy within {horizon_days} days, by tenth of the ranking made {horizon_days} days ago",
+        "format": "%",
+        "label_format": ".1%",
+        "x_title": "share that bought",
+    }
+    return Analysis(
+        "readiness",
+        tables,
+        {"contacts": len(rows), "horizon_days": horizon_days, "checked_on": len(seen), "today": str(related.today)},
+        chart,
+    )
 
 
 _BANDS = np.array([7, 30, 60, 90, 180, 365])

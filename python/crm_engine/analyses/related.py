@@ -80,7 +80,9 @@ class Related:
             last = [
                 int(values.max())
                 for name, columns in (("orders", "placed_at"), ("interactions", "occurred_at"), ("deals", "created_at"))
-                if (rows := self.find(name)) is not None and columns in rows.table.column_names and len(values := rows.time(columns)[rows.time(columns) != NEVER])
+                if (rows := self.find(name)) is not None
+                and columns in rows.table.column_names
+                and len(values := rows.time(columns)[rows.time(columns) != NEVER])
             ]
             self._today = dt.date(1970, 1, 1) + dt.timedelta(days=max(last) // DAY) if last else dt.date.today()
         return self._today.date() if isinstance(self._today, dt.datetime) else self._today
@@ -118,7 +120,10 @@ class Related:
         if encoded.num_chunks == 0:
             return np.zeros(0, np.int64)
         known = self.contact_names
-        of_value = np.array([known.setdefault(value, len(known)) if value is not None else -1 for value in encoded.chunk(0).dictionary.to_pylist()] + [-1], np.int64)
+        of_value = np.array(
+            [known.setdefault(value, len(known)) if value is not None else -1 for value in encoded.chunk(0).dictionary.to_pylist()] + [-1],
+            np.int64,
+        )
         parts = [of_value[chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy()] for chunk in encoded.chunks]
         return np.concatenate(parts)
 
@@ -156,7 +161,9 @@ class Rows:
                 other = texts(self.table[fallback])
                 key = other if key is None else pc.coalesce(key, other)
         if key is None:
-            raise SchemaError(f"{self.name} does not say which contact a row belongs to: it has no column contact_id, customer_no, phone or email")
+            raise SchemaError(
+                f"{self.name} does not say which contact a row belongs to: it has no column contact_id, customer_no, phone or email"
+            )
         return self.related.number(key if isinstance(key, pa.ChunkedArray) else pa.chunked_array([key]))
 
     def time(self, name: str) -> np.ndarray:
@@ -164,7 +171,11 @@ class Rows:
         return self._cached("time", name, self._time)
 
     def _time(self, name: str) -> np.ndarray:
-        values = local(times(column(self.table, name, self.name), name, self.name), self.related.timezone).cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+        values = (
+            local(times(column(self.table, name, self.name), name, self.name), self.related.timezone)
+            .cast(pa.timestamp("s"), safe=False)
+            .cast(pa.int64())
+        )
         return np.asarray(values.fill_null(NEVER).to_numpy())
 
     def first_time(self, *names: str) -> np.ndarray:
@@ -179,7 +190,12 @@ class Rows:
         values = money(column(self.table, name, self.name), name, self.name)
         if values.type.scale > 2:
             values = pc.round(values, 2)
-        cents = pc.multiply(values.cast(pa.decimal128(18, 2)), pa.scalar(Decimal(100), pa.decimal128(3, 0))).cast(pa.decimal128(22, 2)).cast(pa.decimal128(20, 0)).cast(pa.int64())
+        cents = (
+            pc.multiply(values.cast(pa.decimal128(18, 2)), pa.scalar(Decimal(100), pa.decimal128(3, 0)))
+            .cast(pa.decimal128(22, 2))
+            .cast(pa.decimal128(20, 0))
+            .cast(pa.int64())
+        )
         return np.asarray(cents.fill_null(0).to_numpy())
 
     def number(self, name: str) -> np.ndarray:

@@ -97,7 +97,9 @@ def channels(related: Related) -> Analysis:
     currencies = sorted({key[2] for key in revenue} | {key[2] for key in cost}) or [""]
     rows = []
     for name in names:
-        sums = {field: sum(cell[field] for (own, _), cell in count.items() if own == name) for field in ("contacts", "engaged", "deals", "won")}
+        sums = {
+            field: sum(cell[field] for (own, _), cell in count.items() if own == name) for field in ("contacts", "engaged", "deals", "won")
+        }
         for money in currencies:
             income = sum(value for key, value in revenue.items() if key[0] == name and key[2] == money)
             spent = sum(value for key, value in cost.items() if key[0] == name and key[2] == money)
@@ -117,16 +119,53 @@ def channels(related: Related) -> Analysis:
         for money in currencies:
             income, spent = revenue.get((name, month, money), 0), cost.get((name, month, money), 0)
             if income or spent or money == currencies[0]:
-                by_month.append({"month": month_name(month), "channel": name, **{f: cell[f] for f in ("contacts", "engaged", "deals", "won")}, "currency": money or None, "revenue": decimal(income), "cost": decimal(spent)})
-    touches = [{"model": m, "channel": c, "currency": k or None, "clients": len(p), "revenue": decimal(a)} for (m, c, k), (p, a) in sorted(touch.items())]
+                by_month.append(
+                    {
+                        "month": month_name(month),
+                        "channel": name,
+                        **{f: cell[f] for f in ("contacts", "engaged", "deals", "won")},
+                        "currency": money or None,
+                        "revenue": decimal(income),
+                        "cost": decimal(spent),
+                    }
+                )
+    touches = [
+        {"model": m, "channel": c, "currency": k or None, "clients": len(p), "revenue": decimal(a)}
+        for (m, c, k), (p, a) in sorted(touch.items())
+    ]
     counts = dict.fromkeys(("contacts", "engaged", "deals", "won"), INT)
     tables = {
-        "channels": table(sorted(rows, key=lambda r: (r["currency"] or "", -r["revenue"], r["channel"])), channel=TEXT, **counts, clients=INT, currency=TEXT, revenue=MONEY, cost=MONEY, cost_per_lead=MONEY, cost_per_client=MONEY, **{"return": FLOAT}),
+        "channels": table(
+            sorted(rows, key=lambda r: (r["currency"] or "", -r["revenue"], r["channel"])),
+            channel=TEXT,
+            **counts,
+            clients=INT,
+            currency=TEXT,
+            revenue=MONEY,
+            cost=MONEY,
+            cost_per_lead=MONEY,
+            cost_per_client=MONEY,
+            **{"return": FLOAT},
+        ),
         "by_month": table(by_month, month=TEXT, channel=TEXT, **counts, currency=TEXT, revenue=MONEY, cost=MONEY),
         "touch": table(touches, model=TEXT, channel=TEXT, currency=TEXT, clients=INT, revenue=MONEY),
     }
-    summary = {"channels": len(names), "contacts": len(of_first), "buyers": len(set(buyers.tolist())), "currencies": [c for c in currencies if c]}
-    chart = {"kind": "bar", "table": "channels", "y": "channel", "x": "revenue", "color": "currency", "title": "Revenue by channel", "subtitle": "by first touch; currencies are never added", "x_title": "revenue"}
+    summary = {
+        "channels": len(names),
+        "contacts": len(of_first),
+        "buyers": len(set(buyers.tolist())),
+        "currencies": [c for c in currencies if c],
+    }
+    chart = {
+        "kind": "bar",
+        "table": "channels",
+        "y": "channel",
+        "x": "revenue",
+        "color": "currency",
+        "title": "Revenue by channel",
+        "subtitle": "by first touch; currencies are never added",
+        "x_title": "revenue",
+    }
     return Analysis("channels", tables, summary, chart)
 
 
@@ -145,12 +184,24 @@ def owners(related: Related, *, neglected_after_days: int = 90) -> Analysis:
         seen: set[tuple[str, int]] = set()
         order = np.argsort(interactions.time("occurred_at"), kind="stable")
         for at in order.tolist():
-            owner, person, when, kind = interactions.text("owner")[at], int(interactions.contact[at]), int(interactions.time("occurred_at")[at]), kinds[at]
+            owner, person, when, kind = (
+                interactions.text("owner")[at],
+                int(interactions.contact[at]),
+                int(interactions.time("occurred_at")[at]),
+                kinds[at],
+            )
             if person >= 0:
                 by_contact[person].append((when, kind))
             if owner is None or when == NEVER:
                 continue
-            group = {"call": "calls", "email": "letters", "e-mail": "letters", "letter": "letters", "meeting": "meetings", "visit": "meetings"}.get(kind, "other_contacts")
+            group = {
+                "call": "calls",
+                "email": "letters",
+                "e-mail": "letters",
+                "letter": "letters",
+                "meeting": "meetings",
+                "visit": "meetings",
+            }.get(kind, "other_contacts")
             cells[owner][group] += 1
             if person >= 0:
                 kept[owner].add(person)
@@ -163,7 +214,16 @@ def owners(related: Related, *, neglected_after_days: int = 90) -> Analysis:
     if deals is not None and deals.has("owner"):
         closed = deals.time("closed_at") if deals.has("closed_at") else np.full(len(deals), NEVER)
         created = deals.first_time("created_at", "closed_at")
-        for owner, person, stage, amount, money, start, end in zip(deals.text("owner"), deals.contact.tolist(), deals.text("stage"), deals.money().tolist(), deals.currency(), created.tolist(), closed.tolist(), strict=True):
+        for owner, person, stage, amount, money, start, end in zip(
+            deals.text("owner"),
+            deals.contact.tolist(),
+            deals.text("stage"),
+            deals.money().tolist(),
+            deals.currency(),
+            created.tolist(),
+            closed.tolist(),
+            strict=True,
+        ):
             if owner is None:
                 continue
             cells[owner]["deals"] += 1
@@ -201,15 +261,43 @@ def owners(related: Related, *, neglected_after_days: int = 90) -> Analysis:
                 "neglected_contacts": sum(when < limit for (who, _), when in last_touch.items() if who == owner),
             }
         )  # fmt: skip
-    money_rows = [{"owner": owner, "currency": money or None, "won_amount": decimal(amount)} for (owner, money), amount in sorted(revenue.items())]
-    path_rows = [{"owner": o, "last_contacts": p, "won": w, "lost": lost, "win_rate": ratio(w, w + lost)} for (o, p), (w, lost) in sorted(paths.items(), key=lambda item: (item[0][0], -sum(item[1]), item[0][1]))]
+    money_rows = [
+        {"owner": owner, "currency": money or None, "won_amount": decimal(amount)} for (owner, money), amount in sorted(revenue.items())
+    ]
+    path_rows = [
+        {"owner": o, "last_contacts": p, "won": w, "lost": lost, "win_rate": ratio(w, w + lost)}
+        for (o, p), (w, lost) in sorted(paths.items(), key=lambda item: (item[0][0], -sum(item[1]), item[0][1]))
+    ]
     ints = ("contacts_kept", "calls", "letters", "meetings", "other_contacts")
     tables = {
-        "owners": table(sorted(rows, key=lambda r: (-r["won"], r["owner"])), owner=TEXT, **dict.fromkeys(ints, INT), median_response_minutes=FLOAT, deals=INT, won=INT, lost=INT, win_rate=FLOAT, contacts_per_won_deal=FLOAT, open_tasks=INT, overdue_tasks=INT, neglected_contacts=INT),
+        "owners": table(
+            sorted(rows, key=lambda r: (-r["won"], r["owner"])),
+            owner=TEXT,
+            **dict.fromkeys(ints, INT),
+            median_response_minutes=FLOAT,
+            deals=INT,
+            won=INT,
+            lost=INT,
+            win_rate=FLOAT,
+            contacts_per_won_deal=FLOAT,
+            open_tasks=INT,
+            overdue_tasks=INT,
+            neglected_contacts=INT,
+        ),
         "revenue": table(money_rows, owner=TEXT, currency=TEXT, won_amount=MONEY),
         "paths": table(path_rows, owner=TEXT, last_contacts=TEXT, won=INT, lost=INT, win_rate=FLOAT),
     }
-    chart = {"kind": "bar", "table": "owners", "y": "owner", "x": "win_rate", "title": "Win rate by owner", "subtitle": "won deals of those decided", "format": "%", "label_format": ".0%", "x_title": "win rate"}
+    chart = {
+        "kind": "bar",
+        "table": "owners",
+        "y": "owner",
+        "x": "win_rate",
+        "title": "Win rate by owner",
+        "subtitle": "won deals of those decided",
+        "format": "%",
+        "label_format": ".0%",
+        "x_title": "win rate",
+    }
     return Analysis("owners", tables, {"owners": len(rows), "neglected_after_days": neglected_after_days}, chart)
 
 
@@ -222,7 +310,10 @@ def campaigns(related: Related, *, within_days: int = 30, segments: Any = None) 
     if about is not None:
         name = about.text("name") if about.has("name") else about.text("campaign_id")
         cost, currency = (about.money("cost") if about.has("cost") else np.zeros(len(about), np.int64)), about.currency()
-        info = {key: {"name": n, "cost": int(c), "currency": k} for key, n, c, k in zip(about.text("campaign_id"), name, cost, currency, strict=True)}
+        info = {
+            key: {"name": n, "cost": int(c), "currency": k}
+            for key, n, c, k in zip(about.text("campaign_id"), name, cost, currency, strict=True)
+        }
     segment_of: dict[int, str] = {}
     if segments is not None:
         from crm_engine.analyses.related import Rows
@@ -234,7 +325,9 @@ def campaigns(related: Related, *, within_days: int = 30, segments: Any = None) 
     addressed: dict[int, list[tuple[int, str, str | None]]] = defaultdict(list)
     opened = sent.time("opened_at") if sent.has("opened_at") else np.full(len(sent), NEVER)
     answered = sent.time("answered_at") if sent.has("answered_at") else np.full(len(sent), NEVER)
-    for key, person, when, o, a in zip(ids, sent.contact.tolist(), sent.time("sent_at").tolist(), opened.tolist(), answered.tolist(), strict=True):
+    for key, person, when, o, a in zip(
+        ids, sent.contact.tolist(), sent.time("sent_at").tolist(), opened.tolist(), answered.tolist(), strict=True
+    ):
         segment = segment_of.get(person) if segment_of else None
         cell = counts[key, segment]
         cell["sent"] += when != NEVER
@@ -263,12 +356,39 @@ def campaigns(related: Related, *, within_days: int = 30, segments: Any = None) 
                 "cost": decimal(known["cost"]) if "cost" in known and segment is None else None, "cost_currency": known.get("currency") or None,
             }
         )  # fmt: skip
-    money_rows = [{"campaign": k, "segment": s, "currency": c or None, "revenue": decimal(a)} for (k, s, c), a in sorted(revenue.items(), key=lambda i: tuple(map(str, i[0])))]
+    money_rows = [
+        {"campaign": k, "segment": s, "currency": c or None, "revenue": decimal(a)}
+        for (k, s, c), a in sorted(revenue.items(), key=lambda i: tuple(map(str, i[0])))
+    ]
     tables = {
-        "campaigns": table(rows, campaign=TEXT, name=TEXT, segment=TEXT, sent=INT, opened=INT, answered=INT, open_rate=FLOAT, answer_rate=FLOAT, deals=INT, orders=INT, cost=MONEY, cost_currency=TEXT),
+        "campaigns": table(
+            rows,
+            campaign=TEXT,
+            name=TEXT,
+            segment=TEXT,
+            sent=INT,
+            opened=INT,
+            answered=INT,
+            open_rate=FLOAT,
+            answer_rate=FLOAT,
+            deals=INT,
+            orders=INT,
+            cost=MONEY,
+            cost_currency=TEXT,
+        ),
         "revenue": table(money_rows, campaign=TEXT, segment=TEXT, currency=TEXT, revenue=MONEY),
     }
-    chart = {"kind": "bar", "table": "campaigns", "y": "name" if about is not None else "campaign", "x": "open_rate", "title": "Opened of sent", "subtitle": "by campaign", "format": "%", "label_format": ".0%", "x_title": "open rate"}
+    chart = {
+        "kind": "bar",
+        "table": "campaigns",
+        "y": "name" if about is not None else "campaign",
+        "x": "open_rate",
+        "title": "Opened of sent",
+        "subtitle": "by campaign",
+        "format": "%",
+        "label_format": ".0%",
+        "x_title": "open rate",
+    }
     return Analysis("campaigns", tables, {"campaigns": len({r["campaign"] for r in rows}), "within_days": within_days}, chart)
 
 

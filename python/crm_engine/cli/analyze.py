@@ -20,12 +20,22 @@ NAMES = ("channels", "owners", "churn", "value", "levels", "activity", "service"
 @click.command()
 @click.argument("name", type=click.Choice(NAMES))
 @click.argument("tables", type=click.Path(exists=True), metavar="FOLDER")
-@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day to take for today; the last day on which anything happened otherwise.")
+@click.option(
+    "--today", type=click.DateTime(["%Y-%m-%d"]), help="The day to take for today; the last day on which anything happened otherwise."
+)
 @click.option("--timezone", metavar="ZONE", help="Whose clock months and days follow, such as Europe/Riga.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the analysis, such as lost_after_days=120; repeatable.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the analysis, such as lost_after_days=120; repeatable."
+)
 @click.option("--contact", metavar="ID", help="Whose card `activity` shows.")
 @click.option("--table", metavar="NAME", help="Which of the result's tables to write.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="A table (.parquet .csv .xlsx .arrow .jsonl), a chart (.html .png .svg), a calendar (.ics), a card (.html .json).")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A table (.parquet .csv .xlsx .arrow .jsonl), a chart (.html .png .svg), a calendar (.ics), a card (.html .json).",
+)
 @terminal_options
 def command(
     terminal: Terminal,
@@ -81,7 +91,9 @@ def write(result: Any, table: str | None, output: Path) -> None:
         import json
 
         with atomic_file(output) as scratch:
-            scratch.write_text(card_html(result) if suffix == ".html" else json.dumps(plain(result.summary), ensure_ascii=False, indent=2) + "\n", "utf-8")
+            scratch.write_text(
+                card_html(result) if suffix == ".html" else json.dumps(plain(result.summary), ensure_ascii=False, indent=2) + "\n", "utf-8"
+            )
     elif is_chart_path(output):
         draw(result, output)
     elif output_format(output) == ".xlsx" and table is None:
@@ -92,11 +104,11 @@ def write(result: Any, table: str | None, output: Path) -> None:
 
 def show(console: Console, result: Any) -> None:
     """The main table, and the first rows of the others."""
-    from crm_engine.tables import rich_table
+    from crm_engine.tables import print_table
 
     for number, (name, table) in enumerate(result.tables.items()):
         if table.num_rows or number == 0:
-            console.print(rich_table(table, name.replace("_", " ").capitalize(), max_rows=30 if number == 0 else 8))
+            print_table(console, table, name.replace("_", " ").capitalize(), max_rows=30 if number == 0 else 8)
 
 
 def json_of(result: Any) -> dict[str, Any]:

@@ -16,12 +16,27 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=InputPath(), metavar="FILES...")
-@click.option("--config", type=click.Path(dir_okay=False, path_type=Path, exists=True), metavar="FILE", help="The funnel as YAML; with 'steps' it is an event funnel.")
-@click.option("--by", multiple=True, metavar="COLUMN", help="Break down by this column, or by day, week, month, quarter or year; repeatable.")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path, exists=True),
+    metavar="FILE",
+    help="The funnel as YAML; with 'steps' it is an event funnel.",
+)
+@click.option(
+    "--by", multiple=True, metavar="COLUMN", help="Break down by this column, or by day, week, month, quarter or year; repeatable."
+)
 @click.option("--contacts", type=InputPath(), metavar="FILE", help="Contacts whose columns an event funnel may be broken down by.")
 @click.option("--payments", type=InputPath(), metavar="FILE", help="Payments of the won deals (deal_id, status, amount).")
-@click.option("--table", metavar="NAME", help="Which table to write: steps, totals, levels, segments, stages, losses, amounts, moves, deals, ...")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="A file (.parquet .csv .xlsx .arrow .jsonl), or a chart (.html .png .svg).")
+@click.option(
+    "--table", metavar="NAME", help="Which table to write: steps, totals, levels, segments, stages, losses, amounts, moves, deals, ..."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A file (.parquet .csv .xlsx .arrow .jsonl), or a chart (.html .png .svg).",
+)
 @terminal_options
 def command(
     terminal: Terminal,
@@ -77,7 +92,20 @@ def _write(funnel: Any, name: str, main: str, output: Path) -> None:
         return
     table = _table(funnel, name)
     if output_format(output) == ".xlsx" and name == main:
-        names = (main, "totals", "subtotals", "details", "amounts", "losses", "moves", "cohorts", "forecast", "forecast_check", "histogram", "payments")
+        names = (
+            main,
+            "totals",
+            "subtotals",
+            "details",
+            "amounts",
+            "losses",
+            "moves",
+            "cohorts",
+            "forecast",
+            "forecast_check",
+            "histogram",
+            "payments",
+        )
         write_sheets({n: t for n in names if (t := getattr(funnel, n, None)) is not None and t.num_columns}, output)
     else:
         write_table(table, output)
@@ -91,22 +119,47 @@ def _table(funnel: Any, name: str) -> Any:
     found = funnel.breakdowns.get(name, getattr(funnel, name, None))
     found = found() if callable(found) else found
     if not isinstance(found, pa.Table):
-        known = sorted(n for n in ("steps", "stages", "totals", "subtotals", "levels", "segments", "histogram", "details", "amounts", "losses", "moves", "deals", "cohorts", "forecast", "forecast_check", "payments", "unpaid", *funnel.breakdowns) if hasattr(funnel, n) or n in funnel.breakdowns)
+        known = sorted(
+            n
+            for n in (
+                "steps",
+                "stages",
+                "totals",
+                "subtotals",
+                "levels",
+                "segments",
+                "histogram",
+                "details",
+                "amounts",
+                "losses",
+                "moves",
+                "deals",
+                "cohorts",
+                "forecast",
+                "forecast_check",
+                "payments",
+                "unpaid",
+                *funnel.breakdowns,
+            )
+            if hasattr(funnel, n) or n in funnel.breakdowns
+        )
         raise ConfigError(f"this funnel has no table {name!r}; it has {', '.join(known)}")
     return found
 
 
 def _show(console: Console, funnel: Any, main: str) -> None:
-    from crm_engine.tables import rich_table
+    from crm_engine.tables import print_table
 
     table = getattr(funnel, main)
-    console.print(rich_table(funnel.totals, "Funnel"))
+    print_table(console, funnel.totals, "Funnel")
     if table.column_names != funnel.totals.column_names:
-        console.print(rich_table(table, "By " + ", ".join(table.column_names[: table.column_names.index("step" if main == "steps" else "stage")])))
+        print_table(
+            console, table, "By " + ", ".join(table.column_names[: table.column_names.index("step" if main == "steps" else "stage")])
+        )
     for name in ("losses", "forecast", "forecast_check", "payments") if main == "stages" else ():
         found = getattr(funnel, name)
         if found is not None and found.num_rows:
-            console.print(rich_table(found, name.replace("_", " ").capitalize(), max_rows=12))
+            print_table(console, found, name.replace("_", " ").capitalize(), max_rows=12)
 
 
 def _plain(value: Any) -> Any:

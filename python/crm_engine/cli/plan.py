@@ -15,14 +15,35 @@ from crm_engine.cli.terminal import Terminal
 @click.command()
 @click.argument("plans", type=InputPath(), metavar="PLANS")
 @click.argument("tables", required=False, type=click.Path(exists=True, file_okay=False), metavar="[FOLDER]")
-@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day to take for today; the last day on which anything happened otherwise.")
+@click.option(
+    "--today", type=click.DateTime(["%Y-%m-%d"]), help="The day to take for today; the last day on which anything happened otherwise."
+)
 @click.option("--timezone", metavar="ZONE", help="Whose clock days follow, such as Europe/Riga.")
-@click.option("--tolerance", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="How far a forecast may miss its target before it is a deviation.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="How far a forecast may miss its target before it is a deviation.",
+)
 @click.option("--table", metavar="NAME", help="Which table to write: plan, deviations, without_target.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="A table (.parquet .csv .xlsx .arrow .jsonl) or a chart (.html .png .svg).")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A table (.parquet .csv .xlsx .arrow .jsonl) or a chart (.html .png .svg).",
+)
 @terminal_options
 def command(
-    terminal: Terminal, plans: str, tables: str | None, today: dt.datetime | None, timezone: str | None, tolerance: float, table: str | None, output: Path | None
+    terminal: Terminal,
+    plans: str,
+    tables: str | None,
+    today: dt.datetime | None,
+    timezone: str | None,
+    tolerance: float,
+    table: str | None,
+    output: Path | None,
 ) -> None:
     """Compare PLANS (CSV or YAML: period, owner, metric, product, target, currency) with what happened.
 

@@ -167,6 +167,7 @@ def _one_pipeline(
             raise ConfigError(f"the stage {stage!r} is named twice")
     if options.get("count", "reached") not in ("reached", "entered"):
         raise ConfigError(f"count is {options['count']!r}; it is 'reached' (this stage or a later one) or 'entered'")
+    deals, n_repeated = _once(deals, options)
     ids, history_ids = _ids(deals, history, options)
     columns = _DealColumns(deals, options)
     stage_numbers = _stage_numbers(deals, options, stages, lost_names)
@@ -228,10 +229,31 @@ def _one_pipeline(
     tables["forecast"] = view.forecast(total)
     if check_times:
         tables["forecast_check"] = view.forecast_check(check_dates)
-    tables["summary"] = view.summary(total, tables, columns, history is not None)
+    tables["summary"] = view.summary(total, columns, history is not None)
+    tables["summary"]["deals_repeated"] = n_repeated
+    if n_repeated:
+        tables["summary"]["warnings"].append(f"{n_repeated} rows repeat a deal that comes again further down; the last row of each counts")
     if payments is not None:
         tables["payments"], tables["unpaid"] = _payments(tables["deals"], columns, payments, options)
     return tables
+
+
+def _once(deals: pa.Table, options: dict[str, Any]) -> tuple[pa.Table, int]:
+    """Each deal once: of several rows the last counts. Also how many rows that leaves out."""
+    ids = column(deals, options.get("deal", "deal_id"), "deals")
+    if pa.types.is_integer(ids.type) and not ids.null_count and len(ids):
+        numbers = ids.to_numpy().astype(np.int64)
+        low, high = int(numbers.min()), int(numbers.max())
+        if high - low < 8 * len(numbers) + 1_000:
+            last = np.full(high - low + 1, -1, np.int64)
+            last[numbers - low] = np.arange(len(numbers))
+            kept = np.sort(last[last >= 0])
+            return (deals, 0) if len(kept) == len(numbers) else (deals.take(pa.array(kept)), len(numbers) - len(kept))
+    if pc.count_distinct(ids, mode="all").as_py() == len(ids):
+        return deals, 0
+    rows = pa.table({"id": ids, "row": np.arange(len(ids))}).group_by("id").aggregate([("row", "max")])["row_max"]
+    kept = np.sort(rows.to_numpy())
+    return deals.take(pa.array(kept)), len(ids) - len(kept)
 
 
 def _ids(deals: pa.Table, history: pa.Table | None, options: dict[str, Any]) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
@@ -248,11 +270,6 @@ def _ids(deals: pa.Table, history: pa.Table | None, options: dict[str, Any]) -> 
             return pa.chunked_array([pa.array(np.arange(len(ids)))]), other.cast(pa.int64())
         return ids.cast(pa.int64()), None if other is None else other.cast(pa.int64())
     known = texts(ids).combine_chunks()
-    if len(pc.unique(known)) != len(known):
-        counts = pc.value_counts(known)
-        repeated = [pair["values"] for pair in counts.to_pylist() if pair["counts"] > 1]
-        row = int(np.flatnonzero(pc.equal(known, repeated[0]).to_numpy(zero_copy_only=False))[1])
-        raise SchemaError(f"row {row + 1} of the deals repeats a {name!r} of an earlier row; each deal may occur once")
     numbers = pa.chunked_array([pa.array(np.arange(len(ids)))])
     if other is None:
         return numbers, None
@@ -625,7 +642,7 @@ class _View:
         ]  # fmt: skip
         return pa.Table.from_pylist(rows, pa.schema(schema))
 
-    def summary(self, total: dict[str, Any], tables: dict[str, Any], columns: _DealColumns, with_history: bool) -> dict[str, Any]:
+    def summary(self, total: dict[str, Any], columns: _DealColumns, with_history: bool) -> dict[str, Any]:
         deals = self.found["deals"]
         current = deals["current"]
         n_deals, won = len(current), int((current == self.n).sum())

@@ -256,7 +256,8 @@ fn finish(
 ) -> Result<EventFunnelResult> {
     let places = plan.n_steps + 1;
     let ticks = collected.first().map_or(1, |part| part.ticks);
-    let seconds = ticks as f64 / ticks_per_second as f64;
+    // Multiply and then divide: a product with 1e-9 would not be exact.
+    let seconds = |in_ticks: f64| in_ticks * ticks as f64 / ticks_per_second as f64;
     let mut result = EventFunnelResult::default();
     let mut tuples: Vec<u128> = collected.iter().flat_map(|part| part.tuples.iter().copied()).collect();
     tuples.sort_unstable();
@@ -311,7 +312,7 @@ fn finish(
         let cell_of = |cell: u32| index[cell as usize / places] * places + cell as usize % places;
         let cells = Durations::per_cell(&durations, n_cells, cell_of);
         let edges: Vec<u64> = HISTOGRAM_EDGES_SECONDS.iter().map(|&edge| edge * ticks_per_second / ticks).collect();
-        let mut breakdown = breakdown(&cells, groups.len(), places, seconds);
+        let mut breakdown = breakdown(&cells, groups.len(), places, &seconds);
         breakdown.histogram = Durations::histogram(&durations, n_cells, &edges, cell_of);
         breakdown.contacts = fold(&reached, &index, groups.len(), places);
         if plan.attempts {
@@ -356,17 +357,17 @@ fn fold(counts: &[u64], group: &[usize], n_groups: usize, places: usize) -> Vec<
     folded
 }
 
-fn breakdown(cells: &CellDurations, n_groups: usize, places: usize, seconds: f64) -> Breakdown {
+fn breakdown(cells: &CellDurations, n_groups: usize, places: usize, seconds: &impl Fn(f64) -> f64) -> Breakdown {
     let mut breakdown = Breakdown::default();
     for group in 0..n_groups {
         for step in 1..places {
             let cell = group * places + step;
-            breakdown.median_seconds.push(cells.median[cell] * seconds);
-            breakdown.p90_seconds.push(cells.p90[cell] * seconds);
-            breakdown.mean_seconds.push(cells.sum[cell] as f64 / cells.count[cell] as f64 * seconds);
+            breakdown.median_seconds.push(seconds(cells.median[cell]));
+            breakdown.p90_seconds.push(seconds(cells.p90[cell]));
+            breakdown.mean_seconds.push(seconds(cells.sum[cell] as f64 / cells.count[cell] as f64));
         }
-        breakdown.total_median_seconds.push(cells.median[group * places] * seconds);
-        breakdown.total_p90_seconds.push(cells.p90[group * places] * seconds);
+        breakdown.total_median_seconds.push(seconds(cells.median[group * places]));
+        breakdown.total_p90_seconds.push(seconds(cells.p90[group * places]));
     }
     breakdown
 }
