@@ -1,6 +1,7 @@
 """Pipeline funnels against a slow oracle that walks deal by deal."""
 
 import datetime as dt
+import itertools
 import statistics
 from collections import Counter, defaultdict
 from decimal import Decimal
@@ -73,7 +74,7 @@ def walk(deal, history):
         "furthest": max(open_stages, default=None),
         "current": stages[-1],
         "lost_at": open_stages[-1] if stages[-1] == 5 and open_stages else None,
-        "waits": [(stage, later - day) for (day, stage), (later, _) in zip(path, path[1:], strict=False) if stage != 5],
+        "waits": [(stage, later - day) for (day, stage), (later, _) in itertools.pairwise(path) if stage != 5],
         "history": True,
     }
 

@@ -140,9 +140,7 @@ def _funnel_bars(alt: Any, rows: list[dict[str, Any]], name: str, count: str, ti
     counts = base.mark_text(align="left", dx=8, fontSize=13, fontWeight=600, color=_INK).encode(
         y=y, x=alt.X("count:Q", scale=scale, axis=None), text="label:N"
     )
-    shares = base.mark_text(align="right", fontSize=13, color=_MUTED).encode(
-        y=y, x=alt.X("rest:Q", scale=scale, axis=None), text="of_start:N"
-    )
+    shares = base.mark_text(align="right", fontSize=13, color=_MUTED).encode(y=y, x=alt.value(620), text="of_start:N")
     arrows = base.mark_text(align="left", dx=6, dy=-33, fontSize=12, fontWeight=600, color=_AMBER).encode(
         y=y, x=alt.value(0), text="arrow:N"
     )
@@ -263,7 +261,7 @@ def _events(alt: Any, funnel: Any) -> Any:
     summary = funnel.summary
     subtitle = f"{_count(summary['converted'])} of {_count(rows[0]['contacts'] if rows else 0)} contacts came to the end"
     parts = [_funnel_bars(alt, rows, "name", "contacts", funnel.name.capitalize(), subtitle)]
-    columns = [name for name in funnel.steps.column_names[: funnel.steps.column_names.index("step")]]
+    columns = list(funnel.steps.column_names[: funnel.steps.column_names.index("step")])
     if columns and funnel.steps.num_rows:
         shown = [
             {

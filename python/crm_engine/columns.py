@@ -175,7 +175,7 @@ def money(values: Any, name: str, of: str) -> pa.ChunkedArray:
     text = pc.utf8_trim_whitespace(values.cast(pa.string()))
     text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
     good = pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{1,28}(\.\d{1,9})?$"), True)
-    if not pc.all(good).as_py():
+    if pc.all(good).as_py() is False:
         row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
         raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no amount: {text[row].as_py()!r}; write it as 1234.50")
     digits = pc.max(pc.utf8_length(pc.replace_substring_regex(text, r"^[^.]*\.?", ""))).as_py() or 0
@@ -196,7 +196,7 @@ def numbers(values: Any, name: str, of: str) -> np.ndarray:
         text = pc.utf8_trim_whitespace(values.cast(pa.string()))
         text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
         good = pc.fill_null(pc.match_substring_regex(text, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), True)
-        if not pc.all(good).as_py():
+        if pc.all(good).as_py() is False:
             row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
             raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no number: {text[row].as_py()!r}")
         values = text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 from collections import defaultdict
 from typing import Any
@@ -174,12 +175,7 @@ def value(related: Related, *, horizon_days: int = 365) -> Analysis:
     bought = _by_contact(related)
     now = related.now
     people = sorted(bought)
-    gaps = [
-        later[0] - earlier[0]
-        for orders in bought.values()
-        for earlier, later in zip(orders, orders[1:], strict=False)
-        if later[0] > earlier[0]
-    ]
+    gaps = [later[0] - earlier[0] for orders in bought.values() for earlier, later in itertools.pairwise(orders) if later[0] > earlier[0]]
     typical = float(np.median(gaps)) if gaps else 180.0 * DAY
     tenures = [now - orders[0][0] for orders in bought.values()]
     mean_tenure = float(np.mean(tenures)) if tenures else 1.0

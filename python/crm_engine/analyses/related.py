@@ -248,7 +248,7 @@ def add(index: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
     return total
 
 
-def table(rows: list[dict[str, Any]], **types: pa.DataType) -> pa.Table:
+def table(rows: list[dict[str, Any]], /, **types: pa.DataType) -> pa.Table:
     """Rows as a table whose columns are there even when no row is."""
     return pa.Table.from_pylist(rows, pa.schema(list(types.items())))
 

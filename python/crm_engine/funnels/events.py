@@ -252,7 +252,7 @@ def _dimensions(
                 wanted.append(dimension)
     native = []
     for dimension in wanted:
-        name = dimension.get("column")
+        name = str(dimension.get("column"))
         in_contacts = contact_table is not None and name in contact_table.column_names
         of = dimension.get("of") or ("first" if name in events.column_names or not in_contacts else "contact")
         top = dimension.get("top")

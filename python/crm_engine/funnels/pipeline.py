@@ -330,7 +330,7 @@ def _stage_numbers(deals: pa.Table, options: dict[str, Any], stages: list[str], 
             raise SchemaError(
                 f"row {row + 1} of the deals has the stage {value!r}, which the pipeline does not know; its stages are {', '.join([*stages, *lost])}"
             )
-    return np.array([*of_value, 0], np.uint8)[number]
+    return np.asarray(np.array([*of_value, 0], np.uint8)[number])
 
 
 class _Grouping:
@@ -762,7 +762,7 @@ def _payments(deals: pa.Table, columns: _DealColumns, payments: pa.Table, option
     unpaid_currency = np.isin(
         np.flatnonzero(won_numpy), np.flatnonzero(won_numpy)[~pc.is_in(ids, value_set=paid).to_numpy(zero_copy_only=False)]
     )
-    unpaid_by = {}
+    unpaid_by: dict[str, int] = {}
     for place, code in zip(unpaid_currency, columns.currency_codes[won_numpy], strict=True):
         if place:
             key = columns.currencies[code] or ""

@@ -1,0 +1,197 @@
+"""Analyses and plans: exact numbers on small tables, and every one on the demo."""
+
+import datetime as dt
+import json
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+import crm_engine as crm
+from crm_engine import ConfigError
+from crm_engine.analyze import ANALYSES, calendar, card_html
+from crm_engine.cli import run
+from crm_engine.demo import write_demo
+
+ORDERS = pa.table(
+    {
+        "contact_id": ["a", "a", "b", "c"],
+        "placed_at": ["2026-01-05", "2026-02-10", "2026-02-03", "2025-03-01"],
+        "amount": ["10", "20", "5.50", "7"],
+        "currency": ["EUR", "EUR", "EUR", "RUB"],
+        "product": ["x", "y", "x", "x"],
+        "quantity": [1, 2, 3, 4],
+    }
+)
+CONTACTS_MADE = pa.table(
+    {
+        "contact_id": ["a", "b", "c", "d"],
+        "occurred_at": ["2026-01-01", "2026-02-01", "2025-08-01", "2026-02-20"],
+        "kind": ["call", "email", "complaint", "call"],
+        "direction": ["out", "in", "in", "out"],
+        "channel": ["ads", "site", "ads", "site"],
+        "owner": ["Anna", "Boris", "Anna", "Anna"],
+        "outcome": ["answered", "answered", "resolved", "no answer"],
+        "response_minutes": [10, 20, 30, None],
+        "satisfaction": [None, None, 4, None],
+    }
+)
+TABLES = {"orders": ORDERS, "interactions": CONTACTS_MADE}
+TODAY = dt.date(2026, 2, 28)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "exports"
+    write_demo(folder, rows=400)
+    return folder
+
+
+@pytest.mark.parametrize("name", [name for name in ANALYSES if name != "activity"])
+def test_every_analysis_runs_on_the_demo_and_draws(demo, name, tmp_path):
+    pytest.importorskip("altair")
+    assert run(["analyze", name, str(demo), "-q", "-o", str(tmp_path / "x.svg")]) == 0
+    assert (tmp_path / "x.svg").read_text().startswith("<svg")
+    assert run(["analyze", name, str(demo), "-q", "-o", str(tmp_path / "x.xlsx")]) == 0
+
+
+def test_channels_by_first_touch():
+    costs = pa.table({"channel": ["ads"], "month": ["2026-01"], "amount": ["20"], "currency": ["EUR"]})
+    rows = {(r["channel"], r["currency"]): r for r in crm.analyze("channels", {**TABLES, "costs": costs}, today=TODAY).table.to_pylist()}
+    ads = rows["ads", "EUR"]
+    assert (ads["contacts"], ads["clients"], ads["revenue"], ads["cost"], ads["return"]) == (2, 2, Decimal("30.00"), Decimal("20.00"), 0.5)
+    assert rows["ads", "RUB"]["revenue"] == Decimal("7.00")
+
+
+def test_churn_value_and_levels():
+    churn = crm.analyze("churn", TABLES, today=TODAY)
+    assert churn.summary["lost"] == 1
+    lost = {
+        "contact": "c",
+        "last_purchase": dt.date(2025, 3, 1),
+        "lost_on": dt.date(2025, 8, 28),
+        "last_contact_kind": "complaint",
+        "last_outcome": "resolved",
+    }
+    assert churn.tables["lost_clients"].to_pylist() == [lost]
+    assert churn.tables["revenue_lost"]["revenue_lost"].to_pylist() == [Decimal("7.00")]
+    value = {row["contact"]: row for row in crm.analyze("value", TABLES, today=TODAY).table.to_pylist()}
+    assert (value["a"]["value_to_date"], value["a"]["purchases"], value["a"]["recency_days"], value["a"]["abc"]) == (
+        Decimal("30.00"),
+        2,
+        18,
+        "A",
+    )
+    levels = crm.analyze("levels", TABLES, today=TODAY)
+    assert dict(zip(levels.tables["contacts"]["contact"].to_pylist(), levels.tables["contacts"]["level"].to_pylist(), strict=True)) == {
+        "a": "regular", "b": "client", "c": "client", "d": "potential",
+    }  # fmt: skip
+
+
+def test_owners_service_and_readiness():
+    owners = {row["owner"]: row for row in crm.analyze("owners", TABLES, today=TODAY).table.to_pylist()}
+    assert (owners["Anna"]["contacts_kept"], owners["Anna"]["calls"], owners["Anna"]["neglected_contacts"]) == (3, 2, 1)
+    service = crm.analyze("service", TABLES, today=TODAY).table.to_pylist()
+    assert [(row["kind"], row["opened"], row["solved"], row["mean_satisfaction"]) for row in service] == [("complaint", 1, 1, 4.0)]
+    ranked = crm.analyze("readiness", TABLES, today=TODAY).table
+    assert ranked.num_rows == 4
+    assert ranked["probability"].to_pylist() == sorted(ranked["probability"].to_pylist(), reverse=True)
+
+
+def test_reminders_become_a_calendar():
+    tasks = pa.table(
+        {
+            "contact_id": ["a", "b"],
+            "title": ["Call, then; write", "x"],
+            "owner": ["Anna", "Anna"],
+            "due_at": ["2026-02-20", "2026-02-20"],
+            "done_at": ["", "2026-02-19"],
+        }
+    )
+    reminders = crm.analyze("reminders", {**TABLES, "tasks": tasks}, today=TODAY)
+    assert [(row["kind"], row["contact"], row["days_late"]) for row in reminders.table.to_pylist()] == [
+        ("neglected", "c", 121),
+        ("task", "a", 8),
+    ]
+    text = calendar(reminders)
+    assert text.startswith("BEGIN:VCALENDAR\r\n")
+    assert text.count("BEGIN:VEVENT") == 2
+    assert "SUMMARY:Call\\, then\\; write: a\r\n" in text
+    assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
+
+
+def test_the_card_of_a_contact_is_escaped():
+    notes = pa.table({"contact_id": ["a"], "created_at": ["2026-01-06"], "text": ["<script>alert(1)</script>"]})
+    card = crm.analyze("activity", {**TABLES, "notes": notes}, contact="a")
+    assert card.summary["counts"] == {"orders": 2, "interactions": 1, "notes": 1}
+    assert "<script>" not in card_html(card)
+    with pytest.raises(ConfigError, match="nothing is known"):
+        crm.analyze("activity", TABLES, contact="zz")
+
+
+def test_plan_and_fact():
+    plans = pa.table(
+        {
+            "period": ["2026-02", "2026-02", "2026-02", "2026-Q1", "2026-02"],
+            "owner": ["Anna", None, "Clara", "Anna", "Boris"],
+            "metric": ["calls", "revenue", "calls", "active_clients_kept", "new_clients"],
+            "target": ["2", "30", "5", "1", "1"],
+            "currency": [None, "EUR", None, None, None],
+        }
+    )
+    result = crm.plan(plans, TABLES, today=TODAY)
+    rows = result.table.to_pylist()
+    assert [row["fact"] for row in rows] == [Decimal("1.00"), Decimal("25.50"), None, Decimal("0.00"), Decimal("1.00")]
+    assert [row["state"].split(":")[0] for row in rows] == ["missed", "missed", "no facts", "behind", "met"]
+    assert {row["state"].split(":")[0] for row in result.tables["deviations"].to_pylist()} >= {"missed", "no facts", "behind"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([("2026-13", "calls", "1", None)], "row 1 of the plans: the period '2026-13'"),
+        ([("2026-01", "cals", "1", None)], "did you mean 'calls'"),
+        ([("2026-01", "calls", "many", None)], "row 1 of the plans: the target 'many'"),
+        ([("2026-01", "revenue", "1", None)], "needs its currency"),
+        ([("2026-01", "calls", "1", None), ("2026-Q1", "calls", "1", None)], "row 2 of the plans overlaps row 1"),
+    ],
+)
+def test_errors_of_plans_name_the_row(rows, says):
+    period, metric, target, currency = zip(*rows, strict=True)
+    with pytest.raises(ConfigError, match=says):
+        crm.plan(pa.table({"period": period, "metric": metric, "target": target, "currency": pa.array(currency, pa.string())}), TABLES)
+
+
+def test_empty_tables_give_empty_results():
+    empty = {name: table.slice(0, 0) for name, table in TABLES.items()}
+    for name in ("channels", "owners", "churn", "value", "levels", "service", "readiness", "reminders"):
+        if name != "owners":
+            assert crm.analyze(name, empty, today=TODAY).table.num_rows == 0, name
+
+
+def test_errors_say_what_is_missing():
+    with pytest.raises(ConfigError, match="did you mean 'churn'"):
+        crm.analyze("chrn", TABLES)
+    with pytest.raises(ConfigError, match="no table 'orders' or 'deals'"):
+        crm.analyze("value", {})
+    with pytest.raises(ConfigError, match="did you mean 'lost_after_days'"):
+        crm.analyze("churn", TABLES, lost_after_day=3)
+
+
+def test_the_commands(demo, tmp_path, capsys):
+    pytest.importorskip("altair")
+    deals, stages = str(demo / "deals.csv"), str(demo / "deal_stages.csv")
+    assert run(["funnel", deals, stages, "--by", "owner", "--json", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["stages"][0]["stage"] == "qualification"
+    page = tmp_path / "funnel.html"
+    assert run(["funnel", deals, stages, "-q", "-o", str(page)]) == 0
+    assert 'src="http' not in page.read_text()
+    assert run(["funnel", deals, stages, "-q", "--table", "losses", "-o", str(tmp_path / "losses.csv")]) == 0
+    steps = tmp_path / "steps.yaml"
+    steps.write_text(
+        "contact: customer_no\ntime: occurred_at\nsteps:\n- {name: any, where: kind is not null}\n- {name: meeting, where: kind = 'meeting'}\n"
+    )
+    assert run(["funnel", str(demo / "interactions.parquet"), "--config", str(steps), "-q", "-o", str(tmp_path / "steps.png")]) == 0
+    assert run(["plan", str(demo / "plans.csv"), "-q", "-o", str(tmp_path / "plan.svg")]) == 0
+    assert run(["analyze", "reminders", str(demo), "-q", "-o", str(tmp_path / "due.ics")]) == 0
+    assert run(["funnel", deals, "--by", "ownr", "-q"]) in (1, 2)
