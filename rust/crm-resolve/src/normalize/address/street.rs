@@ -121,7 +121,7 @@ fn joined_word<'a>(token: &str, following: &'a str) -> Option<(Mark, &'a str)> {
         ("a", "/k", Mark::PoBox),
         ("п", "/я", Mark::PoBox),
     ];
-    if token.len() > 6 {
+    if token.len() > 6 || !following.starts_with(['-', '/']) {
         return None;
     }
     JOINED.iter().find_map(|&(word, tail, mark)| {

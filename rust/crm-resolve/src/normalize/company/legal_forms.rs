@@ -167,6 +167,8 @@ const ONLY_BEFORE: &[&str] = &["фонд", "pt", "кооператив", "фил
 struct Forms {
     by_words: hashbrown::HashMap<&'static str, LegalForm, foldhash::fast::FixedState>,
     only_after: hashbrown::HashSet<&'static str, foldhash::fast::FixedState>,
+    first_words: hashbrown::HashSet<&'static str, foldhash::fast::FixedState>,
+    last_words: hashbrown::HashSet<&'static str, foldhash::fast::FixedState>,
 }
 
 fn forms() -> &'static Forms {
@@ -175,6 +177,8 @@ fn forms() -> &'static Forms {
     SETS.get_or_init(|| Forms {
         by_words: FORMS.iter().rev().copied().collect(),
         only_after: ONLY_AFTER.iter().filter(|form| !BEFORE_TOO.contains(form)).copied().collect(),
+        first_words: FORMS.iter().filter_map(|(form, _)| form.split(' ').next()).collect(),
+        last_words: FORMS.iter().filter_map(|(form, _)| form.rsplit(' ').next()).collect(),
     })
 }
 
@@ -185,6 +189,11 @@ const MAX_WORDS: usize = 6;
 pub(super) fn match_end(folded: &str) -> Option<(&str, LegalForm)> {
     let forms = forms();
     let mut found = None;
+    // Nearly all names end with no word of a form at all.
+    let last = folded.rsplit(' ').next()?;
+    if !forms.last_words.contains(last) {
+        return None;
+    }
     let mut at = folded.len();
     for _ in 0..MAX_WORDS {
         let Some(space) = folded[..at].rfind(' ') else { break };
@@ -203,6 +212,9 @@ pub(super) fn match_end(folded: &str) -> Option<(&str, LegalForm)> {
 pub(super) fn match_start(folded: &str) -> Option<(&str, LegalForm)> {
     let forms = forms();
     let mut found = None;
+    if !forms.first_words.contains(folded.split(' ').next()?) {
+        return None;
+    }
     for (n, (space, _)) in folded.match_indices(' ').enumerate() {
         if n >= MAX_WORDS {
             break;

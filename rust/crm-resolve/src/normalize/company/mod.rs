@@ -55,10 +55,8 @@ pub fn parse_company(raw: &str, out: &mut CompanyName) -> Result<(), Reason> {
     }
     fold_into(raw, folded);
     // A trading name after "dba" stands for the company; what is in front of it is the owner's paper name.
-    let folded_text = ["doing business as ", "trading as ", "d b a ", " dba ", " t a "]
-        .iter()
-        .find_map(|mark| folded.find(mark).map(|at| &folded[at + mark.len()..]).filter(|rest| !rest.is_empty()))
-        .unwrap_or(folded);
+    let maybe_trading_name = folded.split(' ').any(|word| matches!(word, "dba" | "doing" | "trading" | "d" | "t"));
+    let folded_text = if maybe_trading_name { trading_name(folded) } else { folded };
     let words = |text: &str| text.split(' ').filter(|word| !word.is_empty()).count();
     let mut name = folded_text;
     // Forms may stand at both ends (`SIA Alfa Ltd`), and two in a row (`GmbH & Co KG`).
@@ -98,11 +96,19 @@ pub fn parse_company(raw: &str, out: &mut CompanyName) -> Result<(), Reason> {
     Ok(())
 }
 
+/// What stands after "doing business as" in a folded name, else the name.
+fn trading_name(folded: &str) -> &str {
+    ["doing business as ", "trading as ", "d b a ", " dba ", " t a "]
+        .iter()
+        .find_map(|mark| folded.find(mark).map(|at| &folded[at + mark.len()..]).filter(|rest| !rest.is_empty()))
+        .unwrap_or(folded)
+}
+
 /// Folding makes a gap of `&`; where the raw name has one between two words of `name`, the parts are given apart.
 fn raw_ampersands<'a>(raw: &str, name: &'a str) -> impl Iterator<Item = &'a str> {
     // One `&` with exactly one word boundary after the folded left part: cut there. More are rare and read as gaps.
     let mut cut = None;
-    if let Some(at) = raw.find(['&', '+']).filter(|_| raw.matches(['&', '+']).count() == 1) {
+    if let Some(at) = memchr::memchr2(b'&', b'+', raw.as_bytes()).filter(|_| raw.matches(['&', '+']).count() == 1) {
         let mut left = String::new();
         fold_into(raw.get(..at).unwrap_or(""), &mut left);
         // The legal form may have been taken off the left end.

@@ -2,78 +2,16 @@
 
 /// A skeleton's word that many companies share.
 pub(super) fn is_stop_word(skeleton: &str) -> bool {
-    matches!(
-        skeleton,
-        "the"
-            | "and"
-            | "of"
-            | "group"
-            | "grup"
-            | "grupa"
-            | "gruppe"
-            | "gruppa"
-            | "groupe"
-            | "holding"
-            | "holdings"
-            | "company"
-            | "kompania"
-            | "kompany"
-            | "kompani"
-            | "international"
-            | "internacional"
-            | "internacionali"
-            | "global"
-            | "servisi"
-            | "services"
-            | "service"
-            | "servis"
-            | "solutions"
-            | "trade"
-            | "treid"
-            | "trading"
-            | "enterprise"
-            | "enterprises"
-            | "firma"
-            | "torgovi"
-            | "dom"
-            | "un"
-            | "und"
-            | "et"
-            | "i"
-            | "der"
-            | "die"
-            | "das"
-            | "le"
-            | "la"
-            | "de"
-            | "los"
-            | "las"
-            | "associates"
-            | "partners"
-            | "consulting"
-            | "management"
-            | "development"
-            | "industries"
-            | "systems"
-            | "sistems"
-            | "tehnologi"
-            | "tehnologies"
-            | "baltic"
-            | "baltia"
-            | "kompanika"
-            | "predpriatie"
-            | "proizvodstveno"
-            | "proizvodstvena"
-            | "komercesko"
-            | "npo"
-            | "kompanu"
-            | "zavod"
-            | "fabrika"
-            | "centr"
-            | "center"
-            | "centre"
-    )
+    use std::sync::OnceLock;
+    static SET: OnceLock<hashbrown::HashSet<&'static str, foldhash::fast::FixedState>> = OnceLock::new();
+    SET.get_or_init(|| STOP_WORDS.split_whitespace().collect()).contains(skeleton)
 }
+
+const STOP_WORDS: &str = "the and of group grup grupa gruppe gruppa groupe holding holdings company kompania kompany kompani
+international internacional internacionali global servisi services service servis solutions trade treid trading
+enterprise enterprises firma torgovi dom un und et i der die das le la de los las associates partners
+consulting management development industries systems sistems tehnologi tehnologies baltic baltia kompanika
+predpriatie proizvodstveno proizvodstvena komercesko npo kompanu zavod fabrika centr center centre";
 
 /// A folded word that companies, offices and institutions bear and people do not.
 pub(super) fn is_industry_word(folded: &str) -> bool {

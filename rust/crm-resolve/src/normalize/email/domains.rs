@@ -37,6 +37,10 @@ static YAHOO: Provider = Provider { canonical: "yahoo.com", tag: Some('-'), igno
 
 /// The provider behind a domain, if it is one whose habits are known.
 pub(super) fn provider(domain: &str) -> Option<&'static Provider> {
+    // Every provider here is free: a company's domain is told apart by one look-up.
+    if !is_free_mail_domain(domain) {
+        return None;
+    }
     Some(match domain {
         "gmail.com" | "googlemail.com" | "google.com.gmail.com" => &GMAIL,
         "yandex.ru"
@@ -74,8 +78,16 @@ pub(super) fn provider(domain: &str) -> Option<&'static Provider> {
     })
 }
 
-/// Domains that anyone may have a mailbox at, sorted.
+/// Domains that anyone may have a mailbox at.
 const FREE: &[&str] = &[
+    "google.com.gmail.com",
+    "tutanota.de",
+    "xn--d1acpjx3f.xn--p1ai",
+    "yandex.com.tr",
+    "yandex.ee",
+    "yandex.lt",
+    "yandex.net",
+    "zohomail.com",
     "126.com",
     "163.com",
     "abv.bg",

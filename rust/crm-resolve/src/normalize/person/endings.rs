@@ -43,5 +43,6 @@ pub fn looks_like_family_name(skeleton: &str) -> bool {
         "idis", "akis", "ko", "in", "ina", "ih", "ovh", "ago", "ovo", "auskas", "auskene", "aite", "iene", "as", "uniene", "sons", "sone",
         "nieks", "nece", "oglu", "berg", "man", "stein",
     ];
-    skeleton.len() >= 5 && ENDS.iter().any(|end| skeleton.ends_with(end))
+    let last = skeleton.as_bytes().last();
+    skeleton.len() >= 5 && ENDS.iter().any(|end| end.as_bytes().last() == last && skeleton.ends_with(end))
 }
