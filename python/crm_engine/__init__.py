@@ -6,7 +6,7 @@ Names are imported when first used, so that ``crm-engine --help`` does not wait 
 import importlib
 import sys
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crm_engine._core import version as _version
 from crm_engine.errors import (
@@ -21,6 +21,15 @@ from crm_engine.errors import (
     StoreError,
 )
 
+if TYPE_CHECKING:
+    from crm_engine.dedupe import dedupe as dedupe
+    from crm_engine.evaluate import Evaluation as Evaluation
+    from crm_engine.evaluate import evaluate as evaluate
+    from crm_engine.model import Model as Model
+    from crm_engine.profile import Profile as Profile
+    from crm_engine.profile import profile as profile
+    from crm_engine.result import DedupeResult as DedupeResult
+
 __version__ = _version()
 
 __all__ = [
@@ -28,6 +37,7 @@ __all__ = [
     "ConfigError",
     "CrmError",
     "DedupeResult",
+    "Evaluation",
     "EventFunnel",
     "FileFormatError",
     "InternalError",
@@ -35,6 +45,7 @@ __all__ = [
     "LockedError",
     "Model",
     "PipelineFunnel",
+    "Profile",
     "RuleError",
     "SchemaError",
     "StoreError",
@@ -42,9 +53,11 @@ __all__ = [
     "analyze",
     "dedupe",
     "draw",
+    "evaluate",
     "event_funnel",
     "pipeline_funnel",
     "plan",
+    "profile",
     "retention",
 ]
 
@@ -52,16 +65,20 @@ __all__ = [
 _DEFINED_IN: dict[str, str] = {
     "Analysis": "analyze",
     "DedupeResult": "result",
+    "Evaluation": "evaluate",
     "EventFunnel": "funnel",
     "Model": "model",
     "PipelineFunnel": "funnel",
     "analyze": "analyze",
     "dedupe": "dedupe",
     "draw": "charts",
+    "evaluate": "evaluate",
     "event_funnel": "funnel",
     "pipeline_funnel": "funnel",
     "plan": "plan",
     "retention": "funnel",
+    "Profile": "profile",
+    "profile": "profile",
 }
 
 

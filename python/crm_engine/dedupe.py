@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
 import os
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from crm_engine import _core
+from crm_engine.config import ColumnMapping, Settings, load_config
 from crm_engine.errors import ConfigError
 from crm_engine.model import Model
 from crm_engine.result import DedupeResult
@@ -24,8 +24,10 @@ Progress = Callable[[str, int, int], Any]
 
 def dedupe(
     source: Any,
-    config: Mapping[str, Any] | None = None,
+    config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None = None,
     *,
+    mapping: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    source_name: str | None = None,
     model: Model | None = None,
     progress: Progress | None = None,
     memory_limit: int | str | None = None,
@@ -35,9 +37,11 @@ def dedupe(
     """Finds out which rows are the same contact and merges them to golden records; the rows themselves are kept.
 
     ``source`` is a path, a glob, a folder of Parquet, ``-``, anything that offers an Arrow stream (pyarrow, polars, pandas, duckdb),
-    or a list of these. ``config`` overrides what would be found out (see the config's JSON Schema); ``model`` decides with the weights of
-    an earlier run instead of fitting new ones. ``progress`` is called with (stage, done, total). ``memory_limit`` (bytes, or ``"2.5GiB"``)
-    bounds what the run holds: what exceeds it is spooled to ``tmp_dir``, and where that does not help the run ends with a ``LimitError``.
+    or a list of these. ``config`` (a YAML file or a dict, see ``docs/config.md``) and ``mapping`` (column to role, or a mapping file)
+    override what would be found out; ``source_name`` is what records are known by instead of their file's name; ``model`` decides with the
+    weights of an earlier run instead of fitting new ones. ``progress`` is called with (stage, done, total).
+    ``memory_limit`` (bytes, or ``"2.5GiB"``) bounds what the run holds: what exceeds it is spooled to ``tmp_dir``,
+    and where that does not help the run ends with a ``LimitError``.
     A cluster that takes more than ``max_cluster_share`` (0 to 1) of all rows ends it too.
 
     >>> import pyarrow as pa
@@ -52,16 +56,15 @@ def dedupe(
 
     Raises ``FileNotFoundError``, ``FileFormatError``, ``ConfigError``, ``LimitError``; see ``crm_engine.errors``.
     """
-    settings = dict(config or {})
-    for name, value in (("memory_limit", memory_limit), ("max_cluster_share", max_cluster_share), ("tmp_dir", tmp_dir)):
-        if value is not None:
-            settings[name] = value
-    sources = open_sources(source, settings.pop("read", None), progress=progress)
+    overrides = {"memory_limit": memory_limit, "max_cluster_share": max_cluster_share, "tmp_dir": tmp_dir, "source_name": source_name}
+    settings = config if isinstance(config, Settings) else load_config(config, mapping=mapping, **overrides)
+    sources = open_sources(source, settings.mapping.read, progress=progress)
     if not sources:
         raise ConfigError("nothing to read: give at least one file or table")
-    tables = _with_roles(sources, settings.pop("mapping", None) or {})
-    declared = [(_source_name(table.source.name), table.source.name, table.columns) for table in tables]
-    run = _core.DedupeRun(_run_options(settings, tables), declared, model.text if model is not None else None)
+    tables = _with_roles(sources, settings.mapping)
+    declared = [(settings.source_name or _source_name(table.source.name), table.source.name, table.columns) for table in tables]
+    resolve = _resolve_options(settings, tables)
+    run = _core.DedupeRun(_run_options(settings, resolve), declared, model.text if model is not None else None)
     n_rows = 0
     for number, table in enumerate(tables):
         for batch, rows in table.batches:
@@ -72,7 +75,7 @@ def dedupe(
     outcome = run.finish(progress)
     rejects = [reject for source in sources for reject in source.rejects]
     skipped = [row for source in sources for row in source.skipped]
-    return DedupeResult(outcome, _summary(outcome, tables), rejects, skipped)
+    return DedupeResult(outcome, {**_summary(outcome, tables), "config": resolve}, rejects, skipped)
 
 
 class _Table(NamedTuple):
@@ -84,13 +87,9 @@ class _Table(NamedTuple):
     batches: Iterator[TextBatch]
 
 
-def _with_roles(sources: list[Source], mapping: Mapping[str, str | None]) -> list[_Table]:
+def _with_roles(sources: list[Source], mapping: ColumnMapping) -> list[_Table]:
     """Finds the roles of all columns; files of the same header are understood alike, by the first of them."""
-    unknown = [name for name in mapping if not any(name in source.columns for source in sources)]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], {name for source in sources for name in source.columns}, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ConfigError(f"the mapping names '{unknown[0]}', which is no column of the input{hint}")
+    mapping.check_columns(dict.fromkeys(column for source in sources for column in source.columns))
     known: dict[tuple[str, ...], tuple[list[tuple[str, str | None]], list[str]]] = {}
     tables = []
     for source in sources:
@@ -99,27 +98,28 @@ def _with_roles(sources: list[Source], mapping: Mapping[str, str | None]) -> lis
         if header not in known:
             first = next(batches, None)
             found = [] if first is None else json.loads(_core.detect_roles(pa.Table.from_batches([first.batch])))
-            roles = {column["column"]: column["role"] for column in found} | {name: mapping[name] for name in header if name in mapping}
-            counters = [column["column"] for column in found if column["counts_rows"] and column["role"] is None]
-            known[header] = [(name, roles.get(name)) for name in header], counters
+            roles = mapping.apply([(column["column"], column["role"]) for column in found] or [(name, None) for name in header])
+            counts = {column["column"] for column in found if column["counts_rows"]}
+            known[header] = roles, [name for name, role in roles if role is None and name in counts]
             if first is not None:
                 batches = itertools.chain([first], batches)
         tables.append(_Table(source, *known[header], batches))
     return tables
 
 
-#: Settings of the run itself; all others are those of resolving.
-_RUN_SETTINGS = ("survivorship", "max_cluster_share", "memory_limit", "tmp_dir")
-
-
-def _run_options(settings: dict[str, Any], tables: list[_Table]) -> str:
-    run = {name: settings.pop(name) for name in _RUN_SETTINGS if settings.get(name) is not None}
-    if isinstance(run.get("memory_limit"), str):
-        run["memory_limit"] = _core.parse_byte_size(run["memory_limit"])
-    run["tmp_dir"] = os.fspath(run.get("tmp_dir") or tempfile.gettempdir())
+def _resolve_options(settings: Settings, tables: list[_Table]) -> dict[str, Any]:
     counters = {name for table in tables for name in table.row_counters}
-    settings["ignore"] = sorted({*settings.get("ignore", []), *counters})
-    return json.dumps({**run, "resolve": settings})
+    return {**settings.resolve, "ignore": sorted({*settings.resolve.get("ignore", []), *settings.mapping.ignored, *counters})}
+
+
+def _run_options(settings: Settings, resolve: dict[str, Any]) -> str:
+    run = {
+        "max_cluster_share": settings.max_cluster_share,
+        "memory_limit": settings.memory_limit,
+        "survivorship": settings.survivorship or None,
+    }
+    known = {name: value for name, value in run.items() if value is not None}
+    return json.dumps({**known, "tmp_dir": settings.tmp_dir or tempfile.gettempdir(), "resolve": resolve})
 
 
 def _source_name(file: str) -> str:

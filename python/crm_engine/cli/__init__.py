@@ -19,6 +19,7 @@ from crm_engine.cli.options import debug_option
 
 #: The commands as ``--help`` shows them; a command ``NAME`` lives in ``crm_engine.cli.NAME`` as ``command``.
 SECTIONS: dict[str, tuple[str, ...]] = {
+    "Contacts": ("profile", "dedupe", "explain", "evaluate"),
     "Ask": ("funnel", "analyze", "plan"),
     "Try it": ("demo",),
 }
@@ -102,11 +103,18 @@ def run(args: list[str] | None = None) -> int:
             click.echo(f"Try '{error.ctx.command_path} --help'.", err=True)
         return exits.report(error, debug=False)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not complain again when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.DONE
+        return _reader_is_gone()
+    except SystemExit as end:
+        # Click ends so when the pipe behind standard output was closed.
+        return _reader_is_gone() if "Pacify" in type(sys.stdout).__name__ else end.code if isinstance(end.code, int) else exits.FAILED
     except BaseException as error:
         return exits.report(error, debug=bool(state.get("debug")))
+
+
+def _reader_is_gone() -> int:
+    """Whoever read our output has seen enough; the interpreter must not complain again when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return exits.DONE
 
 
 def _handle_termination() -> None:

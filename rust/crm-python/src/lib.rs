@@ -19,7 +19,7 @@ mod _core {
     #[pymodule_export]
     use super::funnel::{event_funnel, pipeline_funnel};
     #[pymodule_export]
-    use super::roles::detect_roles;
+    use super::roles::{column_facts, detect_roles, list_roles, role_names};
     #[pymodule_export]
     use super::workbook::{guard_formula, strip_formula_guard, write_csv, write_json_lines, write_workbook};
     #[pymodule_export]

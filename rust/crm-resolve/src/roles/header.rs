@@ -28,7 +28,7 @@ const QUALIFIERS: &str = "work home mobile main primary secondary other business
     user member guest patient student employee buyer billing shipping mailing delivery legal actual postal residential registered permanent \
     current my your default alternative alternate additional extra new direct general office value of no number nr field raw original the cell \
     subscriber account prospect attendee participant recipient individual people primary invoice bill ship st nd rd first1 second third \
-    normalized clean cleaned text str txt varchar s c b d f m x e from via hq head headquarter headquarters properties default preferred formatted in \
+    cust usr clnt acct normalized clean cleaned text str txt varchar s c b d f m x e from via hq head headquarter headquarters properties default preferred formatted in \
     рабочий рабочая рабочее рабоч домашний домашняя личный личная личн мобильный мобильная основной основная основное другой другая другое доп \
     дополнительный дополнительная дополнительное клиента контакта покупателя заказчика компании организации контактный контактное лица частный \
     частная юр юридический юридическое факт фактический почтовый для раб дом моб второй вторая первый первая главный контакт лида номер гл абонента \
@@ -52,6 +52,11 @@ const NEGATIVES: &str = "type types label count counts opt out unsubscribed boun
     tips veids fakss statuss skaits pasutijuma bankas banka vecais vadītāja direktora \
     typ type1 ehepartner conjoint conyuge";
 
+/// Words that tell the addresses of one contact apart.
+const GROUPS: &str = "billing shipping mailing home work business other delivery legal actual residential registered permanent temporary secondary alternate \
+    alternative invoice юр юридический юридическии факт фактический доставки проживания регистрации прописки домашний рабочий другой \
+    juridiska juridiskā faktiska faktiskā piegades piegādes majas mājas darba geschaftlich privat livraison facturation";
+
 /// Headers that say nothing: also `col1`, `Field 7`, `Столбец3`.
 const UNHELPFUL: &str = "col column field unnamed untitled f c v var x поле столбец колонка графа kolonna lauks stulpelis spalte feld colonne champ columna campo kolumna pole a b d e";
 
@@ -65,6 +70,7 @@ struct Lexicon {
     contexts: HashSet<String>,
     negatives: HashSet<String>,
     unhelpful: HashSet<String>,
+    groups: HashSet<String>,
 }
 
 fn lexicon() -> &'static Lexicon {
@@ -96,6 +102,7 @@ fn lexicon() -> &'static Lexicon {
             contexts: words(CONTEXTS),
             negatives: words(NEGATIVES),
             unhelpful: words(UNHELPFUL),
+            groups: words(GROUPS),
         }
     })
 }
@@ -152,10 +159,8 @@ pub fn header_evidence(header: &str) -> HeaderEvidence {
     let all = fold(header);
     let tokens: Vec<&str> = all.iter().map(String::as_str).filter(|token| !is_number(token)).collect();
     let group = || {
-        // `mail` belongs to the wording, everything else that qualifies tells columns of one kind apart.
-        let kept =
-            all.iter().filter(|token| lexicon.qualifiers.contains(*token) && !matches!(token.as_str(), "number" | "no" | "nr" | "value"));
-        kept.cloned().collect::<Vec<_>>().join(" ")
+        let kept: Vec<&str> = all.iter().map(String::as_str).filter(|token| lexicon.groups.contains(*token)).collect();
+        kept.join(" ")
     };
     if tokens.is_empty() || tokens.iter().all(|token| lexicon.unhelpful.contains(*token)) {
         let numbered_only = !header.contains(['№', '#']);
@@ -164,6 +169,9 @@ pub fn header_evidence(header: &str) -> HeaderEvidence {
     let plain = all.concat();
     if let Some(found) = lexicon.look_up(&plain, &tokens.concat()) {
         return whole(found, header, 1.0, group());
+    }
+    if let Some((phrase, found)) = lexicon.qualified(&tokens) {
+        return whole(found, &phrase, 0.96, group());
     }
     // Without the words that only narrow, and then without those that only say whose it is.
     let narrowed: Vec<&str> = tokens.iter().copied().filter(|token| !lexicon.qualifiers.contains(*token)).collect();
@@ -184,6 +192,20 @@ pub fn header_evidence(header: &str) -> HeaderEvidence {
 impl Lexicon {
     fn look_up(&self, with_numbers: &str, without: &str) -> Option<&Vec<(Option<Role>, f64)>> {
         self.phrases.get(with_numbers).or_else(|| self.phrases.get(without))
+    }
+
+    /// The longest known run of words around which stand only words that narrow it: "Mailing postal code".
+    fn qualified(&self, tokens: &[&str]) -> Option<(String, &Vec<(Option<Role>, f64)>)> {
+        let narrows = |token: &&str| self.qualifiers.contains(*token) || self.contexts.contains(*token);
+        (1..tokens.len()).rev().find_map(|length| {
+            (0..=tokens.len() - length).rev().find_map(|start| {
+                let around = tokens[..start].iter().chain(&tokens[start + length..]);
+                let phrase = &tokens[start..start + length];
+                let found = around.into_iter().all(narrows).then(|| self.phrases.get(&phrase.concat()))??;
+                // A word that itself only narrows carries no meaning alone: "Contact organization".
+                (length > 1 || !self.qualifiers.contains(phrase[0])).then(|| (phrase.join(" "), found))
+            })
+        })
     }
 
     /// The longest run of words that is known; what stands around it is not, so it only hints.

@@ -7,10 +7,12 @@
 //! A column without a role stays a custom field. A column that only counts rows is named by [`Detection::row_counters`]: it says nothing
 //! about who a record is.
 mod assign;
+mod facts;
 mod header;
 mod shapes;
 #[cfg(test)]
 mod tests;
+mod validity;
 mod values;
 mod weigh;
 
@@ -18,6 +20,7 @@ use arrow_array::RecordBatch;
 use crm_core::{Result, Role, TextColumn};
 use serde::Serialize;
 
+pub use facts::{ColumnFacts, DateOrders, FactsBuilder};
 pub use header::{HeaderEvidence, header_evidence};
 pub use values::{ValueEvidence, value_evidence};
 
@@ -118,7 +121,7 @@ fn settle(names: &[String], evidence: &[(HeaderEvidence, ValueEvidence)]) -> Det
 }
 
 /// Whether a role may be spread over several columns: lists, and the parts of a street.
-fn takes_several(role: Role) -> bool {
+pub fn takes_several(role: Role) -> bool {
     role.is_list() || matches!(role, Role::Street | Role::Note | Role::Social)
 }
 
@@ -127,9 +130,9 @@ fn claims_of(header: &HeaderEvidence, values: &ValueEvidence) -> Vec<Claim> {
         let header_says = header.roles.iter().any(|(known, _)| known == role);
         let (by_values, reason) = weigh::value_weight(*role, values, header_says);
         let mut weight = weigh::header_weight(*role, header) + by_values;
-        if header_says {
+        if header_says && values.n_rows > 0 {
             // Of two columns for one role the fuller one serves better.
-            weight += 0.6 * (values.fill() - 1.0) + if values.n_filled == 0 && values.n_rows > 0 { -0.5 } else { 0.0 };
+            weight += 0.6 * (values.fill() - 1.0) + if values.n_filled == 0 { -0.5 } else { 0.0 };
         }
         // What counts rows is nobody's telephone, postcode or tax id.
         if values.counts_rows && !(header_says && matches!(role, Role::SourceKey)) {
@@ -225,10 +228,11 @@ fn describe(name: &str, (header, values): &(HeaderEvidence, ValueEvidence), clai
     };
     let claim = &claims[role];
     if let Some((..)) = header.roles.iter().find(|(known, _)| *known == Role::ALL[role]) {
-        reasons.push(if header.whole {
-            format!("the header says '{}'", header.matched)
-        } else {
-            format!("the header contains '{}'", header.matched)
+        let same = header::fold(&header.matched).concat() == header::fold(name).concat();
+        reasons.push(match (header.whole, same) {
+            (true, true) => "by its header".to_owned(),
+            (true, false) => format!("the header says '{}'", header.matched),
+            _ => format!("the header contains '{}'", header.matched),
         });
     } else if header.unhelpful {
         reasons.push("the header says nothing".to_owned());

@@ -163,7 +163,8 @@ pub fn value_evidence<'a>(cells: impl Iterator<Item = Option<&'a str>>) -> Value
     evidence
 }
 
-fn is_missing(value: &str) -> bool {
+/// Whether a cell holds a word for "no value", or nothing.
+pub fn is_missing(value: &str) -> bool {
     matches!(
         value,
         "" | "-" | "--" | "?" | "." | "NULL" | "null" | "None" | "N/A" | "n/a" | "NA" | "nan" | "NaN" | "нет" | "\\N" | "#N/A" | "—" | "–"

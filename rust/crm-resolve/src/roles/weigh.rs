@@ -40,9 +40,9 @@ fn text_like(v: &ValueEvidence) -> f64 {
 fn raw_weight(role: Role, v: &ValueEvidence, header_says: bool) -> (f64, Option<String>) {
     let said = |weight: f64, share: f64, what: &str| {
         let reason = if weight > 0.0 {
-            Some(format!("{} of the values are {what}", percent(share)))
+            Some(format!("{} are {what}", percent(share)))
         } else if weight < -1.0 {
-            Some(format!("only {} of the values are {what}", percent(share)))
+            Some(format!("only {} are {what}", percent(share)))
         } else {
             None
         };
@@ -167,7 +167,7 @@ fn raw_weight(role: Role, v: &ValueEvidence, header_says: bool) -> (f64, Option<
 
 fn phone(v: &ValueEvidence, header_says: bool) -> (f64, Option<String>) {
     if v.phone < 0.15 {
-        return (-6.0, Some(format!("only {} of the values could be telephones", percent(v.phone))));
+        return (-6.0, Some(format!("only {} could be telephones", percent(v.phone))));
     }
     if v.phone < 0.4 {
         return (-0.5, None);
@@ -175,7 +175,7 @@ fn phone(v: &ValueEvidence, header_says: bool) -> (f64, Option<String>) {
     if v.tax_id > 0.8 && v.phone_strong < 0.3 {
         return (-3.0, None);
     }
-    let reason = Some(format!("{} of the values are telephones", percent(v.phone)));
+    let reason = Some(format!("{} are telephones", percent(v.phone)));
     if v.phone_strong > 0.3 || (header_says && v.tax_id < 0.8) {
         return (2.5 + 2.5 * v.phone_strong, reason);
     }
@@ -189,7 +189,7 @@ fn birth_date(v: &ValueEvidence) -> (f64, Option<String>) {
         // "1953" alone, or a year and a month, is still something that a date of birth may be.
         return (
             if v.digits > 0.9 && v.n_sampled > 0 && v.postcode > 0.9 { -2.0 } else { -5.0 },
-            Some(format!("only {} of the values are dates", percent(v.date))),
+            Some(format!("only {} are dates", percent(v.date))),
         );
     }
     if v.date < 0.4 {
@@ -211,10 +211,7 @@ fn birth_date(v: &ValueEvidence) -> (f64, Option<String>) {
 fn timestamp(v: &ValueEvidence) -> (f64, Option<String>) {
     if v.date < 0.15 {
         // Seconds or milliseconds since 1970 are dates, too.
-        return (
-            if v.digits > 0.9 && v.postcode < 0.5 { -1.0 } else { -5.0 },
-            Some(format!("only {} of the values are dates", percent(v.date))),
-        );
+        return (if v.digits > 0.9 && v.postcode < 0.5 { -1.0 } else { -5.0 }, Some(format!("only {} are dates", percent(v.date))));
     }
     if v.date < 0.4 {
         return (0.0, None);
@@ -222,20 +219,20 @@ fn timestamp(v: &ValueEvidence) -> (f64, Option<String>) {
     let (early, middle, _) = v.years;
     let recent = early >= 1990 && middle >= 2000;
     let weight = if v.date_time > 0.5 { 2.2 } else { 0.3 } + if recent { 0.0 } else { -3.0 };
-    (weight, (v.date_time > 0.5).then(|| format!("{} of the values are dates with a time of day", percent(v.date_time))))
+    (weight, (v.date_time > 0.5).then(|| format!("{} are dates with a time of day", percent(v.date_time))))
 }
 
 fn tax_id(v: &ValueEvidence, header_says: bool) -> (f64, Option<String>) {
     if v.tax_id >= 0.6 {
         // One random number in eleven has a right check digit, so a majority is no accident.
-        return (5.5, Some(format!("{} of the values are valid ({})", percent(v.tax_id), v.tax_id_kind)));
+        return (5.5, Some(format!("{} are valid ({})", percent(v.tax_id), v.tax_id_kind)));
     }
     let wordy = v.letters > 0.5 || v.email > 0.3 || v.date > 0.9;
     if wordy {
         return (-5.0, Some("the values are no numbers".to_owned()));
     }
     if v.tax_id >= 0.3 && v.phone_strong < 0.3 {
-        return (2.0, Some(format!("{} of the values are valid ({})", percent(v.tax_id), v.tax_id_kind)));
+        return (2.0, Some(format!("{} are valid ({})", percent(v.tax_id), v.tax_id_kind)));
     }
     (if header_says { 0.0 } else { -4.0 }, None)
 }
@@ -244,7 +241,7 @@ fn coordinate(role: Role, v: &ValueEvidence) -> (f64, Option<String>) {
     if v.within_180 < 0.6 {
         return (-6.0, Some("the values are no coordinates".to_owned()));
     }
-    let reason = Some(format!("{} of the values are degrees with decimals", percent(v.within_180)));
+    let reason = Some(format!("{} are degrees with decimals", percent(v.within_180)));
     if role == Role::Latitude { (if v.within_90 > 0.95 * v.within_180 { 2.9 } else { -6.0 }, reason) } else { (2.6, reason) }
 }
 
@@ -253,7 +250,7 @@ fn name(role: Role, v: &ValueEvidence, header_says: bool) -> (f64, Option<String
     if odd > 0.5 || v.phone > 0.5 {
         return (-6.0, Some("the values are no names".to_owned()));
     }
-    let said = |weight: f64, share: f64, what: &str| (weight, (weight > 0.3).then(|| format!("{} of the values {what}", percent(share))));
+    let said = |weight: f64, share: f64, what: &str| (weight, (weight > 0.3).then(|| format!("{} {what}", percent(share))));
     let closed = [v.country, v.language, v.gender, v.boolean, v.contact_type].into_iter().fold(0.0, f64::max) > 0.5
         || v.city > 0.25
         || v.street > 0.3
@@ -283,11 +280,11 @@ fn name(role: Role, v: &ValueEvidence, header_says: bool) -> (f64, Option<String
                 && v.given_name < 0.2
                 && v.patronymic < 0.1
                 && v.n_distinct >= 8
-                && v.distinct() > 0.1
+                && v.distinct() > 0.02
                 && v.job_title < 0.1;
             (
                 if plausible && !closed { 0.6 } else { -4.0 },
-                plausible.then(|| format!("{} of the values are single words of letters", percent(v.one_word))),
+                plausible.then(|| format!("{} are single words of letters", percent(v.one_word))),
             )
         }
         Role::FullName => {
@@ -342,8 +339,8 @@ pub fn header_weight(role: Role, header: &HeaderEvidence) -> f64 {
     } else if header.roles.is_empty() {
         -2.6
     } else if header.whole {
-        -4.5
+        -3.2
     } else {
-        -3.0
+        -2.8
     }
 }

@@ -1,0 +1,75 @@
+"""``crm-engine explain``: why two records are, or are not, the same contact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crm_engine.cli.options import terminal_options
+from crm_engine.cli.result_folder import read_summary
+from crm_engine.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@click.command("explain", short_help="Show why two records are, or are not, the same contact.")
+@click.argument("result", type=click.Path(path_type=Path), metavar="OUT")
+@click.argument("record_a", metavar="A")
+@click.argument("record_b", metavar="B")
+@terminal_options
+def command(terminal: Terminal, result: Path, record_a: str, record_b: str) -> None:
+    """Show why the records A and B in the folder OUT, which dedupe wrote, are or are not the same contact: per comparison the
+    level that was reached, the two values, and the weight in bits that it gave.
+
+    A record is named by its record_id (see records and pairs), or as FILE:ROW.
+
+    \b
+      crm-engine explain out/ 4011 87220
+      crm-engine explain out/ hubspot.csv:17 contacts.xlsx:301
+      crm-engine explain out/ 4011 87220 --json
+    """
+    from crm_engine.explain import explain_pair
+
+    read_summary(result)
+    explained = explain_pair(result, record_a, record_b)
+    terminal.result(explained, lambda console: _show(console, explained))
+
+
+def _show(console: Console, explained: dict[str, Any]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    grid.add_column("comparison")
+    grid.add_column("level")
+    grid.add_column(f"A  {explained['source_a']}", overflow="fold")
+    grid.add_column(f"B  {explained['source_b']}", overflow="fold")
+    grid.add_column("bits", justify="right")
+    for comparison in explained["comparisons"]:
+        weight = comparison["weight"]
+        style = "green" if weight > 0 else "red" if weight < 0 else "dim"
+        grid.add_row(
+            comparison["comparison"],
+            str(comparison["level"]).replace("_", " "),
+            Text(comparison["value_a"] or "", style="" if comparison["value_a"] else "dim"),
+            Text(comparison["value_b"] or "", style="" if comparison["value_b"] else "dim"),
+            Text(f"{weight:+.1f}" if weight else "0", style=style),
+        )
+    console.print(grid)
+    verdict = (
+        Text(f"the same contact {explained['contact_id_a']}", style="bold green")
+        if explained["same_contact"]
+        else Text(f"two contacts, {explained['contact_id_a']} and {explained['contact_id_b']}", style="bold")
+    )
+    rest = explained["match_weight"] - sum(comparison["weight"] for comparison in explained["comparisons"])
+    console.print(
+        Text.assemble(
+            f"the comparisons and {rest:+.1f} bits before any evidence make a match weight of ",
+            (f"{explained['match_weight']:+.1f}", "bold"),
+        )
+    )
+    console.print(Text.assemble(f"match probability {explained['match_probability']:.4f}: ", verdict))
