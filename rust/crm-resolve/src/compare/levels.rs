@@ -92,6 +92,21 @@ pub(crate) fn priors(kind: Kind) -> Priors {
     Priors { m, u, strength }
 }
 
+/// The most that the last level ("different") may have among records of one contact, whatever the data seem to say: where duplicates are
+/// few, the members of a household or the branches of a chain would else pass for them.
+pub(crate) fn most_different(kind: Kind) -> f64 {
+    match kind {
+        Kind::TaxId => 0.06,
+        Kind::BirthDate => 0.10,
+        Kind::Gender => 0.10,
+        Kind::Given | Kind::Family | Kind::Suffix | Kind::Country => 0.20,
+        Kind::Middle | Kind::Company | Kind::Region => 0.25,
+        Kind::Street | Kind::Postcode | Kind::City => 0.40,
+        Kind::Email | Kind::Phone => 0.45,
+        Kind::Text | Kind::Alias => 0.60,
+    }
+}
+
 /// What else two different people may well share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spread {
@@ -99,6 +114,8 @@ pub(crate) enum Spread {
     Personal,
     /// Shared by a household or an office.
     Shared,
+    /// Belongs to a company with all its branches.
+    Chain,
     /// As `Shared`, and agreeing together with the others of the same place: counted damped.
     Place,
 }
@@ -156,6 +173,9 @@ pub(super) fn value_level(kind: Kind, dictionary: &Dictionary, a: ValueId, b: Va
 
 fn date_level(a: &Keys, b: &Keys) -> u8 {
     let readings = |keys: &Keys| [keys[date_keys::READING], keys[date_keys::OTHER]];
+    if a[date_keys::OTHER] == 0 && b[date_keys::OTHER] == 0 && a[date_keys::READING] == b[date_keys::READING] {
+        return EXACT;
+    }
     let mut best = 7;
     for one in readings(a).into_iter().filter(|date| *date != 0) {
         for other in readings(b).into_iter().filter(|date| *date != 0) {

@@ -18,6 +18,9 @@ pub(super) struct Group {
     lists: Lists,
     tokens: HashMap<ValueId, Box<[ValueId]>>,
     memo: Memo,
+    /// Dates with slashes that must be read day first, and month first.
+    n_day_first: u64,
+    n_month_first: u64,
     scratch: value::Scratch,
     fields: Vec<Field>,
     numbers: Vec<Vec<u32>>,
@@ -106,6 +109,8 @@ impl Group {
             lists: Lists::default(),
             tokens: HashMap::new(),
             memo: Memo::new(),
+            n_day_first: 0,
+            n_month_first: 0,
             scratch: value::Scratch::new(config),
             fields: fields.iter().map(field).collect(),
             numbers: vec![Vec::new(); fields.len()],
@@ -127,12 +132,28 @@ impl Group {
     }
 
     pub fn finish(mut self) -> Finished {
+        self.settle_dates();
         self.dictionary.freeze();
         self.lists.numbers = HashMap::new();
         for field in &mut self.fields {
             field.counts.resize(self.dictionary.len(), 0);
         }
         Finished { fields: self.fields, dictionary: self.dictionary, lists: self.lists, tokens: self.tokens }
+    }
+
+    /// Where the dates that leave no doubt agree on an order, the others are read so.
+    fn settle_dates(&mut self) {
+        let (day_first, month_first) = (self.n_day_first, self.n_month_first);
+        if day_first.max(month_first) < 20 * day_first.min(month_first).max(1) {
+            return;
+        }
+        self.dictionary.rekey(|keys| {
+            let [reading, other] = [keys[value::date_keys::READING], keys[value::date_keys::OTHER]];
+            if other != 0 {
+                keys[value::date_keys::READING] = if day_first > month_first { reading } else { other };
+                keys[value::date_keys::OTHER] = 0;
+            }
+        });
     }
 
     /// Normalizes the group's columns of a batch that has the columns of the numbered mapping.
@@ -158,6 +179,11 @@ impl Group {
                 Source::One(kind) => {
                     for column in &columns {
                         let Some(cell) = column.get(row).filter(|cell| !cell.is_empty()) else { continue };
+                        if *kind == Kind::BirthDate {
+                            let hint = value::date_order_hint(cell);
+                            self.n_day_first += u64::from(hint > 0);
+                            self.n_month_first += u64::from(hint < 0);
+                        }
                         numbers[0] = number(*kind, cell, &mut self.memo, &mut self.dictionary, scratch, &mut draft);
                         if numbers[0] != 0 {
                             break;

@@ -177,7 +177,10 @@ pub fn date(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
     let packed =
         |date: normalize::Date| u32::from(date.year().unsigned_abs()) * 10_000 + u32::from(date.month()) * 100 + u32::from(date.day());
-    let (reading, other) = match parse_date(cell, &scratch.dates) {
+    // Points between the numbers: nobody writes the month first.
+    let is_pointed = scratch.dates.order == normalize::DateOrder::Unknown && cell.contains('.');
+    let order = if is_pointed { normalize::DateOrder::DayFirst } else { scratch.dates.order };
+    let (reading, other) = match parse_date(cell, &DateOptions { order, ..scratch.dates }) {
         Ok(value) if value.is_generic() => return,
         Ok(DateValue::Day(date)) => (packed(date), 0),
         Ok(DateValue::Ambiguous { day_first, month_first }) => (packed(day_first), packed(month_first)),
@@ -194,6 +197,16 @@ pub fn date(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
         draft.text.extend_from_slice(format!("/{other:08}").as_bytes());
     }
     draft.keys = [reading, other, 0, 0, 0, 0];
+}
+
+/// How a cell with slashes tells the order of day and month: positive when the day must be first, negative when the month must be.
+pub fn date_order_hint(cell: &str) -> i64 {
+    let mut numbers = cell.trim().split('/').map(|part| part.parse::<u32>().unwrap_or(0));
+    match (numbers.next(), numbers.next(), numbers.next()) {
+        (Some(first), Some(second), Some(1000..)) if (13..=31).contains(&first) && (1..=12).contains(&second) => 1,
+        (Some(first), Some(second), Some(1000..)) if (1..=12).contains(&first) && (13..=31).contains(&second) => -1,
+        _ => 0,
+    }
 }
 
 /// Year, month and day as written.

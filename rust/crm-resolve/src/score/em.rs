@@ -3,7 +3,7 @@ use crm_core::{Control, Result};
 
 use super::weights::Roles;
 use crate::WEIGHT_ONE;
-use crate::compare::{Comparison, Levels, level_names, priors};
+use crate::compare::{Comparison, Levels, level_names, most_different, priors};
 
 /// Pairs drawn one way, as counts of patterns.
 #[derive(Debug, Clone)]
@@ -106,10 +106,21 @@ pub(crate) fn fit(comparisons: &[Comparison], roles: &Roles, sets: &mut [Trainin
         for (place, comparison) in comparisons.iter().enumerate() {
             let strength = priors(comparison.kind).strength;
             mix(&mut estimate.m[place], &m_counts[place], &prior.m[place], strength);
+            bound_different(&mut estimate.m[place], most_different(comparison.kind));
             mix(&mut estimate.u[place], &u_counts[place], &prior.u[place], U_STRENGTH);
         }
     }
     Ok(estimate)
+}
+
+/// Keeps the share of the last level at or below `most`, the others growing in proportion.
+fn bound_different(m: &mut [f64], most: f64) {
+    let Some((last, others)) = m.split_last_mut() else { return };
+    if *last > most {
+        let factor = (1.0 - most) / (1.0 - *last).max(1e-9);
+        others.iter_mut().for_each(|m| *m *= factor);
+        *last = most;
+    }
 }
 
 fn mix(out: &mut [f64], counts: &[f64], prior: &[f64], strength: f64) {

@@ -11,17 +11,23 @@ pub(crate) struct Roles {
 /// Evidence on its way to one weight.
 ///
 /// Two records of different people are either unrelated or of one household (or office): the relatives share surname, address,
-/// phone. A match must beat both explanations, so the weight is the lower of two sums: over all comparisons, and over
-/// those alone that tell relatives apart.
+/// phone. Two records of companies may be branches of one chain, which share name, telephone and website, not the place.
+/// A match must beat every explanation, so the weight is the lowest of the sums: over all comparisons, over those alone that tell
+/// relatives apart, and, where records are companies', over those alone that tell branches apart.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sum {
     all: i32,
     personal: i32,
+    branch: i32,
+    is_company: bool,
     place_best: i32,
     place_gain: i32,
     place_worst: i32,
     place_loss: i32,
 }
+
+/// Weight of a match against "another branch" where nothing is known of the place.
+const UNPLACED: i32 = 4 * crate::WEIGHT_ONE;
 
 impl Sum {
     #[inline]
@@ -30,10 +36,17 @@ impl Sum {
             Spread::Personal => {
                 self.all += weight;
                 self.personal += weight;
+                self.branch += weight;
             }
             Spread::Shared => {
                 self.all += weight;
                 self.personal += weight.min(0) / 2;
+            }
+            Spread::Chain => {
+                self.all += weight;
+                self.personal += weight;
+                self.branch += weight.min(0) / 2;
+                self.is_company = true;
             }
             Spread::Place if weight > 0 => {
                 self.place_best = self.place_best.max(weight);
@@ -52,7 +65,13 @@ impl Sum {
         let damped = |best: i32, sum: i32| best + (((sum - best) * DAMPED) >> 8);
         let loss = damped(self.place_worst, self.place_loss);
         let place = damped(self.place_best, self.place_gain) + loss;
-        (prior + self.all + place).min(related + self.personal + loss / 2)
+        let unrelated = prior + self.all + place;
+        let relative = unrelated.min(related + self.personal + loss / 2);
+        if !self.is_company {
+            return relative;
+        }
+        let unplaced = if self.place_gain == 0 && self.place_loss == 0 { UNPLACED } else { 0 };
+        relative.min(related + self.branch + place + unplaced)
     }
 }
 
@@ -61,7 +80,9 @@ impl Roles {
         let has_person = comparisons.iter().any(|comparison| matches!(comparison.kind, Kind::Given | Kind::BirthDate));
         let role = |(place, comparison): (usize, &Comparison)| match comparison.kind {
             // Without persons the company or the surname is what a record is about.
-            Kind::Company | Kind::Family if !has_person => Spread::Personal,
+            Kind::Company if !has_person => Spread::Chain,
+            Kind::Text if !has_person && comparison.name == crm_core::Role::Website.name() => Spread::Chain,
+            Kind::Family if !has_person => Spread::Personal,
             Kind::Text if !identifying(place) => Spread::Shared,
             kind => spread(kind),
         };
