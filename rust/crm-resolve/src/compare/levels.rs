@@ -80,7 +80,7 @@ pub(crate) fn priors(kind: Kind) -> Priors {
         Kind::Email => (&[720.0, 40.0, 60.0, 40.0, 10.0, 130.0], &[0.02, 0.1, 0.01, 1.0, 0.2, 998.67], 60.0),
         Kind::Phone => (&[760.0, 20.0, 60.0, 160.0], &[0.02, 0.05, 0.05, 999.88], 60.0),
         Kind::TaxId => (&[920.0, 40.0, 15.0, 25.0], &[0.01, 0.02, 0.2, 999.77], 100.0),
-        Kind::Company => (&[600.0, 80.0, 80.0, 90.0, 150.0], &[1.0, 0.5, 1.0, 5.0, 992.5], 40.0),
+        Kind::Company => (&[600.0, 80.0, 80.0, 90.0, 150.0], &[1.0, 0.5, 1.0, 5.0, 992.5], 100.0),
         Kind::Street => (&[620.0, 80.0, 70.0, 70.0, 40.0, 120.0], &[0.05, 0.05, 0.1, 5.0, 10.0, 984.8], 40.0),
         Kind::Postcode => (&[780.0, 50.0, 60.0, 110.0], &[1.0, 1.0, 20.0, 978.0], 40.0),
         Kind::City => (&[780.0, 30.0, 60.0, 30.0, 100.0], &[50.0, 1.0, 3.0, 5.0, 941.0], 40.0),
@@ -112,6 +112,8 @@ pub(crate) fn most_different(kind: Kind) -> f64 {
 pub(crate) enum Spread {
     /// Belongs to one person.
     Personal,
+    /// Belongs to one person, and may be a twin's.
+    Birth,
     /// Shared by a household or an office.
     Shared,
     /// Belongs to a company with all its branches.
@@ -126,6 +128,7 @@ pub(crate) const DAMPED: i32 = 96;
 /// Whether people share values of the kind.
 pub(crate) fn spread(kind: Kind) -> Spread {
     match kind {
+        Kind::BirthDate => Spread::Birth,
         Kind::Family | Kind::Phone | Kind::Company => Spread::Shared,
         Kind::Street | Kind::Postcode | Kind::City | Kind::Region | Kind::Country => Spread::Place,
         _ => Spread::Personal,
@@ -272,7 +275,15 @@ fn company_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apa
     }
     let is_acronym =
         |one: &Keys, other: &[u8]| one[company_keys::ACRONYM] != 0 && crate::records::key_of(other) == one[company_keys::ACRONYM];
-    let is_same_word = keys_a[company_keys::LONGEST] == keys_b[company_keys::LONGEST];
+    // All words but those of the trade are one, or the only one of the one begins or dominates the other.
+    let is_within = |one: &Keys, other: &Keys| {
+        let word = one[company_keys::CORE];
+        word != 0
+            && word == one[company_keys::FIRST]
+            && [company_keys::FIRST, company_keys::LONGEST].iter().any(|place| other[*place] == word)
+    };
+    let is_same_core = keys_a[company_keys::CORE] != 0 && keys_a[company_keys::CORE] == keys_b[company_keys::CORE];
+    let is_same_word = is_same_core || is_within(keys_a, keys_b) || is_within(keys_b, keys_a);
     if is_same_word && same_numbers || is_acronym(keys_a, text_b) || is_acronym(keys_b, text_a) {
         return 4;
     }

@@ -107,7 +107,7 @@ pub(super) fn compare(
             let all_b = parts([given_b, family_b, middle_b, alias_b]);
             let (few, many) = if all_a.len() <= all_b.len() { (&all_a, &all_b) } else { (&all_b, &all_a) };
             let n_met = few.iter().filter(|one| many.iter().any(|other| is_good(grade(**one, *other)))).count();
-            if n_met >= 2 && n_met + 1 >= few.len() {
+            if n_met >= 2 && n_met + usize::from(few.len() >= 4) >= few.len() {
                 (given, family) = (name_level::SWAPPED, name_level::SWAPPED);
             }
         }

@@ -350,6 +350,10 @@ pub mod company_keys {
     pub const ACRONYM: usize = 2;
     /// The first word's beginning.
     pub const PREFIX: usize = 3;
+    /// All words but those of the trade.
+    pub const CORE: usize = 4;
+    /// The first of them.
+    pub const FIRST: usize = 5;
 }
 
 /// A company's name without its legal form.
@@ -364,13 +368,14 @@ pub fn company(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     let mut sorted: Vec<&str> = company.skeleton.split(' ').collect();
     sorted.sort_unstable();
     let longest = company.key.split(' ').max_by_key(|word| word.len()).unwrap_or_default();
+    let first = company.key.split(' ').next().unwrap_or_default();
     draft.keys = [
         key_of(sorted.join(" ").as_bytes()),
         key_of(longest.as_bytes()),
         optional(&company.acronym),
         prefix_key(company.skeleton.as_bytes()),
-        0,
-        0,
+        optional(&company.key),
+        optional(first),
     ];
 }
 

@@ -1,7 +1,7 @@
 //! Expectation maximisation over counts of agreement patterns.
 use crm_core::{Control, Result};
 
-use super::weights::Roles;
+use super::weights::{PairPriors, Roles};
 use crate::WEIGHT_ONE;
 use crate::compare::{Comparison, Levels, level_names, most_different, priors};
 
@@ -25,7 +25,7 @@ pub(crate) struct Estimate {
     pub u: Vec<Vec<f64>>,
 }
 
-/// Match weight of a match against "another member of the household", before any evidence.
+/// Match weight of a match against "another member of the household", before anything is known.
 pub(crate) const RELATED: i32 = WEIGHT_ONE;
 
 impl Estimate {
@@ -70,7 +70,13 @@ const U_STRENGTH: f64 = 400.0;
 const ROUNDS: usize = 20;
 
 /// Fits `m`, `u` and the share of matches in each set.
-pub(crate) fn fit(comparisons: &[Comparison], roles: &Roles, sets: &mut [TrainingSet], control: &dyn Control) -> Result<Estimate> {
+pub(crate) fn fit(
+    comparisons: &[Comparison],
+    roles: &Roles,
+    sets: &mut [TrainingSet],
+    priors_of_pairs: PairPriors,
+    control: &dyn Control,
+) -> Result<Estimate> {
     let prior = Estimate::prior(comparisons);
     let mut estimate = prior.clone();
     for round in 0..ROUNDS {
@@ -83,7 +89,7 @@ pub(crate) fn fit(comparisons: &[Comparison], roles: &Roles, sets: &mut [Trainin
             let odds = logit(set.share);
             let (mut n_matches, mut n_pairs) = (0.0, 0.0);
             for (levels, count) in &set.patterns {
-                let p = probability(roles.combine(&weights, levels, set.fixed, odds, RELATED));
+                let p = probability(roles.combine(&weights, levels, set.fixed).total(PairPriors { all: odds, ..priors_of_pairs }));
                 n_matches += p * count;
                 n_pairs += count;
                 for place in 0..comparisons.len() {

@@ -5,14 +5,14 @@ use crm_core::{Control, Error, Result};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::em::{self, RELATED, bits};
+use super::em::{self, bits};
 use super::stream::Prepared;
 use super::train;
-use super::weights::Roles;
-use crate::block::{self, Keys, Rule};
+use super::weights::{PairPriors, Roles};
+use crate::ResolveConfig;
+use crate::block::{self, Rule};
 use crate::compare::{Comparer, Comparison, MOST_COMPARISONS, level_names};
 use crate::records::{Kind, Records};
-use crate::{ResolveConfig, WEIGHT_ONE};
 
 /// Version of the model's file format.
 pub const FORMAT: u32 = 1;
@@ -58,6 +58,10 @@ pub struct Model {
     pub prior: i32,
     /// The same among pairs that share a household.
     pub related_prior: i32,
+    /// The same among pairs of companies that share what the branches of a chain share.
+    pub branch_prior: i32,
+    /// From this weight on agreement in what households share is no chance.
+    pub household_weight: i32,
     /// The comparisons.
     pub comparisons: Vec<ComparisonModel>,
     /// The blocking rules, with what is oversized.
@@ -96,11 +100,25 @@ impl Model {
             control.check()?;
             sets.push(train::training_set(&comparer, &sample.pairs, train::fixed_by(&comparer, rule), false));
         }
-        let estimate = em::fit(comparer.comparisons(), &roles, &mut sets, control)?;
-        let mut model =
-            Self { format: FORMAT, n_records: records.len() as u64, prior: 0, related_prior: RELATED, comparisons: Vec::new(), rules };
+        let candidates = train::candidate_patterns(&comparer, &keys, &samples);
+        // Fitted twice: how many relatives and branches there are shows only once the levels are known, and matters to them.
+        let priors = PairPriors::assumed(representatives.len());
+        let estimate = em::fit(comparer.comparisons(), &roles, &mut sets, priors, control)?;
+        let priors = train::mixing_priors(&roles, &estimate.weights(), &candidates, priors);
+        let estimate = em::fit(comparer.comparisons(), &roles, &mut sets, priors, control)?;
+        let priors = train::mixing_priors(&roles, &estimate.weights(), &candidates, priors);
+        let mut model = Self {
+            format: FORMAT,
+            n_records: records.len() as u64,
+            prior: 0,
+            related_prior: priors.related,
+            branch_prior: priors.branch,
+            household_weight: priors.household,
+            comparisons: Vec::new(),
+            rules,
+        };
         let weights = estimate.weights();
-        model.prior = estimate_prior(&comparer, &roles, &weights, &keys, &samples, representatives.len());
+        model.prior = train::estimate_prior(&roles, &weights, &candidates, priors, representatives.len());
         for (place, comparison) in comparer.comparisons().iter().enumerate() {
             // Of the pairs that agree on a rare value this share is not a match.
             let rule_share =
@@ -251,46 +269,16 @@ fn choose_comparisons(records: &Records) -> Vec<Comparison> {
     comparisons
 }
 
-/// Whether few records share a value of the field.
-fn is_identifying(records: &Records, field: usize) -> bool {
-    let field = &records.fields[field];
+/// Whether few records share a value of the field, and its values are long enough to be somebody's own: a flat's number is not.
+fn is_identifying(records: &Records, place: usize) -> bool {
+    let field = &records.fields[place];
     let squares: f64 = field.counts.iter().map(|count| f64::from(*count) * f64::from(*count)).sum();
-    let average = squares / field.n_filled.max(1) as f64;
-    average < 12.0 && average < 0.2 * field.n_filled as f64
-}
-
-/// The share of matches among all pairs, as a weight: matches expected among the candidates, once the share is consistent with them.
-fn estimate_prior(
-    comparer: &Comparer<'_>,
-    roles: &Roles,
-    weights: &[Vec<i32>],
-    keys: &Keys,
-    samples: &[train::RuleSample],
-    n_records: usize,
-) -> i32 {
-    let sets: Vec<(f64, Vec<(crate::compare::Levels, f64)>)> = samples
-        .iter()
-        .enumerate()
-        .map(|(rule, sample)| {
-            let is_new = |(a, b): &&(u32, u32)| !(0..rule).any(|earlier| keys.shares(*a, *b, earlier));
-            let pairs: Vec<(u32, u32)> = sample.pairs.iter().filter(is_new).copied().collect();
-            (sample.share.max(1e-9), train::patterns(comparer, &pairs))
-        })
-        .collect();
-    let n = n_records as f64;
-    let n_pairs = (n * (n - 1.0) / 2.0).max(1.0);
-    let mut share = (0.2 * n / n_pairs).min(0.3);
-    for _ in 0..30 {
-        let prior = bits((share / (1.0 - share)).log2());
-        let mut n_matches = 0.0;
-        for (drawn, patterns) in &sets {
-            let expected = |(levels, count): &(crate::compare::Levels, f64)| {
-                count * crate::weight_to_probability(roles.combine(weights, levels, 0, prior, RELATED))
-            };
-            n_matches += patterns.iter().map(expected).sum::<f64>() / drawn;
-        }
-        // A hundredth of the records has a twin before anything is known.
-        share = ((n_matches + 0.5 + 0.0005 * n) / n_pairs).clamp(1e-13, 0.5);
+    let filled = field.n_filled.max(1) as f64;
+    let dictionary = records.dictionary(place);
+    let (mut n_distinct, mut n_letters) = (0.0, 0.0);
+    for id in (1..field.counts.len()).filter(|id| field.counts[*id] > 0) {
+        n_distinct += 1.0;
+        n_letters += dictionary.text(id as u32).len() as f64;
     }
-    bits((share / (1.0 - share)).log2()).max(-45 * WEIGHT_ONE)
+    squares / filled < 12.0 && n_distinct >= 0.3 * filled.min(30_000.0) && n_letters >= 5.0 * n_distinct
 }

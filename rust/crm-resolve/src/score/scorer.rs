@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::model::Model;
-use super::weights::{Roles, Sum};
+use super::weights::{PairPriors, Roles, Sum};
 use crate::compare::{Comparer, EXACT, LevelCache, Levels, MISSING, MOST_COMPARISONS, Spread, level_names};
 use crate::records::{Kind, Records};
 use crate::{PairScorer, ResolveConfig, WEIGHT_ONE};
@@ -33,8 +33,7 @@ pub struct Scorer<'a> {
     rare: Vec<i32>,
     /// Per comparison the weights of "exact" on frequent values.
     frequent: Vec<HashMap<u32, i32>>,
-    prior: i32,
-    related: i32,
+    priors: PairPriors,
     /// Per comparison the highest weight that a level other than "exact" has.
     best_inexact: Vec<i32>,
     /// Comparisons other than the names', the cheapest first.
@@ -67,8 +66,12 @@ impl<'a> Scorer<'a> {
             rare: places.iter().map(|place| model.comparisons[*place].rare_weight).collect(),
             weights,
             frequent,
-            prior: model.prior,
-            related: model.related_prior,
+            priors: PairPriors {
+                all: model.prior,
+                related: model.related_prior,
+                branch: model.branch_prior,
+                household: model.household_weight,
+            },
             best_inexact,
             order,
             number: NEXT_NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
@@ -134,7 +137,7 @@ impl<'a> Scorer<'a> {
             let (weight, spread) = self.level_weight(place, levels[place], row_a[comparison.field], row_b[comparison.field]);
             sum.add(spread, weight);
         }
-        sum.total(self.prior, self.related)
+        sum.total(self.priors)
     }
 
     /// What a level weighs, and whether it counts as personal: a mailbox that many share does not.
@@ -194,17 +197,18 @@ impl<'a> Scorer<'a> {
             }
         }
         let n = comparisons.len();
-        let total = |weights: &[(i32, Spread); MOST_COMPARISONS]| {
+        let sum = |weights: &[(i32, Spread); MOST_COMPARISONS]| {
             let mut sum = Sum::default();
             weights[..n].iter().for_each(|(weight, spread)| sum.add(*spread, *weight));
-            sum.total(self.prior, self.related)
+            sum
         };
-        let mut bound = total(&weights);
+        let bound = sum(&weights).bound(self.priors);
         if bound < self.review || self.is_forbidden(a, b) {
             return None;
         }
         if open == 0 {
-            return Some(bound);
+            let weight = sum(&weights).total(self.priors);
+            return (weight >= self.review).then_some(weight);
         }
         let mut levels = [MISSING; MOST_COMPARISONS];
         self.comparer.name_levels(row_a, row_b, cache, &mut levels);
@@ -216,16 +220,15 @@ impl<'a> Scorer<'a> {
             if open >> place & 1 == 0 {
                 continue;
             }
-            bound = total(&weights);
-            if bound < self.review {
+            if sum(&weights).bound(self.priors) < self.review {
                 return None;
             }
             let comparison = &comparisons[*place];
             let level = self.comparer.level_at(*place, comparison, row_a, row_b, cache, &levels);
             weights[*place] = self.level_weight(*place, level, row_a[comparison.field], row_b[comparison.field]);
         }
-        bound = total(&weights);
-        (bound >= self.review).then_some(bound)
+        let weight = sum(&weights).total(self.priors);
+        (weight >= self.review).then_some(weight)
     }
 }
 

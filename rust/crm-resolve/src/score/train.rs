@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::em::TrainingSet;
+use super::em::{RELATED, TrainingSet, bits};
+use super::weights::{PairPriors, Roles};
+use crate::WEIGHT_ONE;
 use crate::block::{Blocks, Form, Keys, Rule};
 use crate::compare::{Comparer, LevelCache, Levels};
 use crate::records::{Kind, Records};
@@ -127,4 +129,77 @@ pub(crate) fn fixed_by(comparer: &Comparer<'_>, rule: &Rule) -> u32 {
 pub(crate) fn training_set(comparer: &Comparer<'_>, pairs: &[(u32, u32)], fixed: u32, is_random: bool) -> TrainingSet {
     let share = if is_random { 1e-4 } else { 0.2 };
     TrainingSet { fixed, patterns: patterns(comparer, pairs), is_random, share }
+}
+
+/// The patterns of the pairs that blocking proposes, by the rule that proposes them first, and the share of that rule's pairs drawn.
+pub(crate) type CandidatePatterns = Vec<(f64, Vec<(Levels, f64)>)>;
+
+/// Draws [`CandidatePatterns`].
+pub(crate) fn candidate_patterns(comparer: &Comparer<'_>, keys: &Keys, samples: &[RuleSample]) -> CandidatePatterns {
+    let of_rule = |(rule, sample): (usize, &RuleSample)| {
+        let is_new = |(a, b): &&(u32, u32)| !(0..rule).any(|earlier| keys.shares(*a, *b, earlier));
+        let pairs: Vec<(u32, u32)> = sample.pairs.iter().filter(is_new).copied().collect();
+        (sample.share.max(1e-9), patterns(comparer, &pairs))
+    };
+    samples.iter().enumerate().map(of_rule).collect()
+}
+
+/// The weights of a match among pairs that share a household's things, and among those that share a chain's: the odds at which the
+/// personal evidence of such pairs is consistent with itself.
+pub(crate) fn mixing_priors(roles: &Roles, weights: &[Vec<i32>], candidates: &CandidatePatterns, priors: PairPriors) -> PairPriors {
+    let (mut relatives, mut branches) = (Vec::new(), Vec::new());
+    for (drawn, patterns) in candidates {
+        for (levels, count) in patterns {
+            let sum = roles.combine(weights, levels, 0);
+            if sum.household(priors.household) >= 0 {
+                relatives.push((count / drawn, sum.against_relatives(priors.household)));
+            }
+            if let Some(weight) = sum.against_branches() {
+                branches.push((count / drawn, weight));
+            }
+        }
+    }
+    PairPriors { related: mixing_prior(&relatives), branch: mixing_prior(&branches), ..priors }
+}
+
+fn mixing_prior(pairs: &[(f64, i32)]) -> i32 {
+    // A few of each before anything is seen.
+    let mut odds = RELATED;
+    for _ in 0..40 {
+        let (mut n_matches, mut n_others) = (4.0f64, 2.0f64);
+        for (count, weight) in pairs {
+            let p = crate::weight_to_probability(odds + weight);
+            n_matches += p * count;
+            n_others += (1.0 - p) * count;
+        }
+        odds = bits((n_matches / n_others).log2()).clamp(-8 * WEIGHT_ONE, 6 * WEIGHT_ONE);
+    }
+    odds
+}
+
+/// The share of matches among all pairs, as a weight: matches expected among the candidates, once the share is consistent with them.
+pub(crate) fn estimate_prior(
+    roles: &Roles,
+    weights: &[Vec<i32>],
+    candidates: &CandidatePatterns,
+    priors: PairPriors,
+    n_records: usize,
+) -> i32 {
+    let n = n_records as f64;
+    let n_pairs = (n * (n - 1.0) / 2.0).max(1.0);
+    let mut share = (0.2 * n / n_pairs).min(0.3);
+    for _ in 0..30 {
+        let all = bits((share / (1.0 - share)).log2());
+        let mut n_matches = 0.0;
+        for (drawn, patterns) in candidates {
+            let expected = |(levels, count): &(Levels, f64)| {
+                let sum = roles.combine(weights, levels, 0);
+                count * crate::weight_to_probability(sum.total(PairPriors { all, ..priors }))
+            };
+            n_matches += patterns.iter().map(expected).sum::<f64>() / drawn;
+        }
+        // One record in two thousand has a twin before anything is known.
+        share = ((n_matches + 0.5 + 0.0005 * n) / n_pairs).clamp(1e-13, 0.5);
+    }
+    bits((share / (1.0 - share)).log2())
 }

@@ -20,11 +20,20 @@ pub(crate) struct Sum {
     personal: i32,
     branch: i32,
     is_company: bool,
+    shared_gain: i32,
+    chain_gain: i32,
+    birth_excess: i32,
     place_best: i32,
     place_gain: i32,
     place_worst: i32,
     place_loss: i32,
 }
+
+/// What one birth date is worth at most among members of a household.
+const TWINS: i32 = 4 * crate::WEIGHT_ONE;
+
+/// From this weight of what chains share two records count as one chain's.
+const CHAIN: i32 = 8 * crate::WEIGHT_ONE;
 
 /// Weight of a match against "another branch" where nothing is known of the place.
 const UNPLACED: i32 = 4 * crate::WEIGHT_ONE;
@@ -38,14 +47,22 @@ impl Sum {
                 self.personal += weight;
                 self.branch += weight;
             }
+            Spread::Birth => {
+                self.all += weight;
+                self.personal += weight;
+                self.branch += weight;
+                self.birth_excess += (weight - TWINS).max(0);
+            }
             Spread::Shared => {
                 self.all += weight;
+                self.shared_gain += weight.max(0);
                 self.personal += weight.min(0) / 2;
             }
             Spread::Chain => {
                 self.all += weight;
                 self.personal += weight;
                 self.branch += weight.min(0) / 2;
+                self.chain_gain += weight.max(0);
                 self.is_company = true;
             }
             Spread::Place if weight > 0 => {
@@ -59,19 +76,73 @@ impl Sum {
         }
     }
 
-    /// The weight, priors included: `prior` of a match among all pairs, `related` of a match among pairs that share a household.
+    /// The weight, priors included.
     #[inline]
-    pub fn total(&self, prior: i32, related: i32) -> i32 {
-        let damped = |best: i32, sum: i32| best + (((sum - best) * DAMPED) >> 8);
-        let loss = damped(self.place_worst, self.place_loss);
-        let place = damped(self.place_best, self.place_gain) + loss;
-        let unrelated = prior + self.all + place;
-        let relative = unrelated.min(related + self.personal + loss / 2);
+    pub fn total(&self, priors: PairPriors) -> i32 {
+        if self.household(priors.household) < 0 {
+            return self.bound(priors);
+        }
+        self.bound(priors).min(priors.related + self.against_relatives(priors.household))
+    }
+
+    /// What [`Sum::total`] is at most while any weight may still fall.
+    #[inline]
+    pub fn bound(&self, priors: PairPriors) -> i32 {
+        let unrelated = priors.all + self.all + self.place();
+        let relative = unrelated.min(priors.related.max(0) + self.personal + self.place_losses() / 2);
         if !self.is_company {
             return relative;
         }
-        let unplaced = if self.place_gain == 0 && self.place_loss == 0 { UNPLACED } else { 0 };
-        relative.min(related + self.branch + place + unplaced)
+        let branch = if self.place_gain == 0 && self.place_loss == 0 { priors.branch.max(0) + UNPLACED } else { priors.branch };
+        relative.min(branch + self.branch + self.place())
+    }
+
+    /// By how much what two records share of a household's things exceeds `least`; negative: it may be chance.
+    #[inline]
+    pub fn household(&self, least: i32) -> i32 {
+        let damped = self.place_best + (((self.place_gain - self.place_best) * DAMPED) >> 8));
+        self.shared_gain + damped - least
+    }
+
+    /// The evidence for a match against "relatives", for records that share a household's things: there one birth date may be twins', or
+    /// copied from form to form.
+    pub fn against_relatives(&self, least: i32) -> i32 {
+        self.personal + self.place_losses() / 2 - self.birth_excess.min(self.household(least).max(0))
+    }
+
+    /// The evidence for a match against "two branches", for records of companies that share a chain's things and have a place.
+    pub fn against_branches(&self) -> Option<i32> {
+        let is_placed = self.place_gain != 0 || self.place_loss != 0;
+        (self.is_company && is_placed && self.chain_gain >= CHAIN).then(|| self.branch + self.place())
+    }
+
+    fn place(&self) -> i32 {
+        self.place_best + (((self.place_gain - self.place_best) * DAMPED) >> 8)) + self.place_losses()
+    }
+
+    fn place_losses(&self) -> i32 {
+        self.place_worst + (((self.place_loss - self.place_worst) * DAMPED) >> 8))
+    }
+}
+
+/// Weights of a match before any evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PairPriors {
+    /// Among all pairs.
+    pub all: i32,
+    /// Among pairs that share a household's things.
+    pub related: i32,
+    /// Among pairs of companies that share a chain's things.
+    pub branch: i32,
+    /// From this weight on agreement in a household's things is no chance.
+    pub household: i32,
+}
+
+impl PairPriors {
+    /// What is assumed of `n_records` records before they are looked at: a fifth of them has a twin.
+    pub fn assumed(n_records: usize) -> Self {
+        let all = -super::em::bits((n_records.max(100) as f64 / 0.4).log2());
+        Self { all, related: super::em::RELATED, branch: super::em::RELATED, household: -all }
     }
 }
 
@@ -94,14 +165,14 @@ impl Roles {
         self.spread[place]
     }
 
-    /// The weight of a pair without term frequencies; comparisons in `fixed` take no part.
-    pub fn combine(&self, table: &[Vec<i32>], levels: &Levels, fixed: u32, prior: i32, related: i32) -> i32 {
+    /// The evidence of a pair without term frequencies; comparisons in `fixed` take no part.
+    pub fn combine(&self, table: &[Vec<i32>], levels: &Levels, fixed: u32) -> Sum {
         let mut sum = Sum::default();
         for (place, weights) in table.iter().enumerate().take(MOST_COMPARISONS) {
             if fixed >> place & 1 == 0 {
                 sum.add(self.spread[place], weights[usize::from(levels[place])]);
             }
         }
-        sum.total(prior, related)
+        sum
     }
 }
