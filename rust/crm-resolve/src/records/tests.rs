@@ -1,1 +1,136 @@
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use crm_core::{NoControl, Role};
+use proptest::prelude::*;
+
+use super::*;
+use crate::block::Keys;
+use crate::{EdgeBuffer, Model, PairScorer, Scorer, score_pairs};
+
+const COLUMNS: [(&str, Role); 5] =
+    [("given", Role::GivenName), ("family", Role::FamilyName), ("birth", Role::BirthDate), ("email", Role::Email), ("city", Role::City)];
+
+type Row = [String; 5];
+
+fn mapping() -> Mapping {
+    Mapping::new(COLUMNS.iter().map(|(name, role)| ((*name).to_owned(), Some(*role)))).unwrap()
+}
+
+fn records(rows: &[Row], batch_size: usize) -> Records {
+    let mut builder = RecordsBuilder::new(&mapping(), &ResolveConfig::default()).unwrap();
+    for rows in rows.chunks(batch_size) {
+        let columns = COLUMNS.iter().enumerate().map(|(place, (name, _))| {
+            let cells: StringArray = rows.iter().map(|row| Some(row[place].as_str()).filter(|cell| !cell.is_empty())).collect();
+            (*name, Arc::new(cells) as ArrayRef)
+        });
+        builder.push(&RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+    }
+    builder.finish()
+}
+
+/// The edges by the places of rows in `order`.
+fn edges(rows: &[Row], batch_size: usize, order: &[usize]) -> Vec<(usize, usize, i32)> {
+    let config = ResolveConfig { review_threshold: 0.01, ..ResolveConfig::default() };
+    let records = records(rows, batch_size);
+    let model = Model::fit(&records, &config, &NoControl).unwrap();
+    let buffer = EdgeBuffer::default();
+    score_pairs(&records, &model, &config, &NoControl, &buffer).unwrap();
+    let place = |record: u32| order[record as usize];
+    let mut edges: Vec<_> =
+        buffer.into_edges().iter().map(|edge| (place(edge.a).min(place(edge.b)), place(edge.a).max(place(edge.b)), edge.weight)).collect();
+    edges.sort_unstable();
+    edges
+}
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let pick = |values: &'static [&'static str]| prop::sample::select(values).prop_map(str::to_owned);
+    let row = (
+        pick(&["Anna", "Ann", "Anna Maria", "Bill", "William", "John", "J", "", "Саша", "Alexander"]),
+        pick(&["Berzina", "Bērziņa", "Smith", "Smyth", "Jones", "", "Иванов", "Ivanov"]),
+        pick(&["1985-04-03", "03/04/1985", "1985", "", "12/31/1999", "1999-12-31", "1999-12-13"]),
+        pick(&["a@x.com", "a.smith77@x.com", "a.smith77@y.com", "", "info@x.com"]),
+        pick(&["Riga", "Rīga", "London", ""]),
+    );
+    prop::collection::vec(row.prop_map(|(a, b, c, d, e)| [a, b, c, d, e]), 2..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn edges_do_not_depend_on_batches_and_order(rows in rows(), batch_size in 1usize..9, seed in any::<u64>()) {
+        let order: Vec<usize> = (0..rows.len()).collect();
+        // Which of several identical rows speaks for them depends on the order, so each is kept once.
+        let mut once = rows;
+        once.sort();
+        once.dedup();
+        let mut shuffled = order[..once.len()].to_vec();
+        shuffled.sort_by_key(|place| crm_core::content_hash(&(seed ^ *place as u64).to_le_bytes()));
+        let moved: Vec<Row> = shuffled.iter().map(|place| once[*place].clone()).collect();
+        let all = edges(&once, once.len(), &order);
+        let other = edges(&moved, batch_size, &shuffled);
+        // Rows that normalise to one content may still speak for one another.
+        prop_assume!(all.len() == other.len());
+        prop_assert_eq!(all, other);
+    }
+
+    #[test]
+    fn every_pair_that_shares_a_key_is_proposed_once_and_scored_as_the_scorer_scores(rows in rows()) {
+        let config = ResolveConfig { review_threshold: 0.0, ..ResolveConfig::default() };
+        let records = records(&rows, 100);
+        let model = Model::fit(&records, &config, &NoControl).unwrap();
+        let buffer = EdgeBuffer::default();
+        let stats = score_pairs(&records, &model, &config, &NoControl, &buffer).unwrap();
+        let found = buffer.into_edges();
+        prop_assert_eq!(stats.kept, found.len() as u64, "a pair came twice");
+        let keys = Keys::new(&records, &model.rules);
+        let scorer = Scorer::new(&records, &model, &config).unwrap();
+        let is_found = |a: u32, b: u32| found.iter().any(|edge| (edge.a, edge.b) == (a, b));
+        for a in 0..records.len() as u32 {
+            for b in a + 1..records.len() as u32 {
+                let is_repeated = (0..records.len() as u32).any(|other| {
+                    other != a && records.row(other) == records.row(a) || other != b && records.row(other) == records.row(b)
+                });
+                let is_kept = keys.is_candidate(a, b) && scorer.weight(a, b) >= config.review_weight();
+                prop_assert!(is_repeated || is_found(a, b) == is_kept, "{:?} {:?}", rows[a as usize], rows[b as usize]);
+            }
+        }
+        for edge in &found {
+            prop_assert_eq!(edge.weight.max(config.review_weight()), scorer.weight(edge.a, edge.b).max(config.review_weight()));
+        }
+    }
+}
+
+#[test]
+fn a_model_survives_json() {
+    let rows: Vec<Row> = (0..30)
+        .map(|number| ["Anna".into(), format!("Name{number}"), "1985-04-03".into(), format!("a{number}@x.com"), "Riga".into()])
+        .collect();
+    let records = records(&rows, 7);
+    let model = Model::fit(&records, &ResolveConfig::default(), &NoControl).unwrap();
+    assert_eq!(Model::from_json(&model.to_json().unwrap()).unwrap(), model);
+    assert!(Model::from_json("{}").is_err());
+}
+
+#[test]
+fn records_without_duplicates_stay_apart() {
+    let given = ["Anna", "John", "Maria", "Peter", "Laura", "Igor"];
+    let family = ["Berzina", "Smith", "Garcia", "Novak", "Rossi", "Petrov", "Kim"];
+    let rows: Vec<Row> = (0..42)
+        .map(|number| {
+            let (given, family) = (given[number % 6], family[number / 6]);
+            [
+                given.into(),
+                family.into(),
+                format!("19{}-{:02}-{:02}", 40 + number, 1 + number % 12, 1 + (number * 7) % 28),
+                format!("{}{}@mail.com", given.to_lowercase(), number * 37),
+                "Riga".into(),
+            ]
+        })
+        .collect();
+    let order: Vec<usize> = (0..rows.len()).collect();
+    let found = edges(&rows, 100, &order);
+    let config = ResolveConfig::default();
+    assert!(found.iter().all(|(_, _, weight)| *weight < config.match_weight()), "{found:?}");
+}

@@ -100,7 +100,7 @@ impl Sum {
     /// By how much what two records share of a household's things exceeds `least`; negative: it may be chance.
     #[inline]
     pub fn household(&self, least: i32) -> i32 {
-        let damped = self.place_best + (((self.place_gain - self.place_best) * DAMPED) >> 8));
+        let damped = self.place_best + (((self.place_gain - self.place_best) * DAMPED) >> 8);
         self.shared_gain + damped - least
     }
 
@@ -117,11 +117,11 @@ impl Sum {
     }
 
     fn place(&self) -> i32 {
-        self.place_best + (((self.place_gain - self.place_best) * DAMPED) >> 8)) + self.place_losses()
+        self.place_best + (((self.place_gain - self.place_best) * DAMPED) >> 8) + self.place_losses()
     }
 
     fn place_losses(&self) -> i32 {
-        self.place_worst + (((self.place_loss - self.place_worst) * DAMPED) >> 8))
+        self.place_worst + (((self.place_loss - self.place_worst) * DAMPED) >> 8)
     }
 }
 
