@@ -32,6 +32,8 @@ mod person;
 mod phone;
 mod reason;
 mod short_text;
+#[cfg(test)]
+mod tables;
 mod tax_id;
 #[cfg(test)]
 mod tests;

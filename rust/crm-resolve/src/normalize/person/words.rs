@@ -130,16 +130,16 @@ pub(super) fn is_degree(folded: &str) -> bool {
 pub(super) fn title(folded: &str) -> Option<char> {
     Some(match folded {
         "mr" | "mister" | "sir" | "lord" | "herr" | "monsieur" | "signor" | "sig" | "senor" | "don" | "pan" | "kungs" | "kgs"
-        | "господин" | "гн" | "monsr" | "mons" | "hr" | "pane" | "sr" | "brother" | "fr" | "father" | "master" | "mstr" | "пан"
+        | "господин" | "г н" | "гн" | "monsr" | "mons" | "hr" | "pane" | "sr" | "brother" | "fr" | "father" | "master" | "mstr" | "пан"
         | "ponas" | "harra" | "herra" => 'm',
         "mrs" | "ms" | "miss" | "missus" | "madam" | "madame" | "mme" | "mlle" | "mademoiselle" | "frau" | "fraulein" | "signora"
-        | "sra" | "senora" | "srta" | "dona" | "pani" | "kundze" | "kdze" | "jaunkundze" | "госпожа" | "гжа" | "lady" | "dame"
+        | "sra" | "senora" | "srta" | "dona" | "pani" | "kundze" | "kdze" | "jaunkundze" | "госпожа" | "г жа" | "гжа" | "lady" | "dame"
         | "sister" | "mx_f" | "пани" | "rouva" | "proua" | "ponia" | "mevrouw" | "mevr" | "fru" => 'f',
         "dr" | "doctor" | "prof" | "professor" | "rev" | "reverend" | "hon" | "honorable" | "capt" | "captain" | "col" | "colonel"
-        | "gen" | "general" | "lt" | "maj" | "major" | "sgt" | "sergeant" | "mx" | "dipl" | "ing" | "mag" | "др" | "доктор" | "проф"
-        | "профессор" | "acad" | "акад" | "академик" | "гр" | "гражданин" | "тов" | "товарищ" | "docteur" | "dott" | "dottssa" | "avv"
-        | "lic" | "arq" | "datuk" | "dato" | "haji" | "hajji" | "sheikh" | "shaikh" | "maitre" | "dhr" | "atty" | "attorney" | "judge"
-        | "amb" | "pastor" | "rabbi" | "shri" | "smt" | "ип" | "judr" | "mudr" | "phdr" | "rndr" | "mgr" | "bc" => ' ',
+        | "gen" | "general" | "lt" | "maj" | "major" | "sgt" | "sergeant" | "mx" | "dipl" | "ing" | "mag" | "др" | "доктор" | "д р"
+        | "проф" | "профессор" | "acad" | "акад" | "академик" | "гр" | "гражданин" | "тов" | "товарищ" | "docteur" | "dott" | "dottssa"
+        | "avv" | "lic" | "arq" | "datuk" | "dato" | "haji" | "hajji" | "sheikh" | "shaikh" | "maitre" | "dhr" | "atty" | "attorney"
+        | "judge" | "amb" | "pastor" | "rabbi" | "shri" | "smt" | "ип" | "judr" | "mudr" | "phdr" | "rndr" | "mgr" | "bc" => ' ',
         _ => return None,
     })
 }

@@ -81,7 +81,8 @@ pub(in super::super) fn sound_word(word: &[u8], out: &mut String) {
                 }
                 // At the end `ts` is a Latvian nominative (Roberts) more often than the letter ц, unless after e (Shvets).
                 [_, b's'] if before != b'e' => push(sound, b't'),
-                [_, b's', b'h', ..] => push(sound, b't'),
+                // Two sounds at a seam: Hauptstraße, Hartshorn.
+                [_, b's', b'h' | b't' | b'p', ..] => push(sound, b't'),
                 [_, b's' | b'z', ..] => {
                     used = 2;
                     push(sound, b'c');
