@@ -65,10 +65,11 @@ def _show(console: Console, explained: dict[str, Any]) -> None:
         if explained["same_contact"]
         else Text(f"two contacts, {explained['contact_id_a']} and {explained['contact_id_b']}", style="bold")
     )
-    rest = explained["match_weight"] - sum(comparison["weight"] for comparison in explained["comparisons"])
+    evidence = sum(comparison["weight"] for comparison in explained["comparisons"])
+    rest = explained["match_weight"] - evidence
     console.print(
         Text.assemble(
-            f"the comparisons and {rest:+.1f} bits before any evidence make a match weight of ",
+            f"{evidence:+.1f} bits of evidence and {rest:+.1f} for how rare matches are give a match weight of ",
             (f"{explained['match_weight']:+.1f}", "bold"),
         )
     )

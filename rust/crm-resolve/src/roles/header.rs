@@ -64,8 +64,11 @@ fn words(list: &'static str) -> HashSet<String> {
     list.split_whitespace().map(|word| fold(word).concat()).collect()
 }
 
+/// What a phrase may mean, with how surely each; `None` is no role.
+type Meanings = Vec<(Option<Role>, f64)>;
+
 struct Lexicon {
-    phrases: HashMap<String, Vec<(Option<Role>, f64)>>,
+    phrases: HashMap<String, Meanings>,
     qualifiers: HashSet<String>,
     contexts: HashSet<String>,
     negatives: HashSet<String>,
@@ -76,7 +79,7 @@ struct Lexicon {
 fn lexicon() -> &'static Lexicon {
     static LEXICON: OnceLock<Lexicon> = OnceLock::new();
     LEXICON.get_or_init(|| {
-        let mut phrases: HashMap<String, Vec<(Option<Role>, f64)>> = HashMap::new();
+        let mut phrases: HashMap<String, Meanings> = HashMap::new();
         let files =
             [include_str!("words/en.txt"), include_str!("words/ru.txt"), include_str!("words/lv.txt"), include_str!("words/other.txt")];
         for line in files.iter().flat_map(|file| file.lines()).filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
@@ -190,12 +193,12 @@ pub fn header_evidence(header: &str) -> HeaderEvidence {
 }
 
 impl Lexicon {
-    fn look_up(&self, with_numbers: &str, without: &str) -> Option<&Vec<(Option<Role>, f64)>> {
+    fn look_up(&self, with_numbers: &str, without: &str) -> Option<&Meanings> {
         self.phrases.get(with_numbers).or_else(|| self.phrases.get(without))
     }
 
     /// The longest known run of words around which stand only words that narrow it: "Mailing postal code".
-    fn qualified(&self, tokens: &[&str]) -> Option<(String, &Vec<(Option<Role>, f64)>)> {
+    fn qualified(&self, tokens: &[&str]) -> Option<(String, &Meanings)> {
         let narrows = |token: &&str| self.qualifiers.contains(*token) || self.contexts.contains(*token);
         (1..tokens.len()).rev().find_map(|length| {
             (0..=tokens.len() - length).rev().find_map(|start| {
