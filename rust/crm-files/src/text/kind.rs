@@ -133,7 +133,7 @@ fn is_number(cell: &[u8]) -> bool {
     }
     match parts.len() {
         1 => true,
-        2 => !(parts[0].is_empty() && parts[1].is_empty()) && !(body.contains(&b' ') && parts[1].len() != 3),
+        2 => parts.iter().any(|part| !part.is_empty()) && (!body.contains(&b' ') || parts[1].len() == 3),
         n => (1..=3).contains(&parts[0].len()) && parts[1..n - 1].iter().all(|part| part.len() == 3),
     }
 }

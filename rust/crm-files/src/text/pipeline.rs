@@ -92,11 +92,9 @@ impl Splitter {
         let mut wanted = CHUNK_BYTES + TAIL_BYTES;
         loop {
             self.read_to(wanted)?;
-            if self.at_eof {
-                if self.rest.len() <= CHUNK_BYTES + TAIL_BYTES {
-                    self.is_done = true;
-                    return Ok(Some(self.chunk(self.rest.len(), true)));
-                }
+            if self.at_eof && self.rest.len() <= CHUNK_BYTES + TAIL_BYTES {
+                self.is_done = true;
+                return Ok(Some(self.chunk(self.rest.len(), true)));
             }
             let window = self.rest.len().min(wanted - TAIL_BYTES);
             if let Some(end) = self.record_end(window) {
@@ -147,7 +145,7 @@ impl Splitter {
         while let Some(at) = memchr::memrchr2(quote, self.line_end, &body[..end]) {
             if body[at] == quote {
                 n_quotes -= 1;
-            } else if n_quotes % 2 == 0 {
+            } else if n_quotes.is_multiple_of(2) {
                 return Some(offset + at + 1);
             }
             // Quotes that never pair would push the end far back: any line end is as good then.
@@ -204,7 +202,7 @@ pub(super) enum Chunks {
     /// Read as they are asked for.
     Here { splitter: Splitter, assembler: Arc<Assembler> },
     /// Read ahead by other threads.
-    Threads { ordered: Receiver<io::Result<Receiver<ReadChunk>>> },
+    Threads { ordered: Ordered },
 }
 
 impl Chunks {
@@ -250,13 +248,15 @@ fn wait<T>(receiver: &Receiver<T>, control: &dyn Control) -> Result<Option<T>> {
 }
 
 type Job = (RawChunk, SyncSender<ReadChunk>);
+/// Per chunk, in order, where its result will arrive.
+type Ordered = Receiver<io::Result<Receiver<ReadChunk>>>;
 
 /// One thread that cuts and `n_threads` that read. They end when the consumer drops its receiver.
 fn spawn(
     mut splitter: Splitter,
     assembler: Arc<Assembler>,
     n_threads: usize,
-) -> std::result::Result<Receiver<io::Result<Receiver<ReadChunk>>>, (Box<Splitter>, Arc<Assembler>)> {
+) -> std::result::Result<Ordered, (Box<Splitter>, Arc<Assembler>)> {
     let (job_sender, job_receiver) = sync_channel::<Job>(n_threads);
     let (order_sender, ordered) = sync_channel(n_threads + 1);
     let job_receiver = Arc::new(Mutex::new(job_receiver));

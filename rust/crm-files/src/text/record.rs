@@ -378,7 +378,7 @@ impl Parser {
             }
             let is_doubled = doubled && input[behind.min(input.len())..].starts_with(close);
             // In a record tried anew a doubled quote before a boundary closes: `"a""` is a stray quote, not an open cell.
-            if is_doubled && quotes == Quotes::AtEdges || is_doubled && !self.closes(input, behind + close.len(), at_eof) {
+            if is_doubled && (quotes == Quotes::AtEdges || !self.closes(input, behind + close.len(), at_eof)) {
                 record.resolved.extend_from_slice(&input[from..behind]);
                 is_copied = true;
                 at = behind + close.len();
