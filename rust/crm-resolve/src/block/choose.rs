@@ -51,28 +51,28 @@ pub fn choose_rules(records: &Records, identifying: &[usize]) -> Vec<Rule> {
     let none: Option<Part> = None;
 
     add("tax_id", &[part(Kind::TaxId, Form::Whole)], &[]);
-    add("email", &[email.clone()], &[initial.clone(), family_initial.clone()]);
+    add("email", std::slice::from_ref(&email), &[initial.clone(), family_initial.clone()]);
     add("phone", &[part(Kind::Phone, Form::Whole)], &[initial.clone(), family_initial.clone(), year.clone()]);
     for field in identifying {
         let part = Some(Part { field: records.fields[*field].name.clone(), form: Form::Whole });
         add(&records.fields[*field].name, &[part], &[year.clone(), initial.clone()]);
     }
-    add("name+birth_date", &[any_name(SKELETON), day.clone()], &[initial.clone()]);
+    add("name+birth_date", &[any_name(SKELETON), day.clone()], std::slice::from_ref(&initial));
     add("names", &[pair(SKELETON)], &[year.clone(), area.clone(), city.clone(), middle.clone()]);
     add("mailbox_name", &[part(Kind::Email, Form::Derived(email_keys::LOCAL as u8))], &[]);
     add("mailbox_letters", &[part(Kind::Email, Form::Derived(email_keys::LETTERS as u8))], &[year.clone(), city.clone()]);
-    add("phone_ending", &[part(Kind::Phone, Form::Derived(phone_keys::LAST_SEVEN as u8))], &[initial.clone()]);
-    add("birth_date", &[day.clone()], &[area.clone(), city.clone(), family_initial.clone(), initial.clone()]);
+    add("phone_ending", &[part(Kind::Phone, Form::Derived(phone_keys::LAST_SEVEN as u8))], std::slice::from_ref(&initial));
+    add("birth_date", std::slice::from_ref(&day), &[area.clone(), city.clone(), family_initial.clone(), initial.clone()]);
     add("street+name", &[street_name.clone(), house.clone(), any_name(SKELETON)], &[flat.clone(), initial.clone()]);
     add("street", &[street_name, house.clone()], &[flat.clone(), postcode.clone(), initial.clone()]);
     add("postcode+name", &[postcode.clone(), any_name(SKELETON)], &[initial.clone(), year.clone()]);
-    add("postcode", &[postcode.clone()], &[year.clone(), house.clone(), initial.clone()]);
+    add("postcode", std::slice::from_ref(&postcode), &[year.clone(), house.clone(), initial.clone()]);
     add("sounds", &[pair(SOUND)], &[year.clone(), area.clone(), city.clone(), middle.clone()]);
     add("name+year", &[any_name(SOUND), year.clone()], &[area.clone(), city.clone(), initial.clone(), family_initial.clone()]);
     add("prefixes", &[pair(PREFIX)], &[year.clone(), area.clone(), city.clone(), middle]);
     add("name+day", &[any_name(PREFIX), day_month], &[initial.clone(), family_initial.clone()]);
     add("company+name", &[company.clone(), any_name(SKELETON)], &[city.clone(), initial.clone()]);
-    add("company", &[company.clone()], &[area.clone(), city.clone(), initial.clone(), family_initial.clone()]);
+    add("company", std::slice::from_ref(&company), &[area.clone(), city.clone(), initial.clone(), family_initial.clone()]);
     add("company_word+place", &[company_word, area.clone().or(city.clone())], &[house.clone(), initial.clone()]);
     add("company_prefix+place", &[company_prefix, area.clone().or(city.clone())], &[house.clone(), initial.clone()]);
     add("street_sound+house", &[street_sound, house.clone()], &[area.clone(), city.clone(), initial.clone()]);
@@ -91,17 +91,18 @@ pub(crate) fn fit_caps(
     control: &dyn Control,
 ) -> Result<Keys> {
     let budget = (config.pairs_per_record * representatives.len() as f64).max(config.min_pairs as f64);
-    let per_rule = (budget / rules.len().max(1) as f64 * 1.5) as u64;
+    let per_rule = (budget / rules.len().max(1) as f64) as u64;
     let mut keys = Keys::new(records, rules);
     let mut counts = Counts::new(representatives.len());
-    for place in 0..rules.len() {
+    for (place, rule) in rules.iter_mut().enumerate() {
         control.check()?;
-        let rule = &mut rules[place];
         counts.count(&keys, place, representatives);
-        rule.cap = counts.cap_for(per_rule);
+        let (mut cap, used) = counts.cap_for(per_rule);
+        rule.cap = cap;
+        let mut rest = per_rule.saturating_sub(used);
         let mut affected: Vec<u32> = representatives.to_vec();
         for _ in 0..=rule.refine.len() {
-            let grown = counts.larger_than(rule.cap, &keys, place, &affected);
+            let grown = counts.larger_than(cap, &keys, place, &affected);
             if grown.is_empty() {
                 break;
             }
@@ -113,6 +114,10 @@ pub(crate) fn fit_caps(
             });
             keys.renew(records, place, rule, &affected);
             counts.count(&keys, place, &affected);
+            // What is refined shares what the smaller blocks left of the budget.
+            let (refined, used) = counts.cap_for(rest);
+            cap = refined.min(rule.cap);
+            rest = rest.saturating_sub(used);
         }
     }
     // Records that repeat a representative's content have its keys.
@@ -127,6 +132,9 @@ pub(crate) fn fit_caps(
     }
     Ok(keys)
 }
+
+/// Blocks up to this size are always looked at.
+const SMALLEST_CAP: u32 = 4;
 
 /// How many records bear a key, counted by a hash of it: two keys may share a counter, which a closer look then tells apart.
 struct Counts {
@@ -154,20 +162,21 @@ impl Counts {
         }
     }
 
-    /// The largest cap whose blocks have at most `budget` pairs.
-    fn cap_for(&self, budget: u64) -> u32 {
+    /// The largest cap whose blocks have at most `budget` pairs, and those pairs.
+    fn cap_for(&self, budget: u64) -> (u32, u64) {
         let mut sizes: BTreeMap<u32, u64> = BTreeMap::new();
         self.counters.iter().filter(|count| **count > 1).for_each(|count| *sizes.entry(*count).or_default() += 1);
-        let (mut sum, mut cap) = (0, 4);
+        let (mut sum, mut cap) = (0, SMALLEST_CAP);
         for (size, n) in sizes {
-            sum += pairs_in(size as usize) * n;
-            if sum > budget {
-                return cap;
+            let pairs = pairs_in(size as usize) * n;
+            if sum + pairs > budget && size > SMALLEST_CAP {
+                return (cap, sum);
             }
+            sum += pairs;
             cap = cap.max(size);
         }
         // All blocks fit; later ones may grow somewhat.
-        cap.max(16)
+        (cap.max(16), sum)
     }
 
     fn larger_than(&self, cap: u32, keys: &Keys, rule: usize, records: &[u32]) -> HashSet<u32> {

@@ -66,8 +66,8 @@ pub fn jaro_winkler(a: &[u8], b: &[u8]) -> u32 {
     for (place, byte) in a.iter().enumerate() {
         let from = place.saturating_sub(window);
         let to = (place + window + 1).min(b.len());
-        for other in from..to {
-            if taken_b >> other & 1 == 0 && b[other] == *byte {
+        for (other, candidate) in b.iter().enumerate().take(to).skip(from) {
+            if taken_b >> other & 1 == 0 && candidate == byte {
                 taken_a |= 1 << place;
                 taken_b |= 1 << other;
                 n_common += 1;

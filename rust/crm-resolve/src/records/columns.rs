@@ -29,7 +29,7 @@ pub(super) struct Group {
 
 /// How a group reads its columns.
 enum Source {
-    Names(NameColumns),
+    Names(Box<NameColumns>),
     /// The first column that has a value.
     One(Kind),
     /// All columns, as a list.
@@ -66,7 +66,7 @@ pub(super) fn groups(mappings: &[Mapping], config: &ResolveConfig) -> Result<Vec
     let mut groups = Vec::new();
     let names = NameColumns::new(mappings, &columns);
     if names.columns.iter().any(|columns| !columns.is_empty()) {
-        groups.push(Group::new(names.columns.clone(), &names.fields(), Source::Names(names), config));
+        groups.push(Group::new(names.columns.clone(), &names.fields(), Source::Names(Box::new(names)), config));
     }
     for (role, kind, source) in [
         (Role::Gender, Kind::Gender, Source::One as fn(Kind) -> Source),
