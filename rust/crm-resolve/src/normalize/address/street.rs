@@ -1,5 +1,5 @@
 //! A street address taken apart.
-use super::super::text::{FoldedWords, fold_into, skeleton_into};
+use super::super::text::{FoldedWords, fold_into, is_word_char, skeleton_into};
 use super::super::{Reason, ShortText, placeholder_reason};
 use super::street_words::{JOINED_TYPES, Mark, direction, mark, ordinal};
 
@@ -69,7 +69,7 @@ pub fn parse_street(raw: &str, out: &mut Street) -> Result<(), Reason> {
     };
     let mut rest = raw;
     let mut separator = ' ';
-    while let Some(start) = rest.find(|c: char| c.is_alphanumeric() || c == '№' || c == '#') {
+    while let Some(start) = rest.find(|c: char| is_word_char(c) || c == '№' || c == '#') {
         separator = if rest[..start].contains([',', ';', '\n']) {
             parser.end_segment();
             ','
@@ -83,7 +83,7 @@ pub fn parse_street(raw: &str, out: &mut Street) -> Result<(), Reason> {
             rest = &text[first.len_utf8()..];
             continue;
         }
-        let end = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '’' | '\u{300}'..='\u{36f}'))).unwrap_or(text.len());
+        let end = text.find(|c: char| !(is_word_char(c) || matches!(c, '\'' | '’' | '\u{300}'..='\u{36f}'))).unwrap_or(text.len());
         let (token, following) = text.split_at(end);
         rest = following;
         // `а/я`, `p/k`, `пр-т`, `б-р`, `р-н`: one word with a mark inside.

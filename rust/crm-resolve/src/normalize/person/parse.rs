@@ -1,5 +1,5 @@
 //! A full name taken apart.
-use super::super::text::FoldedWords;
+use super::super::text::{FoldedWords, is_word_char};
 use super::super::{Reason, fold_into, placeholder_reason, skeleton_into};
 use super::endings::{looks_like_family_name, patronymic_gender};
 use super::gender::Gender;
@@ -127,7 +127,7 @@ pub fn parse_full_name(raw: &str, out: &mut PersonName) -> Result<(), Reason> {
     if raw.len() > MAX_LEN {
         return Err(Reason::TooLong);
     }
-    if !raw.chars().any(char::is_alphabetic) {
+    if !raw.chars().any(|c| is_word_char(c) && !c.is_ascii_digit()) {
         return Err(Reason::NoLetters);
     }
     let mut words = [Word::default(); MAX_WORDS];
@@ -135,7 +135,7 @@ pub fn parse_full_name(raw: &str, out: &mut PersonName) -> Result<(), Reason> {
     // Words before the first comma that is followed by a name; 0 without one.
     let mut n_before_comma = 0;
     let mut rest = raw;
-    while let Some(start) = rest.find(|c: char| c.is_alphanumeric() || matches!(c, '(' | '"' | '«' | '“' | '„' | ',')) {
+    while let Some(start) = rest.find(|c: char| is_word_char(c) || matches!(c, '(' | '"' | '«' | '“' | '„' | ',')) {
         let text = &rest[start..];
         let first = text.chars().next().unwrap_or(' ');
         if first == ',' {
@@ -145,7 +145,7 @@ pub fn parse_full_name(raw: &str, out: &mut PersonName) -> Result<(), Reason> {
             rest = &text[1..];
             continue;
         }
-        if !first.is_alphanumeric() {
+        if !is_word_char(first) {
             let close = match first {
                 '(' => ')',
                 '«' => '»',
@@ -169,7 +169,7 @@ pub fn parse_full_name(raw: &str, out: &mut PersonName) -> Result<(), Reason> {
             .unwrap_or(text.len());
         let (token, following) = text.split_at(end);
         rest = following;
-        let token = token.trim_matches(|c: char| !c.is_alphanumeric());
+        let token = token.trim_matches(|c: char| !is_word_char(c));
         if token.is_empty() {
             rest = rest.get(rest.chars().next().map_or(0, char::len_utf8)..).unwrap_or("");
             continue;
@@ -221,7 +221,7 @@ fn take_token<'a>(token: &'a str, out: &mut PersonName, words: &mut [Word<'a>; M
     }
     skeleton_into(token, &mut out.words.skeleton);
     let skeleton = out.words.skeleton.as_str();
-    let n_letters = token.chars().filter(|c| c.is_alphabetic()).count();
+    let n_letters = token.chars().filter(|&c| is_word_char(c) && !c.is_ascii_digit()).count();
     let cyrillic = token.chars().any(|c| ('\u{400}'..='\u{52f}').contains(&c));
     let capitals = n_letters > 1 && token.chars().all(|c| !c.is_lowercase());
     // ИИ after a family name is two initials.

@@ -49,6 +49,16 @@ fn kind(c: char) -> Kind {
     }
 }
 
+/// `char::is_alphanumeric`, without Unicode tables for the letters that nearly all text is made of.
+#[inline]
+pub(in super::super) fn is_word_char(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric();
+    }
+    matches!(c, '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{24f}' | '\u{400}'..='\u{481}' | '\u{48a}'..='\u{52f}')
+        || c.is_alphanumeric()
+}
+
 /// The raw words of a text: runs of letters and digits, with apostrophes and invisible characters still inside.
 pub(in super::super) struct FoldedWords<'a> {
     rest: &'a str,

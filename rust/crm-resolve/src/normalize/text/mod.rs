@@ -5,7 +5,7 @@ mod placeholders;
 mod scripts;
 mod sound;
 
-pub(super) use folding::{FoldedWords, narrow};
+pub(super) use folding::{FoldedWords, is_word_char, narrow};
 pub use folding::{fold_into, folded, latin_into};
 pub use placeholders::{is_placeholder, placeholder_reason};
 pub(super) use scripts::cyrillic_capital_as_latin;
