@@ -37,7 +37,7 @@ def service(related: Related, *, loyal_days: int = 180) -> Analysis:
 
     def line(mask: np.ndarray) -> dict[str, Any]:
         served = {int(p) for p in person[mask] if p >= 0}
-        first = {}
+        first: dict[int, int] = {}
         for p, at in zip(person[mask].tolist(), when[mask].tolist(), strict=True):
             first[p] = min(first.get(p, at), at)
         again = sum(any(first[p] < at <= first[p] + loyal_days * DAY for at in bought.get(p, ())) for p in served)
@@ -107,7 +107,6 @@ def reminders(related: Related, *, ahead_days: int = 7, neglected_after_days: in
     neglected but new, and are left out.
     """
     rows: list[dict[str, Any]] = []
-    names = []
     tasks = related.find("tasks")
     if tasks is not None:
         done = tasks.time("done_at") if tasks.has("done_at") else np.full(len(tasks), NEVER)
@@ -272,7 +271,7 @@ def activity(related: Related, *, contact: str) -> Analysis:
     events.sort(key=lambda event: (event["at"] is not None, event["at"] or dt.datetime.min), reverse=True)
     counts: dict[str, int] = defaultdict(int)
     for event in events:
-        counts[event["table"]] += 1
+        counts[str(event["table"])] += 1
     rows_out = [{"at": event["at"], "table": event["table"], "what": event["what"]} for event in events]
     import pyarrow as pa
 

@@ -513,7 +513,7 @@ def readiness(related: Related, *, horizon_days: int = 60) -> Analysis:
 _BANDS = np.array([7, 30, 60, 90, 180, 365])
 _FEATURES = ("days since last purchase", "purchases", "days since last contact", "requests in 90 days")
 _DAYS = ("0-7", "8-30", "31-60", "61-90", "91-180", "181-365", "over 365", "never")
-_LABELS = (_DAYS, ("0", "1", "2", "3", "4", "5 or more"), _DAYS, ("0", "1", "2", "3 or more"))
+_LABELS: tuple[tuple[str, ...], ...] = (_DAYS, ("0", "1", "2", "3", "4", "5 or more"), _DAYS, ("0", "1", "2", "3 or more"))
 
 
 def _learn(what: list[tuple[int, ...]], buys: np.ndarray) -> tuple[float, list[np.ndarray]]:

@@ -208,7 +208,7 @@ class Rows:
 
     def _text(self, name: str, missing: str | None) -> np.ndarray:
         number, values = self.codes(name)
-        return np.array([*values, missing], object)[number]
+        return np.asarray(np.array([*values, missing], object)[number])
 
     def codes(self, name: str) -> tuple[np.ndarray, list[str]]:
         """Each row's place among the sorted values, and these; rows without one have the place after the last."""

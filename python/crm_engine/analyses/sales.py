@@ -84,9 +84,9 @@ def channels(related: Related) -> Analysis:
         revenue[name, month, money] += amount
         clients[name].add(person)
         for model, known in (("first touch", of_first), ("last touch", of_last)):
-            cell = touch[model, known.get(person, "unknown"), money]
-            cell[0].add(person)
-            cell[1] += amount
+            both = touch[model, known.get(person, "unknown"), money]
+            both[0].add(person)
+            both[1] += amount
     cost: dict[tuple[str, int, str], int] = defaultdict(int)
     costs = related.find("costs")
     if costs is not None and costs.has("channel"):
@@ -114,7 +114,8 @@ def channels(related: Related) -> Analysis:
                 }
             )  # fmt: skip
     by_month = []
-    for name, month in sorted({key[:2] for key in (*count, *revenue, *cost)}, key=lambda key: (key[1], key[0])):
+    places: set[tuple[str, int]] = {*count, *((key[0], key[1]) for key in (*revenue, *cost))}
+    for name, month in sorted(places, key=lambda key: (key[1], key[0])):
         cell = count[name, month]
         for money in currencies:
             income, spent = revenue.get((name, month, money), 0), cost.get((name, month, money), 0)

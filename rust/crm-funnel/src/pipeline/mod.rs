@@ -149,6 +149,8 @@ pub fn follow(deals: &Deals<'_>, rows: &[Rows<'_>], n_stages: usize, check_times
             deal.furthest = stage;
         }
     }
+    // Sorted once, the visits of every grouping's cells are sorted too.
+    followed.visits = vec![Durations::sorted(followed.visits)];
     followed.forecast = (!check_times.is_empty()).then_some(forecast);
     Ok(followed)
 }
