@@ -479,9 +479,9 @@ def readiness(related: Related, *, horizon_days: int = 60) -> Analysis:
             }
         )
     weights = [
-        {"what": what_name, "band": label, "weight": float(weight)}
-        for what_name, labels, column in zip(_FEATURES, _LABELS, model[1], strict=True)
-        for label, weight in zip(labels, column, strict=True)
+        {"what": _FEATURES[place], "band": label, "weight": float(model[1][place][band])}
+        for place in range(len(_FEATURES))
+        for band, label in enumerate(_LABELS[place])
     ]
     tables = {
         "readiness": table(
