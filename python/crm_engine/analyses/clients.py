@@ -352,8 +352,8 @@ def levels(related: Related, *, periods: int = 6, active_days: int = 365) -> Ana
         for number, name in enumerate(LEVELS, 1):
             history.append({"at": date, "level": name, "contacts": int((at_end[:, index] == number).sum())})
         if index:
-            pairs, counts = np.unique(at_end[:, index - 1 : index + 1], axis=0, return_counts=True) if len(people) else ([], [])
-            for (before, after), n in zip(pairs, counts, strict=True):
+            pairs, counts = np.unique(at_end[:, index - 1 : index + 1], axis=0, return_counts=True)
+            for (before, after), n in zip(pairs.tolist(), counts.tolist(), strict=True):
                 if after:
                     flows.append(
                         {
