@@ -171,6 +171,24 @@ impl Column {
         }
     }
 
+    /// Rows `from..from + len`, without copying.
+    pub fn slice(&self, from: usize, len: usize) -> Self {
+        let cut = |nulls: &Option<NullBuffer>| nulls.as_ref().map(|nulls| nulls.slice(from, len));
+        match self {
+            Self::Null(_) => Self::Null(len),
+            Self::Other(_, nulls) => Self::Other(len, cut(nulls)),
+            Self::Bool(array) => Self::Bool(array.slice(from, len)),
+            Self::Int32(values, nulls) => Self::Int32(values.slice(from, len), cut(nulls)),
+            Self::Int64(values, nulls) => Self::Int64(values.slice(from, len), cut(nulls)),
+            Self::Float(values, nulls) => Self::Float(values.slice(from, len), cut(nulls)),
+            Self::Text(Texts::Plain(array)) => Self::Text(Texts::Plain(array.slice(from, len))),
+            Self::Text(Texts::Large(array)) => Self::Text(Texts::Large(array.slice(from, len))),
+            Self::Text(Texts::View(array)) => Self::Text(Texts::View(array.slice(from, len))),
+            Self::Dictionary { keys, nulls, values } => Self::Dictionary { keys: keys.slice(from, len), nulls: cut(nulls), values: Arc::clone(values) },
+            Self::List { offsets, nulls, items } => Self::List { offsets: offsets.slice(from, len + 1), nulls: cut(nulls), items: items.clone() },
+        }
+    }
+
     /// Whether it has no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -88,6 +88,7 @@ pub struct Graph {
     pub(crate) matchers: HashMap<NodeId, Matcher>,
     known: HashMap<Node, NodeId>,
     input_ids: HashMap<Input, u32>,
+    labels: HashMap<Input, String>,
 }
 
 /// Deepest chain of nodes, through features and segments.
@@ -124,8 +125,28 @@ impl Graph {
         matches!(self.nodes[id.index()].op, Op::And | Op::Or | Op::Not | Op::IsTrue)
     }
 
+    /// The distinct inputs that a node is computed from.
+    pub fn inputs_below(&self, id: NodeId) -> Vec<NodeId> {
+        let (mut found, mut open) = (Vec::new(), vec![id]);
+        while let Some(node) = open.pop() {
+            if matches!(self.node(node).op, Op::Input(_)) {
+                if !found.contains(&node) {
+                    found.push(node);
+                }
+            } else {
+                open.extend(self.children(node).iter().rev());
+            }
+        }
+        found
+    }
+
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
+    }
+
+    /// How an input that is no column is called in messages.
+    pub(crate) fn label(&mut self, input: Input, label: String) {
+        self.labels.insert(input, label);
     }
 
     pub(crate) fn constant(&mut self, constant: Constant) -> NodeId {
@@ -263,15 +284,13 @@ impl Graph {
             Op::Constant(constant) => {
                 let _ = write!(out, "{constant}");
             }
-            Op::Input(number) => match &self.inputs[*number as usize].0 {
-                Input::Column(name) => out.push_str(name),
-                Input::Feature(number) => {
-                    let _ = write!(out, "feature {}", number + 1);
+            Op::Input(number) => {
+                let input = &self.inputs[*number as usize].0;
+                match (input, self.labels.get(input)) {
+                    (Input::Column(name), _) => out.push_str(name),
+                    (_, label) => out.push_str(label.map_or("?", String::as_str)),
                 }
-                Input::Ranking(number) => {
-                    let _ = write!(out, "ranking {}", number + 1);
-                }
-            },
+            }
             Op::Not => {
                 out.push_str("not ");
                 child(out, 0);

@@ -49,7 +49,7 @@ mod tree;
 
 pub use bits::{and_into, bit, count_ones, or_into, set_bit, words_for};
 pub use calendar::{days_from_civil, parse_date};
-pub use column::{Batch, Column};
+pub use column::{Batch, Column, Texts};
 pub use compile::{Aggregate, Compiler, Feature, Period, PeriodSums, Ranking, RankingKind, TableGraph};
 pub use constant::{Constant, Interval};
 pub use evaluate::{BLOCK_ROWS, Evaluator};

@@ -181,6 +181,11 @@ impl Compiler {
             self.rankings.len() - 1
         });
         let data_type = if matches!(kind, RankingKind::Ntile(_)) { Type::Int } else { Type::Float };
+        let label = match kind {
+            RankingKind::Ntile(parts) => format!("ntile({parts}, {})", key.to_sql()),
+            _ => format!("{name}({})", key.to_sql()),
+        };
+        self.graph.label(Input::Ranking(number), label);
         Some(self.graph.input(Input::Ranking(number), data_type))
     }
 
@@ -237,6 +242,7 @@ impl Compiler {
             Aggregate::First | Aggregate::Last | Aggregate::OfPeriods(..) => Some(self.time_of(table, name, at)?),
             _ => None,
         };
+        let filter_node = self.visible(table, filter_node, at)?;
         let data_type = result_type(kind, argument_type.unwrap_or(Type::Int));
         let argument_node = match kind {
             // Means and deviations are computed in floats.
@@ -256,7 +262,9 @@ impl Compiler {
             self.features.push(feature);
             self.features.len() - 1
         });
+        let label = self.features[number].sql.clone();
         let node = self.graph.input(Input::Feature(number), data_type);
+        self.graph.label(Input::Feature(number), label);
         if name == "exists" {
             let none = self.constant(scope, Constant::Int(0));
             return Some(self.compare(crate::expr::Comparison::Greater, node, none, scope));
@@ -338,6 +346,20 @@ impl Compiler {
         };
         let node = self.name(None, &column, at, Scope::Table(table))?;
         Some(self.convert(node, Type::Timestamp, Scope::Table(table)))
+    }
+
+    /// The filter without the rows after today: they have not happened yet. Rows without a time are visible.
+    fn visible(&mut self, table: usize, filter: Option<NodeId>, at: Position) -> Option<Option<NodeId>> {
+        let scope = Scope::Table(table);
+        let Some(column) = self.table_schema(table).time.clone() else { return Some(filter) };
+        let time = self.name(None, &column, at, scope)?;
+        let time = self.convert(time, Type::Timestamp, scope);
+        let tomorrow = self.constant(scope, Constant::Timestamp((i64::from(self.today) + 1) * crate::calendar::DAY_MICROS));
+        let later = self.compare(crate::expr::Comparison::GreaterOrEqual, time, tomorrow, scope);
+        let later = self.op(scope, Op::IsTrue, vec![later], Type::Bool);
+        let visible = self.op(scope, Op::Not, vec![later], Type::Bool);
+        let parts = filter.into_iter().chain([visible]).collect();
+        Some(Some(self.op(scope, Op::And, parts, Type::Bool)))
     }
 
     /// The related table that an aggregate's argument speaks of.
