@@ -7,6 +7,7 @@ mod files;
 mod funnel;
 mod gate;
 mod roles;
+mod segment;
 mod workbook;
 
 /// The native half of crm_engine; use the public names of `crm_engine` instead.
@@ -20,6 +21,8 @@ mod _core {
     use super::funnel::{event_funnel, pipeline_funnel};
     #[pymodule_export]
     use super::roles::{column_facts, detect_roles, list_roles, role_names};
+    #[pymodule_export]
+    use super::segment::{SegmentRun, rule_to_sql};
     #[pymodule_export]
     use super::workbook::{guard_formula, strip_formula_guard, write_csv, write_json_lines, write_workbook};
     #[pymodule_export]

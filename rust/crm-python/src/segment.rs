@@ -138,23 +138,23 @@ impl SegmentRun {
     }
 
     /// Which contacts are members of a segment, as a `pyarrow.BooleanArray`.
-    fn mask<'py>(&self, py: Python<'py>, segment: usize) -> PyResult<Bound<'py, PyAny>> {
+    fn mask(&self, py: Python<'_>, segment: usize) -> PyResult<Py<PyAny>> {
         let (words, rows) = self.with(py, None, |state, _| state.outcome.mask(segment))?;
         let array = BooleanArray::new(BooleanBuffer::new(Buffer::from_vec(words), 0, rows), None);
-        PyArray::from_array_ref(Arc::new(array)).to_pyarrow(py)
+        Ok(PyArray::from_array_ref(Arc::new(array)).to_pyarrow(py)?.unbind())
     }
 
     /// The number of each contact's choice, as a `pyarrow.UInt32Array`; null where none fits.
-    fn assigned<'py>(&self, py: Python<'py>, assignment: usize) -> PyResult<Bound<'py, PyAny>> {
+    fn assigned(&self, py: Python<'_>, assignment: usize) -> PyResult<Py<PyAny>> {
         let choices = self.with(py, None, |state, _| Ok(state.outcome.assigned(assignment)))?;
         let array = UInt32Array::from_iter(choices.into_iter().map(|choice| (choice != u32::MAX).then_some(choice)));
-        PyArray::from_array_ref(Arc::new(array)).to_pyarrow(py)
+        Ok(PyArray::from_array_ref(Arc::new(array)).to_pyarrow(py)?.unbind())
     }
 
     /// The contacts' keys, in the order of the masks, as `pyarrow` arrays.
-    fn keys<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    fn keys(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
         let keys = self.with(py, None, |state, _| Ok(state.keys.clone()))?;
-        keys.into_iter().map(|key| PyArray::from_array_ref(key).to_pyarrow(py)).collect()
+        keys.into_iter().map(|key| Ok(PyArray::from_array_ref(key).to_pyarrow(py)?.unbind())).collect()
     }
 
     /// How many members each pair of segments shares, row by row.

@@ -1,5 +1,6 @@
 //! The columns of a record batch as the evaluator reads them.
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, DurationMicrosecondType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -16,6 +17,8 @@ use crate::schema::Type;
 pub struct Batch {
     pub(crate) columns: Vec<Column>,
     pub(crate) rows: usize,
+    /// Tells batches apart, so that an evaluator knows when it meets a new one.
+    pub(crate) id: u64,
 }
 
 impl Batch {
@@ -36,7 +39,12 @@ impl Batch {
                 other => computed(other).ok_or_else(|| Error::internal(format!("{other:?} was not computed"))),
             })
             .collect::<Result<_>>()?;
-        Ok(Self { columns, rows: batch.num_rows() })
+        Ok(Self::of(columns, batch.num_rows()))
+    }
+
+    pub(crate) fn of(columns: Vec<Column>, rows: usize) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { columns, rows, id: NEXT.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// Number of rows.

@@ -3,8 +3,10 @@ use std::rc::Rc;
 
 use crate::bits;
 use crate::column::Batch;
+use crate::column::Column;
 use crate::graph::{NodeId, Op};
 use crate::kernels::{self, Vector};
+use crate::lookup::{Group, Lookup};
 use crate::program::{Program, Signal, SignalId};
 
 /// Rows of one block: their bitmaps and vectors stay in the processor's cache.
@@ -18,13 +20,19 @@ pub struct Evaluator<'p> {
     bits: Vec<Vec<u64>>,
     ready: Vec<bool>,
     failed: Vec<bool>,
+    /// Per group, how it reads the current batch, and whether it can.
+    lookups: Vec<(Lookup, bool)>,
+    batch: u64,
 }
 
 impl<'p> Evaluator<'p> {
     /// An evaluator that has seen no block yet.
     pub fn new(program: &'p Program) -> Self {
         let signals = program.signals.len();
-        Self { program, bits: vec![Vec::new(); signals], ready: vec![false; signals], failed: vec![false; program.graph.len()] }
+        Self { program, bits: vec![Vec::new(); signals], ready: vec![false; signals], failed: vec![false; program.graph.len()],
+            lookups: program.groups.iter().map(|_| (Lookup::default(), false)).collect(),
+            batch: 0,
+        }
     }
 
     /// Evaluates rows `offset..offset + rows` of the batch, at most [`BLOCK_ROWS`]; then [`Evaluator::condition`] gives the bits.
@@ -33,9 +41,15 @@ impl<'p> Evaluator<'p> {
     where
         'p: 'b,
     {
+        if self.batch != batch.id {
+            self.batch = batch.id;
+            for ((lookup, usable), group) in self.lookups.iter_mut().zip(&self.program.groups) {
+                *usable = lookup.prepare(self.program, group, batch);
+            }
+        }
         self.ready.fill(false);
         let mut run =
-            Run { program: self.program, batch, offset, rows, memo: vec![None; self.program.graph.len()], failed: &mut self.failed };
+            Run { program: self.program, batch, offset, rows, memo: vec![None; self.program.graph.len()], failed: &mut self.failed, lookups: &mut self.lookups };
         for node in &self.program.fallible {
             run.vector(*node);
         }
@@ -98,6 +112,16 @@ fn signal<'b>(all: &mut [Vec<u64>], ready: &mut [bool], run: &mut Run<'b, '_>, i
             own.extend(all[*inner as usize].iter().map(|word| !word));
             bits::cut(&mut own, run.rows);
         }
+        Signal::Leaf { .. } if run.program.group_of[at].is_some_and(|group| run.lookups[group as usize].1) => {
+            all[at] = own;
+            let number = run.program.group_of[at].unwrap_or_default() as usize;
+            let group = &run.program.groups[number];
+            run.lookups[number].0.block(group, run.batch, run.offset, run.rows, all);
+            for (signal, ..) in &group.signals {
+                ready[*signal as usize] = true;
+            }
+            return;
+        }
         Signal::Leaf { node, truth } => {
             let vector = run.vector(*node);
             own = if *truth { vector.true_rows(run.rows) } else { vector.false_rows(run.rows) };
@@ -115,6 +139,7 @@ struct Run<'b, 'f> {
     rows: usize,
     memo: Vec<Option<Rc<Vector<'b>>>>,
     failed: &'f mut [bool],
+    lookups: &'f mut [(Lookup, bool)],
 }
 
 impl<'b> Run<'b, '_> {
@@ -140,3 +165,24 @@ impl<'b> Run<'b, '_> {
         vector
     }
 }
+
+/// The bits of a group's signals for a column by itself, every other column being null: for filling tables.
+pub(crate) fn alone(program: &Program, group: &Group, column: &Column) -> Vec<Vec<u64>> {
+    let rows = column.len();
+    let mut columns = vec![Column::Null(rows); program.graph.inputs().len()];
+    columns[group.input as usize] = column.clone();
+    let batch = Batch::of(columns, rows);
+    let mut failed = vec![false; program.graph.len()];
+    let mut run = Run { program, batch: &batch, offset: 0, rows, memo: vec![None; program.graph.len()], failed: &mut failed, lookups: &mut [] };
+    group
+        .signals
+        .iter()
+        .map(|(_, node, truth)| {
+            let vector = run.vector(*node);
+            if *truth { vector.true_rows(rows) } else { vector.false_rows(rows) }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

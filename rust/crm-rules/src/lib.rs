@@ -37,6 +37,7 @@ mod fold;
 mod functions;
 mod graph;
 mod kernels;
+mod lookup;
 mod parse;
 mod pattern;
 mod print;
@@ -45,6 +46,7 @@ mod program;
 mod rule;
 mod scalar;
 mod schema;
+mod substrings;
 mod tree;
 
 pub use bits::{and_into, bit, count_ones, or_into, set_bit, words_for};

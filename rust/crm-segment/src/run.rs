@@ -1,6 +1,6 @@
 //! One run over the data.
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow_array::RecordBatch;
 use crm_core::{Control, Error, Result};
@@ -78,7 +78,7 @@ impl Run {
         let contact = &rules.compiler.schema().tables[table].contact;
         let name = &rules.compiler.schema().tables[table].name;
         let mut done = 0;
-        let mut failed = Vec::new();
+        let evaluators: Vec<Mutex<Evaluator<'_>>> = (0..self.pool.current_num_threads()).map(|_| Mutex::new(Evaluator::new(&plan.program))).collect();
         for batch in batches {
             let batch = batch?;
             let keys = batch.column_by_name(contact).ok_or_else(|| Error::schema(format!("'{name}' has no column '{contact}'")))?;
@@ -86,10 +86,11 @@ impl Run {
             let offsets: Vec<usize> = (0..batch.num_rows()).step_by(BLOCK_ROWS).collect();
             let index = &self.index;
             let blocks: Vec<Result<Block<'_>>> = self.pool.install(|| {
-                offsets
-                    .par_iter()
-                    .map_init(|| Evaluator::new(&plan.program), |evaluator, offset| plan.block(evaluator, &columns, keys, contact, index, *offset))
-                    .collect()
+                let block = |offset: &usize| {
+                    let mut evaluator = own(&evaluators).ok_or_else(|| Error::internal("a thread failed before"))?;
+                    plan.block(&mut evaluator, &columns, keys, contact, index, *offset)
+                };
+                offsets.par_iter().map(block).collect()
             });
             let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
             let mut states: Vec<(usize, &mut FeatureState)> =
@@ -101,14 +102,13 @@ impl Run {
                     }
                 });
             });
-            failed.extend(blocks.into_iter().flat_map(|block| block.failed));
             done += batch.num_rows() as u64;
             control.check()?;
             control.progress(name, done, 0);
         }
-        failed.sort();
-        failed.dedup();
-        self.warnings.extend(failed.iter().map(|sql| could_not(sql)));
+        for evaluator in evaluators.iter().filter_map(|evaluator| evaluator.lock().ok()) {
+            self.warnings.extend(evaluator.failed().iter().map(|sql| could_not(sql)));
+        }
         Ok(())
     }
 
@@ -178,6 +178,7 @@ impl Run {
         self.close_features()?;
         let rules = Arc::clone(&self.rules);
         let segments = rules.segments.len();
+        let evaluators: Vec<Mutex<Evaluator<'_>>> = (0..self.pool.current_num_threads()).map(|_| Mutex::new(Evaluator::new(&rules.program))).collect();
         let mut outcome = Outcome { counts: vec![0; segments], ..Outcome::default() };
         let mut failed = Vec::new();
         for batch in batches {
@@ -186,36 +187,31 @@ impl Run {
             let rows = batch.num_rows();
             let columns = self.columns(&rules.program, &batch, outcome.contacts as usize)?;
             let offsets: Vec<usize> = (0..rows).step_by(BLOCK_ROWS * BLOCKS_PER_TASK).collect();
-            let tasks: Vec<(Vec<Chunk>, Vec<String>)> = self.pool.install(|| {
+            let tasks: Vec<Vec<Chunk>> = self.pool.install(|| {
                 offsets
                     .par_iter()
-                    .map_init(
-                        || Evaluator::new(&rules.program),
-                        |evaluator, offset| {
-                            let end = (offset + BLOCK_ROWS * BLOCKS_PER_TASK).min(rows);
-                            let mut chunks = Vec::new();
-                            for offset in (*offset..end).step_by(BLOCK_ROWS) {
-                                if control.is_cancelled() {
-                                    break;
-                                }
-                                let rows = BLOCK_ROWS.min(end - offset);
-                                evaluator.block(&columns, offset, rows);
-                                chunks.push(chunk(&rules, evaluator, rows));
+                    .map(|offset| {
+                        let end = (offset + BLOCK_ROWS * BLOCKS_PER_TASK).min(rows);
+                        let mut chunks = Vec::new();
+                        let Some(mut evaluator) = own(&evaluators) else { return chunks };
+                        for offset in (*offset..end).step_by(BLOCK_ROWS) {
+                            if control.is_cancelled() {
+                                break;
                             }
-                            (chunks, evaluator.failed())
-                        },
-                    )
+                            let rows = BLOCK_ROWS.min(end - offset);
+                            evaluator.block(&columns, offset, rows);
+                            chunks.push(chunk(&rules, &evaluator, rows));
+                        }
+                        chunks
+                    })
                     .collect()
             });
             control.check()?;
-            for (chunks, names) in tasks {
-                failed.extend(names);
-                for chunk in chunks {
-                    for (segment, count) in outcome.counts.iter_mut().enumerate() {
-                        *count += count_ones(chunk.segment(segment));
-                    }
-                    outcome.chunks.push(chunk);
+            for chunk in tasks.into_iter().flatten() {
+                for (segment, count) in outcome.counts.iter_mut().enumerate() {
+                    *count += count_ones(chunk.segment(segment));
                 }
+                outcome.chunks.push(chunk);
             }
             outcome.contacts += rows as u64;
             control.progress("contacts", outcome.contacts, 0);
@@ -223,8 +219,9 @@ impl Run {
         if rules.needs_index() && outcome.contacts as usize != self.contacts {
             return Err(Error::schema("the contacts changed between two passes over them"));
         }
-        failed.sort();
-        failed.dedup();
+        for evaluator in evaluators.iter().filter_map(|evaluator| evaluator.lock().ok()) {
+            failed.extend(evaluator.failed());
+        }
         self.warnings.extend(failed.iter().map(|sql| could_not(sql)));
         self.warnings.sort();
         self.warnings.dedup();
@@ -295,6 +292,11 @@ fn leaves(graph: &Graph, root: NodeId) -> Vec<NodeId> {
 /// Blocks that a thread takes at once.
 const BLOCKS_PER_TASK: usize = 4;
 
+/// The evaluator of the thread that asks: each has its own, kept from batch to batch with the tables it has built.
+fn own<'l, 'p>(evaluators: &'l [Mutex<Evaluator<'p>>]) -> Option<MutexGuard<'l, Evaluator<'p>>> {
+    evaluators[rayon::current_thread_index().unwrap_or(0) % evaluators.len()].lock().ok()
+}
+
 fn could_not(sql: &str) -> String {
     format!("could not be computed for some rows and is null there: {sql}")
 }
@@ -344,7 +346,6 @@ struct Block<'b> {
     owned: Vec<u64>,
     contacts: Vec<u32>,
     vectors: Vec<Vector<'b>>,
-    failed: Vec<String>,
 }
 
 impl TablePlan {
@@ -370,9 +371,9 @@ impl TablePlan {
         Self { program: Program::new(Arc::new(graph.clone()), &filters, &values), parts }
     }
 
-    fn block<'b>(
-        &'b self,
-        evaluator: &mut Evaluator<'b>,
+    fn block<'p: 'b, 'b>(
+        &'p self,
+        evaluator: &mut Evaluator<'p>,
         columns: &'b Batch,
         keys: &arrow_array::ArrayRef,
         name: &str,
@@ -400,7 +401,7 @@ impl TablePlan {
             })
             .collect();
         let vectors = vectors.into_iter().map(Rc::unwrap_or_clone).collect();
-        Ok(Block { filters, owned, contacts, vectors, failed: evaluator.failed() })
+        Ok(Block { filters, owned, contacts, vectors })
     }
 }
 

@@ -1,0 +1,438 @@
+"""Segments: who belongs to what, by rules over contacts and everything that belongs to them.
+
+::
+
+    result = crm.segment("contacts.parquet", "segments.yaml", related={"orders": "orders.parquet"})
+    result.counts                # {"vip": 412, ...}
+    result.members               # segment, contact_id
+    result.mask("vip")           # NumPy bool, in the contacts' order
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_engine import _core
+from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.rules import RuleFile, load_rules
+
+Progress = Callable[[str, int, int], Any]
+
+_BATCH_ROWS = 131_072
+#: What a time column is called where nobody says, in the order in which they are tried.
+_TIME_NAMES = (
+    "occurred_at", "happened_at", "placed_at", "ordered_at", "paid_at", "received_at", "sent_at", "entered_at", "event_time", "time", "ts",
+    "timestamp", "date", "at", "created_at",
+)  # fmt: skip
+_ARROW_SUFFIXES = (".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc", ".arrows")
+
+
+def segment(
+    contacts: Any,
+    rules: Any,
+    related: Mapping[str, Any] | None = None,
+    *,
+    today: datetime.date | str | None = None,
+    previous: Any = None,
+    key: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> SegmentResult:
+    """Finds the members of every segment.
+
+    ``contacts`` and the values of ``related`` are paths or anything that offers an Arrow stream; ``rules`` is a path, YAML text, a dict,
+    or ``"builtin:NAME"``. ``today`` is what the rules mean by it: by default the rules file's own, or else the day of the run.
+    ``previous`` is an earlier result or its ``memberships`` (a table or a file): then ``entered`` and ``left`` tell what changed.
+    ``key`` names the column that identifies a contact, ``contact_id`` or ``id`` by default.
+
+    >>> import crm_engine as crm, pyarrow as pa
+    >>> contacts = pa.table({"contact_id": [1, 2, 3], "city": ["Riga", "Oslo", None]})
+    >>> crm.segment(contacts, {"segments": {"riga": "city = 'Riga'"}}).counts
+    {'riga': 1}
+    """
+    file = load_rules(rules)
+    if not file.segments and not file.assign:
+        raise ConfigError("the rules have neither segments nor an assignment")
+    day = _day(today) or file.today or datetime.date.today()
+    people = _Table.open(contacts, "contacts")
+    key = key or _first(people.schema.names, ("contact_id", "id"), "contacts have neither 'contact_id' nor 'id'; say key=")
+    if key not in people.schema.names:
+        raise SchemaError(f"contacts have no column '{key}'")
+    tables = {name: _Table.open(table, name) for name, table in (related or {}).items()}
+    declared = [(name, table.schema, *_references(name, table.schema, key, file)) for name, table in tables.items()]
+    run = _core.SegmentRun(file.spec(day), people.schema, key, declared, threads or len(os.sched_getaffinity(0)))
+    columns = sorted({*run.contact_columns(), key})
+    index, rankings = run.passes()
+    if index:
+        run.index_contacts(people.reader([key]))
+        for name, wanted in run.table_columns():
+            if wanted:
+                run.add_related(name, tables[name].reader(wanted), progress)
+        for _ in range(rankings):
+            run.rank(people.reader(columns))
+    run.evaluate(people.reader(columns), progress)
+    return SegmentResult(run, file, day, key, people, columns, _memberships_of(previous))
+
+
+class SegmentResult:
+    """Who belongs to which segment."""
+
+    def __init__(
+        self, run: _core.SegmentRun, file: RuleFile, today: datetime.date, key: str, contacts: _Table, columns: list[str], previous: pa.Table | None
+    ) -> None:
+        self._run = run
+        self._key = key
+        self._contacts = contacts
+        self._columns = columns
+        self._previous = previous
+        self.today = today
+        self.titles = file.titles
+        self.segments, self._assignments = run.names()
+        self.contacts, counts, self.warnings = run.summary()
+        #: Members of each segment, in the order of the rules.
+        self.counts: dict[str, int] = dict(zip(self.segments, counts, strict=True))
+
+    @cached_property
+    def contact_ids(self) -> Any:
+        """The contacts' keys, in the order of the masks."""
+        arrays = [_decoded(array) for array in self._run.keys()]
+        return pa.chunked_array(arrays) if arrays else pa.chunked_array([], type=pa.string())
+
+    def mask(self, name: str) -> npt.NDArray[np.bool_]:
+        """Which contacts are members, in the order of the contacts."""
+        mask: npt.NDArray[np.bool_] = self._mask(name).to_numpy(zero_copy_only=False)
+        return mask
+
+    def _mask(self, name: str) -> Any:
+        if name not in self.counts:
+            raise ConfigError(f"there is no segment '{name}'; the segments are {', '.join(self.segments[:20])}")
+        return self._run.mask(self.segments.index(name))
+
+    def of(self, name: str) -> Any:
+        """The keys of one segment's members."""
+        return self.contact_ids.filter(self._mask(name))
+
+    @cached_property
+    def members(self) -> pa.Table:
+        """One row per membership: ``segment``, ``contact_id``, in the order of segments and contacts."""
+        return pa.Table.from_batches(list(self.member_batches()), self._member_schema)
+
+    @property
+    def _member_schema(self) -> pa.Schema:
+        return pa.schema([("segment", pa.dictionary(pa.int32(), pa.string())), ("contact_id", self.contact_ids.type)])
+
+    def member_batches(self) -> Iterator[pa.RecordBatch]:
+        """``members``, a segment at a time: for results larger than memory."""
+        names = pa.array(self.segments, pa.string())
+        for number, name in enumerate(self.segments):
+            for ids in self.of(name).chunks:
+                if len(ids):
+                    labels = pa.DictionaryArray.from_arrays(np.full(len(ids), number, np.int32), names)
+                    yield pa.record_batch([labels, ids], schema=self._member_schema)
+
+    @cached_property
+    def memberships(self) -> pa.Table:
+        """``members`` with ``entered_on``: kept from ``previous`` for those who were members before. Give it to the next run as ``previous``."""
+        known = self._known
+        parts = []
+        for name in self.segments:
+            ids = self.of(name).combine_chunks()
+            ids = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+            dates = pa.repeat(pa.scalar(self.today, pa.date32()), len(ids))
+            if name in known:
+                before, entered = known[name]
+                places = pc.index_in(ids, before.cast(ids.type))
+                dates = pc.if_else(pc.is_valid(places), entered.take(places), dates)
+            labels = pa.DictionaryArray.from_arrays(np.full(len(ids), self.segments.index(name), np.int32), pa.array(self.segments, pa.string()))
+            parts.append(pa.table({"segment": labels, "contact_id": ids, "entered_on": dates}))
+        empty = pa.schema([*self._member_schema, ("entered_on", pa.date32())])
+        return pa.concat_tables(parts) if parts else empty.empty_table()
+
+    @cached_property
+    def _known(self) -> dict[str, tuple[Any, Any]]:
+        if self._previous is None:
+            return {}
+        table = self._previous
+        names = table["segment"].cast(pa.string())
+        found = {}
+        for name in pc.unique(names).to_pylist():
+            rows = table.filter(pc.equal(names, name)).combine_chunks()
+            entered = rows["entered_on"].cast(pa.date32()) if "entered_on" in rows.column_names else pa.nulls(len(rows), pa.date32())
+            found[name] = (_flat(_decoded(rows["contact_id"])), _flat(entered))
+        return found
+
+    @cached_property
+    def entered(self) -> pa.Table:
+        """Who became a member since ``previous``: ``segment``, ``contact_id``, ``entered_on``. Without ``previous`` it is everybody."""
+        rows = []
+        table = self.memberships
+        names = table["segment"].cast(pa.string())
+        for name in self.segments:
+            own = table.filter(pc.equal(names, name))
+            if name in self._known:
+                before = self._known[name][0].cast(own["contact_id"].type)
+                own = own.filter(pc.invert(pc.is_in(own["contact_id"], before)))
+            rows.append(own)
+        return pa.concat_tables(rows) if rows else table
+
+    @cached_property
+    def left(self) -> pa.Table:
+        """Who is no member any more: ``segment``, ``contact_id``, ``entered_on``, ``left_on``. A segment that is no longer defined lost everybody."""
+        rows = []
+        for name, (before, entered) in self._known.items():
+            if name in self.counts:
+                gone = pc.invert(pc.is_in(before, _flat(self.of(name)).cast(before.type)))
+                before, entered = before.filter(gone), entered.filter(gone)
+            rows.append(
+                pa.table(
+                    {
+                        "segment": pa.array([name] * len(before), pa.string()),
+                        "contact_id": before.cast(self.contact_ids.type),
+                        "entered_on": entered,
+                        "left_on": pa.repeat(pa.scalar(self.today, pa.date32()), len(before)),
+                    }
+                )
+            )
+        schema = pa.schema([("segment", pa.string()), ("contact_id", self.contact_ids.type), ("entered_on", pa.date32()), ("left_on", pa.date32())])
+        return pa.concat_tables(rows) if rows else schema.empty_table()
+
+    @cached_property
+    def assigned(self) -> pa.Table:
+        """One row per contact: ``contact_id`` and a column per assignment with the name of the first choice that fits."""
+        columns = {"contact_id": self.contact_ids}
+        for number, (name, choices) in enumerate(self._assignments):
+            numbers = self._run.assigned(number).cast(pa.int32())
+            columns[name] = pa.DictionaryArray.from_arrays(numbers, pa.array(choices, pa.string()))
+        return pa.table(columns)
+
+    @property
+    def wide(self) -> pa.Table:
+        """One row per contact: ``contact_id`` and a boolean column per segment."""
+        return pa.table({"contact_id": self.contact_ids, **{name: self._mask(name) for name in self.segments}})
+
+    def overlap(self) -> pa.Table:
+        """How many members each pair of segments shares: ``segment`` and a column per segment."""
+        shared = np.asarray(self._run.overlap(), np.int64).reshape(len(self.segments), len(self.segments))
+        return pa.table({"segment": self.segments, **{name: shared[:, place] for place, name in enumerate(self.segments)}})
+
+    def explain(self, contact_id: Any) -> list[dict[str, Any]]:
+        """For one contact: per segment whether it is a member, and each predicate with its value and what it looked at."""
+        ids = self.contact_ids
+        value = pa.scalar(contact_id).cast(ids.type) if not isinstance(contact_id, pa.Scalar) else contact_id
+        place = pc.index(ids, value).as_py()
+        if place < 0:
+            raise ConfigError("there is no such contact")
+        seen = 0
+        for batch in self._contacts.reader(self._columns):
+            if place < seen + len(batch):
+                row = pa.Table.from_batches([batch.slice(place - seen, 1)])
+                found: list[dict[str, Any]] = json.loads(self._run.explain(row.to_reader(), place))
+                return found
+            seen += len(batch)
+        raise SchemaError("the contacts changed since the run")
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Counts, for a report or a log."""
+        groups: dict[str, dict[str, int]] = {}
+        for name, choices in self._assignments:
+            column = self.assigned[name].cast(pa.string())
+            found = {entry["values"]: entry["counts"] for entry in pc.value_counts(column).to_pylist()}
+            groups[name] = {choice: found.get(choice, 0) for choice in choices}
+        summary: dict[str, Any] = {"today": self.today.isoformat(), "contacts": self.contacts, "segments": self.counts}
+        if groups:
+            summary["assigned"] = groups
+        if self._previous is not None:
+            summary |= {"entered": _tally(self.entered, self.segments), "left": _tally(self.left, self.segments)}
+        if self.warnings:
+            summary["warnings"] = self.warnings
+        return summary
+
+    def __repr__(self) -> str:
+        return f"<SegmentResult of {self.contacts} contacts: {', '.join(f'{name} {count}' for name, count in list(self.counts.items())[:8])}>"
+
+
+def _tally(table: pa.Table, segments: list[str]) -> dict[str, int]:
+    found = {entry["values"]: entry["counts"] for entry in pc.value_counts(table["segment"].cast(pa.string())).to_pylist()}
+    return {name: found.get(name, 0) for name in segments} | {name: count for name, count in found.items() if name not in segments}
+
+
+def _decoded(array: Any) -> Any:
+    return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
+
+
+def _flat(array: Any) -> Any:
+    if isinstance(array, pa.ChunkedArray):
+        return array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+    return array
+
+
+def _day(today: datetime.date | str | None) -> datetime.date | None:
+    if isinstance(today, datetime.datetime):
+        return today.date()
+    if isinstance(today, str):
+        try:
+            return datetime.date.fromisoformat(today)
+        except ValueError:
+            raise ConfigError(f"'{today}' is not a date such as 2026-11-01") from None
+    return today
+
+
+def _first(names: Iterable[str], wanted: Iterable[str], message: str) -> str:
+    known = list(names)
+    for name in wanted:
+        if name in known:
+            return name
+    raise SchemaError(message)
+
+
+def _references(name: str, schema: pa.Schema, key: str, file: RuleFile) -> tuple[str, str | None]:
+    """The columns of a related table that refer to the contact and to time."""
+    declared = file.tables.get(name, {})
+    for column in declared.values():
+        if column not in schema.names:
+            raise SchemaError(f"'{name}' has no column '{column}', which the rules declare under tables")
+    contact = declared.get("contact") or _first(
+        schema.names, ("contact_id", key), f"'{name}' has no column 'contact_id'; declare its contact column under tables"
+    )
+    time = declared.get("time")
+    if time is None:
+        moments = [one.name for one in schema if pa.types.is_timestamp(one.type) or pa.types.is_date(one.type)]
+        time = next((known for known in _TIME_NAMES if known in moments), moments[0] if len(moments) == 1 else None)
+    return contact, time
+
+
+def _memberships_of(previous: Any) -> pa.Table | None:
+    if previous is None:
+        return None
+    if isinstance(previous, SegmentResult):
+        return previous.memberships
+    table = _Table.open(previous, "previous").table()
+    for column in ("segment", "contact_id"):
+        if column not in table.column_names:
+            raise SchemaError(f"the previous memberships have no column '{column}'")
+    return table
+
+
+class _Table:
+    """A table that can be read several times, some columns at a time."""
+
+    def __init__(self, schema: pa.Schema, read: Callable[[list[str]], Any]) -> None:
+        self.schema = schema
+        self._read = read
+
+    def reader(self, columns: list[str]) -> Any:
+        return self._read(columns)
+
+    def table(self) -> pa.Table:
+        return self._read(list(self.schema.names)).read_all()
+
+    @classmethod
+    def open(cls, source: Any, name: str) -> _Table:
+        if isinstance(source, pa.RecordBatch):
+            source = pa.Table.from_batches([source])
+        if isinstance(source, pa.Table):
+            table = source
+            return cls(table.schema, lambda columns: table.select(columns).to_reader())
+        if hasattr(source, "__arrow_c_stream__"):
+            return cls.open(pa.RecordBatchReader.from_stream(source).read_all(), name)
+        if isinstance(source, str | os.PathLike):
+            path = Path(source)
+            if path.is_dir() or path.suffix.lower() in (".parquet", ".pq", ".parq"):
+                return cls._parquet(path)
+            if path.suffix.lower() in _ARROW_SUFFIXES:
+                return cls.open(_read_ipc(path), name)
+            return cls.open(_read_text(str(source)), name)
+        raise ConfigError(f"{name} is a path or an Arrow table, not a {type(source).__name__}")
+
+    @classmethod
+    def _parquet(cls, path: Path) -> _Table:
+        import pyarrow.parquet as pq
+
+        files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+        if not files:
+            raise ConfigError(f"{path}: no Parquet file in this folder")
+        schema = pq.read_schema(files[0])
+
+        def read(columns: list[str]) -> Any:
+            few = _few_values(files[0], columns)
+            wanted = pa.schema([pa.field(name, pa.dictionary(pa.int32(), pa.string())) if name in few else schema.field(name) for name in columns])
+
+            def batches() -> Iterator[pa.RecordBatch]:
+                for file in files:
+                    with pq.ParquetFile(file, read_dictionary=sorted(few)) as parquet:
+                        for batch in parquet.iter_batches(_BATCH_ROWS, columns=columns):
+                            chosen = batch.select(columns)
+                            yield chosen if chosen.schema.equals(wanted) else chosen.cast(wanted)
+
+            return pa.RecordBatchReader.from_batches(wanted, batches())
+
+        return cls(schema, read)
+
+
+def _few_values(path: Path, columns: list[str]) -> set[str]:
+    """The text columns that Parquet holds as short dictionaries: reading them so saves making every text anew."""
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_metadata(path)
+    schema = metadata.schema.to_arrow_schema()
+    few = {name for name in columns if name in schema.names and (pa.types.is_string(schema.field(name).type))}
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            name = column.path_in_schema
+            # Two bytes a value hold a number below 65,536; longer ones mean that texts themselves are stored.
+            if name in few and (not column.has_dictionary_page or column.total_uncompressed_size > 2.5 * column.num_values + 65_536):
+                few.discard(name)
+    return few
+
+
+def _read_ipc(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as source:
+        try:
+            return pa.ipc.open_file(source).read_all()
+        except pa.ArrowInvalid:
+            source.seek(0)
+            return pa.ipc.open_stream(source).read_all()
+
+
+def _read_text(path: str) -> pa.Table:
+    """Text files and workbooks: every column gets the narrowest type that all of its values have."""
+    from crm_engine.sources import open_sources
+
+    tables = []
+    for source in open_sources([path]):
+        batches = [pair.batch for pair in source.batches()]
+        if batches:
+            tables.append(pa.Table.from_batches(batches))
+    if not tables:
+        raise SchemaError(f"{path}: no rows")
+    table = pa.concat_tables(tables, promote_options="default")
+    return pa.table({name: _typed(table[name]) for name in table.column_names})
+
+
+def _typed(column: Any) -> Any:
+    text = pc.utf8_trim_whitespace(column)
+    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    if text.null_count == len(text):
+        return text
+    # Leading zeros and plus signs belong to codes and phone numbers, not to numbers.
+    code = pc.any(pc.match_substring_regex(text, r"^(\+|-?0[0-9]|[0-9]{16,})")).as_py()
+    kinds = [pa.date32(), pa.timestamp("us"), pa.bool_()] if code else [pa.int64(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.bool_()]
+    for kind in kinds:
+        try:
+            return text.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return text
