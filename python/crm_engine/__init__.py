@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from crm_engine.profile import Profile as Profile
     from crm_engine.profile import profile as profile
     from crm_engine.result import DedupeResult as DedupeResult
+    from crm_engine.rules import Rule as Rule
+    from crm_engine.rules import builtin_rules as builtin_rules
+    from crm_engine.rules import field as field
+    from crm_engine.rules import load_rules as load_rules
+    from crm_engine.segment import SegmentResult as SegmentResult
+    from crm_engine.segment import segment as segment
 
 __version__ = _version()
 
@@ -46,19 +52,25 @@ __all__ = [
     "Model",
     "PipelineFunnel",
     "Profile",
+    "Rule",
     "RuleError",
     "SchemaError",
+    "SegmentResult",
     "StoreError",
     "__version__",
     "analyze",
+    "builtin_rules",
     "dedupe",
     "draw",
     "evaluate",
     "event_funnel",
+    "field",
+    "load_rules",
     "pipeline_funnel",
     "plan",
     "profile",
     "retention",
+    "segment",
 ]
 
 #: Public name -> the module that defines it.
@@ -70,6 +82,12 @@ _DEFINED_IN: dict[str, str] = {
     "Model": "model",
     "PipelineFunnel": "funnel",
     "analyze": "analyze",
+    "Rule": "rules",
+    "SegmentResult": "segment",
+    "builtin_rules": "rules",
+    "field": "rules",
+    "load_rules": "rules",
+    "segment": "segment",
     "dedupe": "dedupe",
     "draw": "charts",
     "evaluate": "evaluate",

@@ -17,7 +17,8 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field as dataclass_field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
@@ -266,7 +267,8 @@ class RuleFile:
     def spec(self, today: datetime.date) -> str:
         """What the native half takes."""
         return json.dumps(
-            {"today": (today - _EPOCH).days, "features": self.features, "segments": self.segments, "assign": self.assign}, ensure_ascii=False
+            {"today": (today - _EPOCH).days, "features": self.features, "segments": self.segments, "assign": self.assign},
+            ensure_ascii=False,
         )
 
     def to_sql(self) -> dict[str, str]:
@@ -337,7 +339,7 @@ def _parse_yaml(text: str) -> Any:
     aliases = nodes = 0
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader if big else yaml.SafeLoader):
-            at = (event.start_mark.line + 1, event.start_mark.column + 1, 1)
+            at = _place(event.start_mark)
             finished: Any = None
             size = 1
             if getattr(event, "tag", None) not in (None, "!"):
@@ -350,7 +352,7 @@ def _parse_yaml(text: str) -> Any:
                 continue
             if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
                 start, children, anchor = open_nodes.pop()
-                at = (start.start_mark.line + 1, start.start_mark.column + 1, 1)
+                at = _place(start.start_mark)
                 size = 1 + sum(child[1] for child in children)
                 items = [child[0] for child in children]
                 finished = _mapping(items, at) if isinstance(start, yaml.MappingStartEvent) else _List(items, at)
@@ -379,11 +381,15 @@ def _parse_yaml(text: str) -> Any:
                 raise _wrong("a rules file is one YAML document", at)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        at = (mark.line + 1, mark.column + 1, 1) if mark else (1, 1, 1)
+        at = (mark.line + 1, mark.column + 1, 1) if mark is not None else (1, 1, 1)
         raise _wrong(f"this is not YAML: {error.problem or error.context}", at) from None
     except yaml.YAMLError as error:
         raise _wrong(f"this is not YAML: {error}", (1, 1, 1)) from None
     return root if root is not None else _Map({}, {}, (1, 1, 1))
+
+
+def _place(mark: Any) -> tuple[int, int, int]:
+    return (mark.line + 1, mark.column + 1, 1)
 
 
 def _mapping(items: list[Any], at: tuple[int, int, int]) -> _Map:
@@ -521,7 +527,9 @@ def _read_file(root: Any) -> RuleFile:
                     raise _wrong("a choice needs a name", choice.at)
                 label = _need(choice.items["name"], _Text, "a choice's name is a text").text
                 where = choice.items.get("where")
-                choices.append(_definition(label, where, choice.at) if where is not None else {"name": label, "rule": None, "at": choice.at})
+                choices.append(
+                    _definition(label, where, choice.at) if where is not None else {"name": label, "rule": None, "at": choice.at}
+                )
             file.assign.append({"name": name, "choices": choices})
     return file
 

@@ -89,7 +89,14 @@ class SegmentResult:
     """Who belongs to which segment."""
 
     def __init__(
-        self, run: _core.SegmentRun, file: RuleFile, today: datetime.date, key: str, contacts: _Table, columns: list[str], previous: pa.Table | None
+        self,
+        run: _core.SegmentRun,
+        file: RuleFile,
+        today: datetime.date,
+        key: str,
+        contacts: _Table,
+        columns: list[str],
+        previous: pa.Table | None,
     ) -> None:
         self._run = run
         self._key = key
@@ -106,7 +113,7 @@ class SegmentResult:
     @cached_property
     def contact_ids(self) -> Any:
         """The contacts' keys, in the order of the masks."""
-        arrays = [_decoded(array) for array in self._run.keys()]
+        arrays = [_decoded(array) for array in self._run.contact_keys()]
         return pa.chunked_array(arrays) if arrays else pa.chunked_array([], type=pa.string())
 
     def mask(self, name: str) -> npt.NDArray[np.bool_]:
@@ -143,7 +150,7 @@ class SegmentResult:
 
     @cached_property
     def memberships(self) -> pa.Table:
-        """``members`` with ``entered_on``: kept from ``previous`` for those who were members before. Give it to the next run as ``previous``."""
+        """``members`` with ``entered_on``, kept from ``previous`` for those who were members before; the next run's ``previous``."""
         known = self._known
         parts = []
         for name in self.segments:
@@ -154,7 +161,9 @@ class SegmentResult:
                 before, entered = known[name]
                 places = pc.index_in(ids, before.cast(ids.type))
                 dates = pc.if_else(pc.is_valid(places), entered.take(places), dates)
-            labels = pa.DictionaryArray.from_arrays(np.full(len(ids), self.segments.index(name), np.int32), pa.array(self.segments, pa.string()))
+            labels = pa.DictionaryArray.from_arrays(
+                np.full(len(ids), self.segments.index(name), np.int32), pa.array(self.segments, pa.string())
+            )
             parts.append(pa.table({"segment": labels, "contact_id": ids, "entered_on": dates}))
         empty = pa.schema([*self._member_schema, ("entered_on", pa.date32())])
         return pa.concat_tables(parts) if parts else empty.empty_table()
@@ -188,7 +197,7 @@ class SegmentResult:
 
     @cached_property
     def left(self) -> pa.Table:
-        """Who is no member any more: ``segment``, ``contact_id``, ``entered_on``, ``left_on``. A segment that is no longer defined lost everybody."""
+        """Who is no member any more: ``segment``, ``contact_id``, ``entered_on``, ``left_on``. A segment that is gone lost everybody."""
         rows = []
         for name, (before, entered) in self._known.items():
             if name in self.counts:
@@ -204,7 +213,9 @@ class SegmentResult:
                     }
                 )
             )
-        schema = pa.schema([("segment", pa.string()), ("contact_id", self.contact_ids.type), ("entered_on", pa.date32()), ("left_on", pa.date32())])
+        schema = pa.schema(
+            [("segment", pa.string()), ("contact_id", self.contact_ids.type), ("entered_on", pa.date32()), ("left_on", pa.date32())]
+        )
         return pa.concat_tables(rows) if rows else schema.empty_table()
 
     @cached_property
@@ -260,7 +271,9 @@ class SegmentResult:
         return summary
 
     def __repr__(self) -> str:
-        return f"<SegmentResult of {self.contacts} contacts: {', '.join(f'{name} {count}' for name, count in list(self.counts.items())[:8])}>"
+        return (
+            f"<SegmentResult of {self.contacts} contacts: {', '.join(f'{name} {count}' for name, count in list(self.counts.items())[:8])}>"
+        )
 
 
 def _tally(table: pa.Table, segments: list[str]) -> dict[str, int]:
@@ -367,7 +380,9 @@ class _Table:
 
         def read(columns: list[str]) -> Any:
             few = _few_values(files[0], columns)
-            wanted = pa.schema([pa.field(name, pa.dictionary(pa.int32(), pa.string())) if name in few else schema.field(name) for name in columns])
+            wanted = pa.schema(
+                [pa.field(name, pa.dictionary(pa.int32(), pa.string())) if name in few else schema.field(name) for name in columns]
+            )
 
             def batches() -> Iterator[pa.RecordBatch]:
                 for file in files:
@@ -429,7 +444,9 @@ def _typed(column: Any) -> Any:
         return text
     # Leading zeros and plus signs belong to codes and phone numbers, not to numbers.
     code = pc.any(pc.match_substring_regex(text, r"^(\+|-?0[0-9]|[0-9]{16,})")).as_py()
-    kinds = [pa.date32(), pa.timestamp("us"), pa.bool_()] if code else [pa.int64(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.bool_()]
+    kinds = (
+        [pa.date32(), pa.timestamp("us"), pa.bool_()] if code else [pa.int64(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.bool_()]
+    )
     for kind in kinds:
         try:
             return text.cast(kind)

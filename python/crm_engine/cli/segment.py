@@ -21,9 +21,16 @@ if TYPE_CHECKING:
 @click.argument("contacts", required=False, type=InputPath(), metavar="CONTACTS")
 @click.argument("rules", required=False, nargs=-1, metavar="RULES...")
 @click.option("--related", multiple=True, metavar="NAME=FILE", help="A related table: --related orders=orders.parquet. May be repeated.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Where memberships go: a file, or a folder for all results.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Where memberships go: a file, or a folder for all results."
+)
 @click.option("--wide", is_flag=True, help="Write one row per contact with a yes or no per segment instead of one row per membership.")
-@click.option("--previous", type=click.Path(exists=True, path_type=Path), metavar="FILE", help="The memberships of the last run: tells who entered and who left.")
+@click.option(
+    "--previous",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE",
+    help="The memberships of the last run: tells who entered and who left.",
+)
 @click.option("--overlap", is_flag=True, help="Show how many members each pair of segments shares.")
 @click.option("--explain", metavar="CONTACT", help="Show for one contact each predicate and its value.")
 @click.option("--key", metavar="COLUMN", help="The column that identifies a contact; contact_id or id by default.")
@@ -78,18 +85,16 @@ def command(
         raise click.UsageError("name the contacts and at least one rules file")
     tables = {}
     for pair in related:
-        name, separator, path = pair.partition("=")
+        name, separator, file = pair.partition("=")
         if not separator:
             raise click.UsageError(f"--related takes NAME=FILE, and '{pair}' has no '='")
-        if not Path(path).exists():
-            raise click.UsageError(f"--related {name}: {path}: no such file or folder")
-        tables[name] = path
-    for file in rules:
-        if not file.startswith("builtin:") and not Path(file).exists():
-            raise click.UsageError(f"{file}: no such rules file")
-    result = segment(
-        contacts, list(rules), tables, today=today, previous=previous, key=key, threads=threads, progress=None
-    )
+        if not Path(file).exists():
+            raise click.UsageError(f"--related {name}: {file}: no such file or folder")
+        tables[name] = file
+    for name in rules:
+        if not name.startswith("builtin:") and not Path(name).exists():
+            raise click.UsageError(f"{name}: no such rules file")
+    result = segment(contacts, list(rules), tables, today=today, previous=previous, key=key, threads=threads, progress=None)
     for warning in result.warnings:
         terminal.warn(warning)
     summary = result.summary
@@ -131,7 +136,11 @@ def _show(console: Console, result: SegmentResult, summary: dict[str, Any], expl
             console.print(f"{segment['segment']}: {'member' if segment['member'] else 'not a member'}", highlight=False)
             for predicate in segment["predicates"]:
                 inputs = ", ".join(f"{name} is {value}" for name, value in predicate["inputs"])
-                console.print(f"  {words[predicate['value']]:<5}  {predicate['sql']}" + (f"   ({inputs})" if inputs else ""), highlight=False, markup=False)
+                console.print(
+                    f"  {words[predicate['value']]:<5}  {predicate['sql']}" + (f"   ({inputs})" if inputs else ""),
+                    highlight=False,
+                    markup=False,
+                )
         return
     table = Table(title=f"{result.contacts:,} contacts, {result.today}", title_justify="left")
     table.add_column("segment")

@@ -48,8 +48,10 @@ impl SegmentRun {
     ) -> PyResult<Self> {
         let contacts: Arc<ArrowSchema> = contacts.into_inner();
         let mut schema = Schema::from_arrow(&contacts);
-        schema.tables =
-            tables.iter().map(|(name, table, contact, time)| TableSchema::from_arrow(name, table.as_ref(), contact, time.as_deref())).collect();
+        schema.tables = tables
+            .iter()
+            .map(|(name, table, contact, time)| TableSchema::from_arrow(name, table.as_ref(), contact, time.as_deref()))
+            .collect();
         let (rules, run) = gate(py, None, |_| {
             let spec: Spec = serde_json::from_str(spec).map_err(|error| Error::config(format!("the rules cannot be read: {error}")))?;
             let rules = Arc::new(RuleSet::compile(&spec, schema)?);
@@ -129,7 +131,7 @@ impl SegmentRun {
 
     /// Contacts, members per segment in the file's order, and warnings.
     fn summary(&self, py: Python<'_>) -> PyResult<(u64, Vec<u64>, Vec<String>)> {
-        self.with(py, None, |state, _| Ok((state.outcome.contacts(), state.outcome.counts().to_vec(), state.outcome.warnings().to_vec())))
+        self.read(py, |state| Ok((state.outcome.contacts(), state.outcome.counts().to_vec(), state.outcome.warnings().to_vec())))
     }
 
     /// The names of the segments, and of the assignments with their choices.
@@ -139,7 +141,7 @@ impl SegmentRun {
 
     /// Which contacts are members of a segment, as a `pyarrow.BooleanArray`.
     fn mask(&self, py: Python<'_>, segment: usize) -> PyResult<Py<PyAny>> {
-        let (words, rows) = self.with(py, None, |state, _| state.outcome.mask(segment))?;
+        let (words, rows) = self.read(py, |state| state.outcome.mask(segment))?;
         let array = BooleanArray::new(BooleanBuffer::new(Buffer::from_vec(words), 0, rows), None);
         Ok(PyArray::from_array_ref(Arc::new(array)).to_pyarrow(py)?.unbind())
     }
@@ -152,8 +154,8 @@ impl SegmentRun {
     }
 
     /// The contacts' keys, in the order of the masks, as `pyarrow` arrays.
-    fn keys(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
-        let keys = self.with(py, None, |state, _| Ok(state.keys.clone()))?;
+    fn contact_keys(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+        let keys = self.read(py, |state| Ok(state.keys.clone()))?;
         keys.into_iter().map(|key| Ok(PyArray::from_array_ref(key).to_pyarrow(py)?.unbind())).collect()
     }
 
@@ -164,6 +166,15 @@ impl SegmentRun {
 }
 
 impl SegmentRun {
+    /// What is merely copied needs no thread of its own.
+    fn read<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&State) -> Result<T> + Send) -> PyResult<T> {
+        let found = py.detach(|| match self.state.lock() {
+            Ok(state) => work(&state),
+            Err(_) => Err(Error::internal("an earlier call on this run failed")),
+        });
+        found.map_err(|error| to_python(py, error))
+    }
+
     fn with<T: Send>(
         &self,
         py: Python<'_>,

@@ -71,18 +71,6 @@ pub(crate) fn collect(rows: usize, mut test: impl FnMut(usize) -> bool) -> Vec<u
     words
 }
 
-/// Calls `visit` for each set bit, in order.
-#[inline]
-pub(crate) fn for_each_one(words: &[u64], mut visit: impl FnMut(usize)) {
-    for (index, &word) in words.iter().enumerate() {
-        let mut rest = word;
-        while rest != 0 {
-            visit(index * 64 + rest.trailing_zeros() as usize);
-            rest &= rest - 1;
-        }
-    }
-}
-
 /// Copies `len` bits of an Arrow bitmap from `offset` on into words.
 pub(crate) fn slice(buffer: &arrow_buffer::BooleanBuffer, offset: usize, len: usize, into: &mut Vec<u64>) {
     into.clear();

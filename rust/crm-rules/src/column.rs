@@ -192,8 +192,12 @@ impl Column {
             Self::Text(Texts::Plain(array)) => Self::Text(Texts::Plain(array.slice(from, len))),
             Self::Text(Texts::Large(array)) => Self::Text(Texts::Large(array.slice(from, len))),
             Self::Text(Texts::View(array)) => Self::Text(Texts::View(array.slice(from, len))),
-            Self::Dictionary { keys, nulls, values } => Self::Dictionary { keys: keys.slice(from, len), nulls: cut(nulls), values: Arc::clone(values) },
-            Self::List { offsets, nulls, items } => Self::List { offsets: offsets.slice(from, len + 1), nulls: cut(nulls), items: items.clone() },
+            Self::Dictionary { keys, nulls, values } => {
+                Self::Dictionary { keys: keys.slice(from, len), nulls: cut(nulls), values: Arc::clone(values) }
+            }
+            Self::List { offsets, nulls, items } => {
+                Self::List { offsets: offsets.slice(from, len + 1), nulls: cut(nulls), items: items.clone() }
+            }
         }
     }
 

@@ -29,7 +29,11 @@ impl<'p> Evaluator<'p> {
     /// An evaluator that has seen no block yet.
     pub fn new(program: &'p Program) -> Self {
         let signals = program.signals.len();
-        Self { program, bits: vec![Vec::new(); signals], ready: vec![false; signals], failed: vec![false; program.graph.len()],
+        Self {
+            program,
+            bits: vec![Vec::new(); signals],
+            ready: vec![false; signals],
+            failed: vec![false; program.graph.len()],
             lookups: program.groups.iter().map(|_| (Lookup::default(), false)).collect(),
             batch: 0,
         }
@@ -48,8 +52,15 @@ impl<'p> Evaluator<'p> {
             }
         }
         self.ready.fill(false);
-        let mut run =
-            Run { program: self.program, batch, offset, rows, memo: vec![None; self.program.graph.len()], failed: &mut self.failed, lookups: &mut self.lookups };
+        let mut run = Run {
+            program: self.program,
+            batch,
+            offset,
+            rows,
+            memo: vec![None; self.program.graph.len()],
+            failed: &mut self.failed,
+            lookups: &mut self.lookups,
+        };
         for node in &self.program.fallible {
             run.vector(*node);
         }
@@ -173,7 +184,8 @@ pub(crate) fn alone(program: &Program, group: &Group, column: &Column) -> Vec<Ve
     columns[group.input as usize] = column.clone();
     let batch = Batch::of(columns, rows);
     let mut failed = vec![false; program.graph.len()];
-    let mut run = Run { program, batch: &batch, offset: 0, rows, memo: vec![None; program.graph.len()], failed: &mut failed, lookups: &mut [] };
+    let mut run =
+        Run { program, batch: &batch, offset: 0, rows, memo: vec![None; program.graph.len()], failed: &mut failed, lookups: &mut [] };
     group
         .signals
         .iter()

@@ -521,6 +521,10 @@ fn any<'a>(args: &[&Vector<'_>], comparison: Comparison, sql_nulls: bool, rows: 
     let (mut yes, mut valid) = (vec![0; bits::words_for(rows)], vec![0; bits::words_for(rows)]);
     for row in 0..rows {
         if !args[1].is_valid(row) {
+            // As in DuckDB, nothing is any of a list that is not there.
+            if sql_nulls {
+                bits::set_bit(&mut valid, row);
+            }
             continue;
         }
         let (from, to) = (offsets[row] as usize, offsets[row + 1] as usize);

@@ -1,6 +1,6 @@
 //! Conditions on one column, all at once: each row's value becomes a number of which bit `s` says whether signal `s` holds, read off a table
 //! of values or found by an automaton; then rows of numbers are turned into columns of bits.
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::Array;
 
@@ -20,6 +20,8 @@ use crate::substrings::Substrings;
 pub(crate) struct Group {
     pub(crate) input: u32,
     pub(crate) signals: Vec<(SignalId, NodeId, bool)>,
+    /// How its texts are searched: made when first needed, for all threads.
+    pub(crate) plan: OnceLock<Option<Arc<TextPlan>>>,
 }
 
 /// How a group reads its column, and the tables it has built so far.
@@ -29,7 +31,7 @@ pub(crate) struct Lookup {
     dictionary: Option<(Texts, Vec<u64>)>,
     range: Option<(i64, Vec<u64>)>,
     cuts: Option<Option<Cuts>>,
-    texts: Option<Option<TextPlan>>,
+    texts: Option<Option<Arc<TextPlan>>>,
     masks: Vec<u64>,
 }
 
@@ -53,11 +55,13 @@ struct Cuts {
 
 /// How a column of texts, or of lists of texts, is searched.
 #[derive(Debug)]
-struct TextPlan {
+pub(crate) struct TextPlan {
     substrings: Option<(Substrings, Vec<usize>)>,
     exact: Option<Exact>,
     /// Signals that say "it does not hold": the complement, within the rows that are not null.
     inverted: u64,
+    /// The complement among all rows: of what is false, not unknown, for null.
+    inverted_with_null: u64,
     /// Signals that are about null alone: which, and whether they hold where it is null.
     about_null: Vec<(usize, bool)>,
 }
@@ -90,7 +94,9 @@ impl Lookup {
             Column::Int64(values, _) => self.ranged(program, group, values.iter().copied(), batch.rows),
             Column::Float(..) => self.cut(program, group),
             Column::Text(_) => self.text(program, group, false).then_some(Kind::Texts),
-            Column::List { items, .. } if matches!(items.as_ref(), Column::Text(_)) && items.nulls().is_none_or(|nulls| nulls.null_count() == 0) => {
+            Column::List { items, .. }
+                if matches!(items.as_ref(), Column::Text(_)) && items.nulls().is_none_or(|nulls| nulls.null_count() == 0) =>
+            {
                 self.text(program, group, true).then_some(Kind::Items)
             }
             _ => None,
@@ -129,7 +135,8 @@ impl Lookup {
     }
 
     fn text(&mut self, program: &Program, group: &Group, items: bool) -> bool {
-        self.texts.get_or_insert_with(|| TextPlan::new(&program.graph, group, items)).is_some()
+        let made = || group.plan.get_or_init(|| TextPlan::new(&program.graph, group, items).map(Arc::new)).clone();
+        self.texts.get_or_insert_with(made).is_some()
     }
 
     /// Fills the bits of all the group's signals for a block.
@@ -151,23 +158,31 @@ impl Lookup {
                 if let Some((base, table)) = &self.range {
                     let last = table.len() - 1;
                     let base = *base as i32;
-                    masks.extend(values[offset..offset + rows].iter().map(|value| table[(value.wrapping_sub(base) as u32 as usize).min(last)]));
+                    masks.extend(
+                        values[offset..offset + rows].iter().map(|value| table[(value.wrapping_sub(base) as u32 as usize).min(last)]),
+                    );
                     nulls_to(&mut masks, nulls, offset, table[last]);
                 }
             }
             (Some(Kind::Range), Column::Int64(values, _)) => {
                 if let Some((base, table)) = &self.range {
                     let last = table.len() - 1;
-                    masks.extend(values[offset..offset + rows].iter().map(|value| table[(value.wrapping_sub(*base) as u64 as usize).min(last)]));
+                    masks.extend(
+                        values[offset..offset + rows].iter().map(|value| table[(value.wrapping_sub(*base) as u64 as usize).min(last)]),
+                    );
                     nulls_to(&mut masks, nulls, offset, table[last]);
                 }
             }
             (Some(Kind::Cuts), column) => {
                 if let Some(Some(cuts)) = &self.cuts {
                     match column {
-                        Column::Int32(values, _) => masks.extend(values[offset..offset + rows].iter().map(|value| cuts.mask(i64::from(*value)))),
+                        Column::Int32(values, _) => {
+                            masks.extend(values[offset..offset + rows].iter().map(|value| cuts.mask(i64::from(*value))))
+                        }
                         Column::Int64(values, _) => masks.extend(values[offset..offset + rows].iter().map(|value| cuts.mask(*value))),
-                        Column::Float(values, _) => masks.extend(values[offset..offset + rows].iter().map(|value| cuts.mask(float_key(*value)))),
+                        Column::Float(values, _) => {
+                            masks.extend(values[offset..offset + rows].iter().map(|value| cuts.mask(float_key(*value))))
+                        }
                         _ => {}
                     }
                     nulls_to(&mut masks, nulls, offset, cuts.null);
@@ -200,7 +215,15 @@ impl Lookup {
         }
     }
 
-    fn finish_texts(&self, group: &Group, nulls: Option<&arrow_buffer::NullBuffer>, offset: usize, rows: usize, inverted: u64, all: &mut [Vec<u64>]) {
+    fn finish_texts(
+        &self,
+        group: &Group,
+        nulls: Option<&arrow_buffer::NullBuffer>,
+        offset: usize,
+        rows: usize,
+        inverted: u64,
+        all: &mut [Vec<u64>],
+    ) {
         let mut valid = Vec::new();
         match nulls {
             Some(nulls) => bits::slice(nulls.inner(), offset, rows, &mut valid),
@@ -214,6 +237,11 @@ impl Lookup {
             }
         }
         let Some(Some(plan)) = &self.texts else { return };
+        for (_, (signal, ..)) in group.signals.iter().enumerate().filter(|(place, _)| plan.inverted_with_null >> place & 1 == 1) {
+            let words = &mut all[*signal as usize];
+            words.iter_mut().for_each(|word| *word = !*word);
+            bits::cut(words, rows);
+        }
         for (place, when_null) in &plan.about_null {
             let words = &mut all[group.signals[*place].0 as usize];
             words.clear();
@@ -450,12 +478,16 @@ impl TextPlan {
             Some((_, mask)) => *mask |= 1 << place,
             None => exact.push((Arc::clone(text), 1 << place)),
         };
-        let (mut inverted, mut about_null) = (0, Vec::new());
+        let (mut inverted, mut inverted_with_null, mut about_null) = (0, 0, Vec::new());
         for (place, (_, node, truth)) in group.signals.iter().enumerate() {
             let Node { op, children, .. } = graph.node(*node);
             let child = |at: usize| &graph.node(children[at]).op;
+            // What is made of the text first cannot be read off the text itself.
+            if !items && !children.is_empty() && !matches!(child(0), Op::Input(_)) {
+                return None;
+            }
             match op {
-                Op::IsNull => {
+                Op::IsNull if matches!(child(0), Op::Input(_)) => {
                     about_null.push((place, *truth));
                     continue;
                 }
@@ -479,13 +511,15 @@ impl TextPlan {
                 },
                 _ => return None,
             }
-            if !truth {
-                inverted |= 1 << place;
+            match op {
+                _ if *truth => {}
+                Op::Any { sql_nulls: true, .. } => inverted_with_null |= 1 << place,
+                _ => inverted |= 1 << place,
             }
         }
         let substrings = if needles.is_empty() { None } else { Some((Substrings::new(&needles)?, places)) };
         let exact = if exact.is_empty() { None } else { Some(Exact::new(&exact)?) };
-        Some(Self { substrings, exact, inverted, about_null })
+        Some(Self { substrings, exact, inverted, inverted_with_null, about_null })
     }
 
     fn search(&self, texts: &Texts, offset: usize, rows: usize, masks: &mut Vec<u64>) {
@@ -517,9 +551,11 @@ impl TextPlan {
 
     fn search_items(&self, texts: &Texts, offsets: &[i32], masks: &mut Vec<u64>) {
         let Some(exact) = &self.exact else { return };
-        masks.extend(offsets.windows(2).map(|pair| {
-            (pair[0] as usize..pair[1] as usize).fold(0, |mask, item| mask | exact.find(texts.value(item).as_bytes()))
-        }));
+        masks.extend(
+            offsets
+                .windows(2)
+                .map(|pair| (pair[0] as usize..pair[1] as usize).fold(0, |mask, item| mask | exact.find(texts.value(item).as_bytes()))),
+        );
     }
 }
 

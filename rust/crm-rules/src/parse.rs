@@ -4,6 +4,7 @@ use sqlparser::ast::{
     InTarget, ObjectName, OrderBySort, UnaryOperator, Value, WindowType,
 };
 use sqlparser::dialect::DuckDbDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
@@ -56,10 +57,18 @@ pub fn parse_sql(text: &str, origin: Origin) -> Result<Expr, Problem> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(problem(origin.start(), format!("the rule has more than {MAX_TEXT_BYTES} bytes")));
     }
-    let tokens = Tokenizer::new(&dialect, text)
+    let mut tokens = Tokenizer::new(&dialect, text)
         .tokenize_with_location()
         .map_err(|error| problem(origin.position(error.location), decapitalise(&error.message)))?;
     check_operators(&tokens, origin)?;
+    for token in &mut tokens {
+        // exists(orders) is an aggregate here; SQL's exists would want a subquery.
+        if let Token::Word(word) = &mut token.token
+            && word.keyword == Keyword::EXISTS
+        {
+            word.keyword = Keyword::NoKeyword;
+        }
+    }
     let end = tokens.last().map_or(Location { line: 1, column: 1 }, |token| token.span.end);
     let mut parser = Parser::new(&dialect).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens);
     let sql = parser.parse_expr().map_err(|error| parser_problem(&error, origin, end))?;

@@ -37,6 +37,11 @@ fn binding(kind: &Kind) -> u8 {
 }
 
 fn write_expr(f: &mut fmt::Formatter<'_>, expr: &Expr, outer: u8) -> fmt::Result {
+    if let Kind::And(items) | Kind::Or(items) = &expr.kind
+        && let [one] = items.as_slice()
+    {
+        return write_expr(f, one, outer);
+    }
     let own = binding(&expr.kind);
     // Operators of one level are not mixed without parentheses: nobody should have to know which binds first.
     let parenthesised = own < outer || (own == outer && (4..9).contains(&own));

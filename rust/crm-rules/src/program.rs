@@ -1,6 +1,6 @@
 //! What is asked of a graph, planned once for all batches.
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::constant::Constant;
 use crate::graph::{Graph, NodeId, Op};
@@ -156,12 +156,15 @@ fn only_inputs(graph: &Graph) -> Vec<Option<u32>> {
 fn family(graph: &Graph, node: NodeId) -> u8 {
     use crate::expr::Comparison;
     use crate::pattern::Pattern;
-    match &graph.node(node).op {
+    let node = graph.node(node);
+    let direct = node.children.iter().all(|child| matches!(graph.node(*child).op, Op::Input(_) | Op::Constant(_)));
+    match &node.op {
+        // A plain boolean column costs less than a table.
+        Op::Input(_) => 9,
+        _ if !direct => 1,
         Op::IsNull => 0,
         Op::Match(Pattern::Contains { .. }) => 0,
         Op::Compare(Comparison::Equal) | Op::InSet(_) | Op::Any { comparison: Comparison::Equal, .. } => 0,
-        // A plain boolean column costs less than a table.
-        Op::Input(_) => 9,
         _ => 1,
     }
 }
@@ -181,7 +184,7 @@ fn group(graph: &Graph, signals: &[Signal]) -> (Vec<Group>, Vec<Option<u32>>) {
         let texts = matches!(graph.inputs()[input as usize].1, Type::Text | Type::TextList);
         let at = *open.entry((input, if texts { family } else { 0 })).or_insert(usize::MAX);
         let at = if at == usize::MAX || groups[at].signals.len() == 64 {
-            groups.push(Group { input, signals: Vec::new() });
+            groups.push(Group { input, signals: Vec::new(), plan: OnceLock::new() });
             open.insert((input, if texts { family } else { 0 }), groups.len() - 1);
             groups.len() - 1
         } else {

@@ -30,7 +30,8 @@ fn variants() -> &'static HashMap<char, Vec<char>> {
     static VARIANTS: OnceLock<HashMap<char, Vec<char>>> = OnceLock::new();
     VARIANTS.get_or_init(|| {
         let mut all: HashMap<char, Vec<char>> = HashMap::new();
-        for c in '\u{0}'..=char::MAX {
+        // No script beyond has upper and lower case.
+        for c in '\u{0}'..='\u{1ffff}' {
             let lower = lower_char(c);
             if lower != c {
                 all.entry(lower).or_default().push(c);
@@ -64,7 +65,8 @@ impl Substrings {
         }
         let (classes, representatives) = classes(&spellings);
         let stride = representatives.len() as u32;
-        let always = needles.iter().enumerate().filter(|(_, (needle, _))| needle.is_empty()).fold(0, |mask, (number, _)| mask | 1 << number);
+        let always =
+            needles.iter().enumerate().filter(|(_, (needle, _))| needle.is_empty()).fold(0, |mask, (number, _)| mask | 1 << number);
 
         // Subset construction: a state is the set of places that the text read so far may be at.
         let mut known: BTreeMap<BTreeSet<Place>, usize> = BTreeMap::new();
@@ -72,14 +74,23 @@ impl Substrings {
         let mut found: Vec<u64> = vec![0];
         let mut next: Vec<u32> = Vec::new();
         known.insert(BTreeSet::new(), 0);
+        // Every needle may begin anywhere, so what a byte begins is the same in every state.
+        let begun: Vec<(BTreeSet<Place>, u64)> = representatives
+            .iter()
+            .map(|byte| {
+                let (mut reached, mut mask) = (BTreeSet::new(), 0);
+                for needle in 0..needles.len() {
+                    step(&spellings, needle as u8, 0, 0, *byte, &mut reached, &mut mask);
+                }
+                (reached, mask)
+            })
+            .collect();
         let mut at = 0;
         while at < states.len() {
             let state = states[at].clone();
-            for byte in &representatives {
-                let mut reached = BTreeSet::new();
-                let mut mask = 0;
-                let starts = (0..needles.len()).map(|needle| (needle as u8, 0u16, 0u32));
-                for (needle, character, prefix) in state.iter().copied().chain(starts) {
+            for (byte, (reached, mask)) in representatives.iter().zip(&begun) {
+                let (mut reached, mut mask) = (reached.clone(), *mask);
+                for (needle, character, prefix) in state.iter().copied() {
                     step(&spellings, needle, character, prefix, *byte, &mut reached, &mut mask);
                 }
                 // Found needles are part of the state's identity.
@@ -116,7 +127,8 @@ impl Substrings {
             place[*state] = number as u32 * stride;
         }
         let width = stride as usize;
-        let renumbered = order.iter().flat_map(|state| next[state * width..(state + 1) * width].iter().map(|to| place[*to as usize])).collect();
+        let renumbered =
+            order.iter().flat_map(|state| next[state * width..(state + 1) * width].iter().map(|to| place[*to as usize])).collect();
         let first_found = found.iter().filter(|mask| **mask == 0).count() as u32 * stride;
         Self { next: renumbered, classes, stride, found: order.iter().map(|state| found[*state]).collect(), always, first_found }
     }
@@ -231,7 +243,8 @@ mod tests {
 
     #[test]
     fn agrees_with_one_pattern_at_a_time() {
-        let needles = [("ада", true), ("да", false), ("ab", true), ("abc", false), ("", true), ("k", true), ("bca", true), ("й", true), ("ıs", true)];
+        let needles =
+            [("ада", true), ("да", false), ("ab", true), ("abc", false), ("", true), ("k", true), ("bca", true), ("й", true), ("ıs", true)];
         let automaton = Substrings::new(&needles).unwrap();
         let pieces = ["а", "А", "д", "Д", "a", "B", "c", "C", "b", "K", "k", "\u{212a}", "й", "Й", "i", "İ", "S", "s", "ı", " ", "€", "𝒜"];
         let mut seed = 7u64;

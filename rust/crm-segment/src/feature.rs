@@ -20,15 +20,35 @@ pub(crate) struct FeatureState {
 #[derive(Debug)]
 enum State {
     Count(Vec<i64>),
-    Distinct { seen: HashSet<(u32, i64)>, texts: HashMap<Box<str>, i64>, counts: Vec<i64> },
+    Distinct {
+        seen: HashSet<(u32, i64)>,
+        texts: HashMap<Box<str>, i64>,
+        counts: Vec<i64>,
+    },
     SumInt(Vec<i64>, Vec<u64>),
     SumFloat(Vec<f64>),
-    Mean { sums: Vec<f64>, counts: Vec<u32> },
-    Deviation { counts: Vec<u32>, means: Vec<f64>, squares: Vec<f64>, population: bool },
+    Mean {
+        sums: Vec<f64>,
+        counts: Vec<u32>,
+    },
+    Deviation {
+        counts: Vec<u32>,
+        means: Vec<f64>,
+        squares: Vec<f64>,
+        population: bool,
+    },
     Least(Values, bool),
     /// The value of the earliest or latest row, with its time.
-    Ends { times: Vec<i64>, values: Values, last: bool },
-    Periods { sums: Vec<f64>, period: Period, of: PeriodSums },
+    Ends {
+        times: Vec<i64>,
+        values: Values,
+        last: bool,
+    },
+    Periods {
+        sums: Vec<f64>,
+        period: Period,
+        of: PeriodSums,
+    },
 }
 
 /// One value per contact.
@@ -134,7 +154,9 @@ impl FeatureState {
             }),
             State::Least(values, greatest) => each_value(block, |_, contact, value| {
                 let first = !bit(seen, contact);
-                if first || values.compare(contact, value).is_some_and(|ordering| if *greatest { ordering.is_lt() } else { ordering.is_gt() }) {
+                if first
+                    || values.compare(contact, value).is_some_and(|ordering| if *greatest { ordering.is_lt() } else { ordering.is_gt() })
+                {
                     values.set(contact, value);
                     set_bit(seen, contact);
                 }
@@ -147,7 +169,8 @@ impl FeatureState {
                     }
                     // Of rows at the same moment the greater value counts as later, so that their order in the file does not matter.
                     let replaces = !bit(seen, contact) || {
-                        let ordering = times[contact].cmp(&moments[row]).then(values.compare(contact, value).unwrap_or(std::cmp::Ordering::Equal));
+                        let ordering =
+                            times[contact].cmp(&moments[row]).then(values.compare(contact, value).unwrap_or(std::cmp::Ordering::Equal));
                         if *last { ordering.is_lt() } else { ordering.is_gt() }
                     };
                     if replaces {
@@ -214,9 +237,7 @@ impl FeatureState {
                 floats(squares.iter().zip(&counts).map(deviation).collect())
             }
             State::Least(values, _) | State::Ends { values, .. } => values.finish(self.data_type, self.seen, contacts),
-            State::Periods { sums, period, of } => {
-                floats(sums.chunks(period.count as usize).map(|sums| of_sums(sums, of)).collect())
-            }
+            State::Periods { sums, period, of } => floats(sums.chunks(period.count as usize).map(|sums| of_sums(sums, of)).collect()),
         }
     }
 }
@@ -291,10 +312,26 @@ fn each_value<'a>(block: &BlockRows<'a>, mut visit: impl FnMut(usize, usize, Val
     let valid = argument.valid.as_deref();
     let known = |row: usize| valid.is_none_or(|valid| bit(valid, row));
     match &argument.data {
-        Data::Int(values) => each(block, |row, contact| if known(row) { visit(row, contact, Value::Int(values[row])) }),
-        Data::Float(values) => each(block, |row, contact| if known(row) { visit(row, contact, Value::Float(values[row])) }),
-        Data::Bool(words) => each(block, |row, contact| if known(row) { visit(row, contact, Value::Int(i64::from(bit(words, row)))) }),
-        Data::Text(texts) => each(block, |row, contact| if known(row) { visit(row, contact, Value::Text(&texts[row])) }),
+        Data::Int(values) => each(block, |row, contact| {
+            if known(row) {
+                visit(row, contact, Value::Int(values[row]))
+            }
+        }),
+        Data::Float(values) => each(block, |row, contact| {
+            if known(row) {
+                visit(row, contact, Value::Float(values[row]))
+            }
+        }),
+        Data::Bool(words) => each(block, |row, contact| {
+            if known(row) {
+                visit(row, contact, Value::Int(i64::from(bit(words, row))))
+            }
+        }),
+        Data::Text(texts) => each(block, |row, contact| {
+            if known(row) {
+                visit(row, contact, Value::Text(&texts[row]))
+            }
+        }),
         Data::Null | Data::List(..) => {}
     }
 }

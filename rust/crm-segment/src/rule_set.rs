@@ -118,7 +118,11 @@ impl RuleSet {
         let conditions: Vec<NodeId> = roots.iter().copied().chain(choices).collect();
         let graph = Arc::new(compiler.graph().clone());
         let program = Program::new(Arc::clone(&graph), &conditions, &[]);
-        let assignments = spec.assign.iter().map(|group| (group.name.clone(), group.choices.iter().map(|choice| choice.name.clone()).collect())).collect();
+        let assignments = spec
+            .assign
+            .iter()
+            .map(|group| (group.name.clone(), group.choices.iter().map(|choice| choice.name.clone()).collect()))
+            .collect();
         Ok(Self { compiler, graph, segments: names, roots, assignments, program })
     }
 
@@ -205,7 +209,9 @@ fn ordered<'a>(
     let mut open: HashMap<&'a str, usize> = HashMap::new();
     for name in &names {
         let wanted: BTreeSet<&str> = match &definitions[name] {
-            Some(expr) => references(expr).into_iter().map(|(wanted, _)| wanted).filter(|wanted| definitions.contains_key(wanted)).collect(),
+            Some(expr) => {
+                references(expr).into_iter().map(|(wanted, _)| wanted).filter(|wanted| definitions.contains_key(wanted)).collect()
+            }
             None => BTreeSet::new(),
         };
         open.insert(name, wanted.len());
@@ -233,8 +239,14 @@ fn ordered<'a>(
     }
     for name in names.iter().filter(|name| open[*name] > 0) {
         let Some(Some(expr)) = definitions.get(name) else { continue };
-        let Some((through, position)) = references(expr).into_iter().find(|(wanted, _)| open.get(wanted).is_some_and(|left| *left > 0)) else { continue };
-        let message = format!("the {what} '{name}' refers to itself{}", if through == *name { String::new() } else { format!(" through '{through}'") });
+        let Some((through, position)) = references(expr).into_iter().find(|(wanted, _)| open.get(wanted).is_some_and(|left| *left > 0))
+        else {
+            continue;
+        };
+        let message = format!(
+            "the {what} '{name}' refers to itself{}",
+            if through == *name { String::new() } else { format!(" through '{through}'") }
+        );
         problems.push(Problem { line: position.line, column: position.column, message, nearest: None });
     }
     order

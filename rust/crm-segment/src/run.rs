@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow_array::RecordBatch;
 use crm_core::{Control, Error, Result};
-use crm_rules::{BLOCK_ROWS, Batch, Column, Evaluator, Graph, Input, NodeId, Program, Vector, and_into, bit, count_ones, or_into, words_for};
+use crm_rules::{
+    BLOCK_ROWS, Batch, Column, Evaluator, Graph, Input, NodeId, Program, Vector, and_into, bit, count_ones, or_into, words_for,
+};
 use rayon::prelude::*;
 
 use crate::contact_index::{ContactIndex, NONE};
@@ -70,7 +72,8 @@ impl Run {
     pub fn add_related(&mut self, table: usize, batches: impl Iterator<Item = Result<RecordBatch>>, control: &dyn Control) -> Result<()> {
         self.close_index()?;
         let rules = Arc::clone(&self.rules);
-        let features: Vec<usize> = (0..rules.compiler.features().len()).filter(|number| rules.compiler.features()[*number].table == table).collect();
+        let features: Vec<usize> =
+            (0..rules.compiler.features().len()).filter(|number| rules.compiler.features()[*number].table == table).collect();
         if features.is_empty() {
             return Ok(());
         }
@@ -78,7 +81,8 @@ impl Run {
         let contact = &rules.compiler.schema().tables[table].contact;
         let name = &rules.compiler.schema().tables[table].name;
         let mut done = 0;
-        let evaluators: Vec<Mutex<Evaluator<'_>>> = (0..self.pool.current_num_threads()).map(|_| Mutex::new(Evaluator::new(&plan.program))).collect();
+        let evaluators: Vec<Mutex<Evaluator<'_>>> =
+            (0..self.pool.current_num_threads()).map(|_| Mutex::new(Evaluator::new(&plan.program))).collect();
         for batch in batches {
             let batch = batch?;
             let keys = batch.column_by_name(contact).ok_or_else(|| Error::schema(format!("'{name}' has no column '{contact}'")))?;
@@ -93,8 +97,14 @@ impl Run {
                 offsets.par_iter().map(block).collect()
             });
             let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
-            let mut states: Vec<(usize, &mut FeatureState)> =
-                self.states.iter_mut().enumerate().filter(|(number, _)| features.contains(number)).map(|(_, state)| state).enumerate().collect();
+            let mut states: Vec<(usize, &mut FeatureState)> = self
+                .states
+                .iter_mut()
+                .enumerate()
+                .filter(|(number, _)| features.contains(number))
+                .map(|(_, state)| state)
+                .enumerate()
+                .collect();
             self.pool.install(|| {
                 states.par_iter_mut().for_each(|(place, state)| {
                     for block in &blocks {
@@ -178,7 +188,8 @@ impl Run {
         self.close_features()?;
         let rules = Arc::clone(&self.rules);
         let segments = rules.segments.len();
-        let evaluators: Vec<Mutex<Evaluator<'_>>> = (0..self.pool.current_num_threads()).map(|_| Mutex::new(Evaluator::new(&rules.program))).collect();
+        let evaluators: Vec<Mutex<Evaluator<'_>>> =
+            (0..self.pool.current_num_threads()).map(|_| Mutex::new(Evaluator::new(&rules.program))).collect();
         let mut outcome = Outcome { counts: vec![0; segments], ..Outcome::default() };
         let mut failed = Vec::new();
         for batch in batches {
@@ -365,7 +376,11 @@ impl TablePlan {
             .iter()
             .map(|number| {
                 let feature = &rules.compiler.features()[*number];
-                Part { filter: place(&mut filters, feature.filter), argument: place(&mut values, feature.argument), time: place(&mut values, feature.time) }
+                Part {
+                    filter: place(&mut filters, feature.filter),
+                    argument: place(&mut values, feature.argument),
+                    time: place(&mut values, feature.time),
+                }
             })
             .collect();
         Self { program: Program::new(Arc::new(graph.clone()), &filters, &values), parts }
