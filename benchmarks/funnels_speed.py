@@ -1,6 +1,6 @@
 """Speed of the two funnels beside the best peers, in one run.
 
-    python benchmarks/funnels_speed.py --peers ../shared/peers/segments_funnels --data /tmp/funnels/data --python /path/to/venv/bin/python
+    python benchmarks/funnels_speed.py --peers ../shared/peers/segments_funnels --data DIR --python PYTHON
 
 The data come from the peers' own generator (`gen.py --tables contacts,deals,events --ipc`); ``--python`` is an interpreter that has
 polars and chdb. Printed are CPU seconds, wall seconds, the peak of memory over the loaded input, and the ratio of CPU seconds to the best peer.
