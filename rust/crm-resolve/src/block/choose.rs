@@ -1,14 +1,17 @@
 //! Which rules the fields at hand allow, and how large their blocks may be.
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 
 use crm_core::{Control, Result};
 
 use super::keys::Keys;
 use super::pairs::pairs_in;
-use super::{Form, Part, Rule};
+use super::{Form, KeyHashes, Part, Rule};
 use crate::ResolveConfig;
 use crate::records::value::{company_keys, email_keys, name_keys, phone_keys, postcode_keys, street_keys};
 use crate::records::{Kind, Records};
+use crate::score::Collapsed;
 
 /// The blocking rules for the fields of `records`, the most telling first; `identifying` are custom fields that tell records apart.
 pub fn choose_rules(records: &Records, identifying: &[usize]) -> Vec<Rule> {
@@ -86,18 +89,20 @@ pub fn choose_rules(records: &Records, identifying: &[usize]) -> Vec<Rule> {
 pub(crate) fn fit_caps(
     records: &Records,
     rules: &mut [Rule],
-    representatives: &[u32],
+    collapsed: &Collapsed,
     config: &ResolveConfig,
     control: &dyn Control,
 ) -> Result<Keys> {
+    let representatives = collapsed.representatives.as_slice();
     let budget = (config.pairs_per_record * representatives.len() as f64).max(config.min_pairs as f64);
     let per_rule = (budget / rules.len().max(1) as f64) as u64;
     let mut keys = Keys::new(records, rules);
     let mut counts = Counts::new(representatives.len());
     for (place, rule) in rules.iter_mut().enumerate() {
         control.check()?;
+        let smallest = smallest_cap(records, rule);
         counts.count(&keys, place, representatives);
-        let (mut cap, used) = counts.cap_for(per_rule);
+        let (mut cap, used) = counts.cap_for(per_rule, smallest);
         rule.cap = cap;
         let mut rest = per_rule.saturating_sub(used);
         let mut affected: Vec<u32> = representatives.to_vec();
@@ -115,26 +120,34 @@ pub(crate) fn fit_caps(
             keys.renew(records, place, rule, &affected);
             counts.count(&keys, place, &affected);
             // What is refined shares what the smaller blocks left of the budget.
-            let (refined, used) = counts.cap_for(rest);
+            let (refined, used) = counts.cap_for(rest, smallest);
             cap = refined.min(rule.cap);
             rest = rest.saturating_sub(used);
         }
     }
     // Records that repeat a representative's content have its keys.
     for (place, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.oversized.is_empty()) {
-        let of_oversized = |record: &u32| {
-            let mut is_hit = false;
-            keys.each(*record, place, |key| is_hit |= rule.oversized.contains(&key));
-            is_hit
-        };
-        let rest: Vec<u32> = (0..records.len() as u32).filter(of_oversized).collect();
+        let rest: Vec<u32> = collapsed.identical.iter().map(|(_, record)| *record).collect();
         keys.renew(records, place, rule, &rest);
     }
     Ok(keys)
 }
 
-/// Blocks up to this size are always looked at.
-const SMALLEST_CAP: u32 = 4;
+/// Blocks up to this size are always looked at: the more telling the rule, the larger.
+fn smallest_cap(records: &Records, rule: &Rule) -> u32 {
+    let is_vague = |part: &Part| matches!(part.form, Form::Year | Form::DayMonth);
+    let has_name = rule.parts.iter().any(|part| matches!(part.form, Form::AnyName(_)));
+    let kind_of = |part: &Part| records.fields.iter().find(|field| field.name == part.field).map(|field| field.kind);
+    match rule.parts.as_slice() {
+        [part] if part.form == Form::Whole => match kind_of(part) {
+            Some(Kind::Email | Kind::Phone | Kind::TaxId | Kind::Text) => 30,
+            _ => 4,
+        },
+        [part] if matches!(part.form, Form::NamePair(_)) => 12,
+        parts if parts.len() > 1 && has_name && !parts.iter().any(is_vague) => 20,
+        _ => 4,
+    }
+}
 
 /// How many records bear a key, counted by a hash of it: two keys may share a counter, which a closer look then tells apart.
 struct Counts {
@@ -163,13 +176,13 @@ impl Counts {
     }
 
     /// The largest cap whose blocks have at most `budget` pairs, and those pairs.
-    fn cap_for(&self, budget: u64) -> (u32, u64) {
+    fn cap_for(&self, budget: u64, smallest: u32) -> (u32, u64) {
         let mut sizes: BTreeMap<u32, u64> = BTreeMap::new();
         self.counters.iter().filter(|count| **count > 1).for_each(|count| *sizes.entry(*count).or_default() += 1);
-        let (mut sum, mut cap) = (0, SMALLEST_CAP);
+        let (mut sum, mut cap) = (0, smallest);
         for (size, n) in sizes {
             let pairs = pairs_in(size as usize) * n;
-            if sum + pairs > budget && size > SMALLEST_CAP {
+            if sum + pairs > budget && size > smallest {
                 return (cap, sum);
             }
             sum += pairs;
@@ -179,7 +192,7 @@ impl Counts {
         (cap.max(16), sum)
     }
 
-    fn larger_than(&self, cap: u32, keys: &Keys, rule: usize, records: &[u32]) -> HashSet<u32> {
+    fn larger_than(&self, cap: u32, keys: &Keys, rule: usize, records: &[u32]) -> KeyHashes {
         let mut exact: HashMap<u32, u32> = HashMap::new();
         for record in records {
             keys.each(*record, rule, |key| {

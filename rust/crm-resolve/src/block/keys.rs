@@ -1,9 +1,9 @@
 //! The keys of all records under all rules.
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::{Form, Part, Rule};
+use super::{Form, KeyHashes, Part, Rule};
 use crate::records::value::{date_keys, name_keys};
 use crate::records::{Kind, Records};
 
@@ -35,7 +35,7 @@ impl KeySet {
 pub(super) struct BoundRule<'a> {
     parts: Vec<(Option<usize>, Form)>,
     refine: Vec<(Option<usize>, Form)>,
-    oversized: &'a HashSet<u32>,
+    oversized: &'a KeyHashes,
     names: [Option<usize>; 3],
     salt: u32,
 }
@@ -82,7 +82,7 @@ impl<'a> BoundRule<'a> {
         for key in set.as_slice() {
             let mut key = *key;
             let mut refine = self.refine.iter();
-            while key != 0 && self.oversized.contains(&key) {
+            while key != 0 && !self.oversized.is_empty() && self.oversized.contains(&key) {
                 let Some((field, form)) = refine.next() else {
                     key = 0;
                     break;

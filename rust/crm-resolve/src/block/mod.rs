@@ -8,8 +8,6 @@ mod choose;
 mod keys;
 mod pairs;
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 
 pub use choose::choose_rules;
@@ -59,9 +57,20 @@ pub struct Rule {
     /// What records must share besides, one after the other, while too many share the key.
     pub refine: Vec<Part>,
     /// Keys that too many records share.
-    pub oversized: HashSet<u32>,
+    #[serde(serialize_with = "in_order")]
+    pub oversized: KeyHashes,
     /// Most records per key when the model was fitted.
     pub cap: u32,
+}
+
+/// Keys, found fast.
+pub type KeyHashes = std::collections::HashSet<u32, foldhash::fast::FixedState>;
+
+/// A model's file is the same whatever the order in which keys were found.
+fn in_order<S: serde::Serializer>(keys: &KeyHashes, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut keys: Vec<u32> = keys.iter().copied().collect();
+    keys.sort_unstable();
+    keys.serialize(serializer)
 }
 
 /// What one rule did.

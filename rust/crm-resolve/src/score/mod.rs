@@ -8,4 +8,5 @@ mod weights;
 
 pub use model::{ComparisonModel, Model};
 pub use scorer::{ExplainedComparison, Scorer};
+pub(crate) use stream::Collapsed;
 pub use stream::{PairStats, Prepared, score_pairs, score_prepared};

@@ -89,7 +89,7 @@ impl Model {
         let representatives = &collapsed.representatives;
         let mut rules = block::choose_rules(records, &identifying_fields);
         control.progress("blocking", 0, 0);
-        let keys = block::fit_caps(records, &mut rules, representatives, config, control)?;
+        let keys = block::fit_caps(records, &mut rules, &collapsed, config, control)?;
         let comparer = Comparer::new(records, comparisons);
         let roles = Roles::new(comparer.comparisons(), |place| identifying[place]);
         control.check()?;
