@@ -606,6 +606,7 @@ impl Compiler {
         Some((nodes, common))
     }
 
+    #[allow(clippy::too_many_arguments)] // Two operands with their places, and how they are compared.
     fn any(
         &mut self,
         item: NodeId,

@@ -11,6 +11,9 @@ use crate::graph::{Node, Op};
 use crate::pattern::Matcher;
 use crate::schema::Type;
 
+/// The floats that have a 64-bit whole number.
+const WHOLE: std::ops::Range<f64> = -9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0;
+
 /// The values of one node in a block of rows.
 #[derive(Debug, Clone)]
 pub struct Vector<'a> {
@@ -396,7 +399,7 @@ fn cast<'a>(arg: &Vector<'a>, to: Type, rows: usize) -> (Vector<'a>, bool) {
         (Data::Int(values), Type::Float) => Data::Float(values.iter().map(|value| *value as f64).collect()),
         (Data::Float(values), Type::Int) => Data::Int(convert!(values, 0, |value: &f64| {
             let rounded = value.round_ties_even();
-            (rounded >= -9_223_372_036_854_775_808.0 && rounded < 9_223_372_036_854_775_808.0).then_some(rounded as i64)
+            WHOLE.contains(&rounded).then_some(rounded as i64)
         })),
         (Data::Bool(words), Type::Int) => Data::Int((0..rows).map(|row| i64::from(bit(words, row))).collect()),
         (Data::Bool(words), Type::Float) => Data::Float((0..rows).map(|row| f64::from(u8::from(bit(words, row)))).collect()),
@@ -443,7 +446,7 @@ pub(crate) fn text_to_int(text: &str) -> Option<i64> {
     let text = text.trim();
     text.parse().ok().or_else(|| {
         let rounded = text_to_float(text).filter(|value| value.is_finite())?.round();
-        (rounded >= -9_223_372_036_854_775_808.0 && rounded < 9_223_372_036_854_775_808.0).then_some(rounded as i64)
+        WHOLE.contains(&rounded).then_some(rounded as i64)
     })
 }
 

@@ -461,9 +461,11 @@ fn float_key(value: f64) -> i64 {
 }
 
 fn key_float(key: i64) -> f64 {
-    if key >= float_key(f64::INFINITY) + 1 {
+    if key > float_key(f64::INFINITY) {
         return f64::NAN;
     }
+    // -1 would be the negative zero, which equals 0 and has its key: the next value below is meant.
+    let key = if key == -1 { -2 } else { key };
     let value = f64::from_bits((key ^ ((key >> 63) as u64 >> 1) as i64) as u64);
     if value.is_nan() { f64::NEG_INFINITY } else { value }
 }

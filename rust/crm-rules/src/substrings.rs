@@ -210,17 +210,15 @@ fn prefix_bytes(prefix: u32) -> Vec<u8> {
 /// Bytes that no needle tells apart are one class: the table stays small. Gives the class of each byte and one byte of each class.
 fn classes(spellings: &[Vec<Vec<Vec<u8>>>]) -> ([u8; 256], Vec<u8>) {
     let mut signatures: Vec<Vec<u32>> = vec![Vec::new(); 256];
-    let mut position = 0;
-    for options in spellings.iter().flatten() {
+    for (position, options) in spellings.iter().flatten().enumerate() {
         for option in options {
             for (place, byte) in option.iter().enumerate() {
                 // Two bytes are alike if they end the same options; spellings of one character that differ only in their last byte are alike.
                 let prefix = option[..place].iter().fold(1u32, |sum, byte| sum << 8 | u32::from(*byte));
-                signatures[*byte as usize].push(if place + 1 == option.len() { position * 2 } else { position * 2 + 1 });
+                signatures[*byte as usize].push(position as u32 * 2 + u32::from(place + 1 < option.len()));
                 signatures[*byte as usize].push(prefix);
             }
         }
-        position += 1;
     }
     let mut numbers: HashMap<&[u32], u8> = HashMap::new();
     let mut classes = [0; 256];
