@@ -1,4 +1,4 @@
-"""Writes labelled data that nothing in the project was tuned on, for `accuracy.py --data DIR`.
+"""Writes labelled data of kinds that the public sets lack, for `accuracy.py --data DIR`.
 
     pip install pseudopeople faker      # benchmark dependencies only
     python benchmarks/unseen.py --out unseen
