@@ -497,7 +497,8 @@ mod tests {
                 found.1.push((key, times));
             },
         );
-        let mut found: Vec<(i64, Vec<(i64, u8, u32)>)> = visited.unwrap().into_iter().flat_map(|stretch| stretch.1).collect();
+        type Visits = Vec<(i64, u8, u32)>;
+        let mut found: Vec<(i64, Visits)> = visited.unwrap().into_iter().flat_map(|stretch| stretch.1).collect();
         found.sort_unstable();
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
     }

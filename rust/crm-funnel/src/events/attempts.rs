@@ -18,6 +18,8 @@ pub(super) fn count(plan: &Plan, conditions: &[Conditions], events: &[Event], mo
         let rows = &events[moment.from..moment.to];
         // Which steps of this moment the open attempt has taken: they need rows of their own under strict_once.
         let mut run: Vec<usize> = Vec::new();
+        // A step is a number that rows, masks and windows are also known by; an iterator over one of them would hide that.
+        #[allow(clippy::needless_range_loop)]
         for step in 1..=plan.n_steps {
             if moment.conditions >> (step - 1) & 1 == 0 || (plan.strict_increase && !run.is_empty()) {
                 continue;
