@@ -17,6 +17,9 @@ use crate::gate::gate;
 
 type Progress<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
+/// A breakdown as Python gives it: name, values of rows, values of groups, their number, how many stay apart from "other".
+type Dimension = (String, Option<PyArray>, PyArray, u32, Option<usize>);
+
 /// An event funnel over a stream of (contact, time, …); see `crm_engine.funnel`.
 #[pyfunction]
 #[pyo3(signature = (stream, request, dimensions, progress = None))]
@@ -24,7 +27,7 @@ pub fn event_funnel<'py>(
     py: Python<'py>,
     stream: PyRecordBatchReader,
     request: &str,
-    dimensions: Vec<(String, Option<PyArray>, PyArray, u32, Option<usize>)>,
+    dimensions: Vec<Dimension>,
     progress: Progress<'_, 'py>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let reader = stream.into_reader()?;
