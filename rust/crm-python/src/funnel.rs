@@ -17,8 +17,8 @@ use crate::gate::gate;
 
 type Progress<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
-/// A breakdown as Python gives it: name, values of rows, values of groups, their number, how many stay apart from "other".
-type Dimension = (String, Option<PyArray>, PyArray, u32, Option<usize>);
+/// A breakdown as Python hands it over; `dimension` reads its parts.
+type DimensionArgument = (String, Option<PyArray>, PyArray, u32, Option<usize>);
 
 /// An event funnel over a stream of (contact, time, …); see `crm_engine.funnel`.
 #[pyfunction]
@@ -27,7 +27,7 @@ pub fn event_funnel<'py>(
     py: Python<'py>,
     stream: PyRecordBatchReader,
     request: &str,
-    dimensions: Vec<Dimension>,
+    dimensions: Vec<DimensionArgument>,
     progress: Progress<'_, 'py>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let reader = stream.into_reader()?;
