@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -193,6 +194,29 @@ def test_a_full_disk_is_told(exports: list[Path]) -> None:
     assert done.returncode == 1
     assert b"no space left" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 20 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20k", "tmpfs", str(folder)], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("needs the right to mount a small tmpfs")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("name", ["out", "contacts.xlsx", "contacts.csv", "contacts.parquet"])
+def test_a_disk_that_fills_up_keeps_what_was_there(name: str, exports: list[Path], tiny_disk: Path) -> None:
+    (tiny_disk / "mine.txt").write_text("mine")
+    done = run("dedupe", *exports, "-o", tiny_disk / name)
+    assert done.returncode == 1, done.stderr
+    assert "no space left" in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tiny_disk.rglob("*")] == ["mine.txt"]
+    assert (tiny_disk / "mine.txt").read_text() == "mine"
 
 
 def test_a_closed_pipe_is_quiet(exports: list[Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 import crm_engine as crm
 
+COMMAND = [sys.executable, "-c", "import sys; from crm_engine.cli import main; sys.argv[0] = 'crm-engine'; main()"]
 HEADER = ["source_key", "given_name", "family_name", "email", "phone", "birth_date", "city", "updated_at", "level"]
 ROWS = [
     ["1", "Anna", "Ozola", "anna.ozola@inbox.lv", "+371 29123456", "1985-04-03", "Rīga", "2024-01-01", "gold"],
@@ -128,6 +130,27 @@ def test_batches_of_any_size_give_the_same_tables() -> None:
         found = crm.dedupe(pa.RecordBatchReader.from_batches(whole.schema, whole.to_batches(max_chunksize=size)))
         for name in ("contacts", "records", "lineage", "pairs"):
             assert getattr(found, name).equals(getattr(expected, name)), f"{name} in batches of {size}"
+
+
+def test_any_number_of_threads_gives_the_same_bytes(tmp_path: Path) -> None:
+    demo = tmp_path / "demo"
+    subprocess.run([*COMMAND, "demo", "-o", str(demo), "--rows", "1500"], check=True, capture_output=True)
+    exports = [str(path) for path in sorted(demo.iterdir()) if path.name.startswith(("hubspot", "bitrix24", "klienti", "webshop"))]
+    outputs = []
+    for threads in (1, 2, 5):
+        out = tmp_path / f"out{threads}"
+        environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
+        subprocess.run([*COMMAND, "dedupe", *exports, "-o", str(out)], check=True, capture_output=True, env=environment)
+        outputs.append({path.name: path.read_bytes() for path in out.iterdir() if path.suffix in {".parquet"} or path.name == "model.json"})
+    assert len(outputs[0]) == 7
+    assert outputs[0] == outputs[1] == outputs[2]
+
+
+def test_a_table_without_contacts_is_told() -> None:
+    orders = pa.table({"order_no": ["A1", "A2"], "amount": ["12.50", "8.00"], "status": ["paid", "open"]})
+    warnings = crm.dedupe([table(), orders]).summary["warnings"]
+    assert sum("no column tells a name" in warning for warning in warnings) == 1
+    assert not any("no column tells a name" in warning for warning in crm.dedupe(table()).summary["warnings"])
 
 
 def test_a_memory_limit_spools_and_changes_nothing(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,20 +31,20 @@ IGNORE = "ignore"
 
 
 @dataclass(frozen=True)
-class Kind:
+class Kind(ABC):
     """What a key may hold; the subclasses say how it is checked and how the JSON Schema tells it."""
 
+    @abstractmethod
     def check(self, node: Node) -> Any:
         """The value, or a ``ConfigError`` that names the line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of the kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def told(self) -> str:
         """The kind in a few words, for the documentation."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,13 @@ from crm_engine.sources import Source, TextBatch, open_sources
 
 Progress = Callable[[str, int, int], Any]
 
+#: A table with none of these says neither who a contact is nor how to reach one.
+_TELLING_ROLES = {"full_name", "family_name", "given_name", "company_name", "email", "phone", "tax_id", "social"}
+_NO_CONTACTS = (
+    "no column tells a name, company, e-mail, phone or tax id, so its rows were taken as contacts that match nothing; "
+    "leave the file out, or name the columns' roles in a mapping"
+)
+
 
 def dedupe(
     source: Any,
@@ -133,4 +140,5 @@ def _summary(outcome: _core.DedupeOutcome, tables: list[_Table]) -> dict[str, An
     reports = [{**table.source.report(), "roles": dict(table.columns)} for table in tables]
     total = {name: sum(report["counts"][name] for report in reports) for name in ("rows_in", "rejected", "skipped")}
     warnings = [f"{report['file']}: {warning}" for report in reports for warning in report.get("warnings", [])]
-    return {**total, **counts, "warnings": [*counts["warnings"], *warnings], "sources": reports}
+    silent = [f"{table.source.name}: {_NO_CONTACTS}" for table in tables if _TELLING_ROLES.isdisjoint(role for _, role in table.columns)]
+    return {**total, **counts, "warnings": [*counts["warnings"], *silent, *warnings], "sources": reports}

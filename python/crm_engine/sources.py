@@ -19,6 +19,7 @@ import json
 import os
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -91,7 +92,7 @@ class TextBatch(NamedTuple):
     source_rows: Any
 
 
-class Source:
+class Source(ABC):
     """One table, read forward once.
 
     ``name`` is the file as the caller named it, with the sheet behind it where a workbook has several (``crm.xlsx#Clients``);
@@ -105,13 +106,13 @@ class Source:
     skipped: list[Skipped]
     native: _core.FileTable | None = None
 
+    @abstractmethod
     def batches(self) -> Iterator[TextBatch]:
         """The rows, batch by batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def report(self) -> dict[str, Any]:
         """What was found out about the file and why: format, encoding, dialect, header row, warnings, counts."""
-        raise NotImplementedError
 
     @property
     def schema(self) -> Any:
