@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 from conftest import LONG
@@ -21,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import crm_engine as crm
+from crm_engine.demo import write_demo
 
 COMMAND = [sys.executable, "-c", "import sys; from crm_engine.cli import main; sys.argv[0] = 'crm-engine'; main()"]
 HEADER = ["source_key", "given_name", "family_name", "email", "phone", "birth_date", "city", "updated_at", "level"]
@@ -186,6 +188,28 @@ def test_written_files_hold_what_the_tables_hold(tmp_path: Path) -> None:
     assert stages == {"writing"}
     again = crm.dedupe(table(), model=crm.Model.load(out / "model.json"))
     assert again.contacts.equals(result.contacts)
+
+
+def pair_weights(result: crm.DedupeResult) -> dict[frozenset[int], float]:
+    return {frozenset((row["record_id_a"], row["record_id_b"])): row["match_weight"] for row in result.pairs.to_pylist()}
+
+
+def test_a_model_decides_on_a_part_as_it_did_on_the_whole(tmp_path: Path) -> None:
+    write_demo(tmp_path, rows=2_000, seed=11)
+    export = pa_csv.read_csv(tmp_path / "hubspot_contacts.csv", convert_options=pa_csv.ConvertOptions(null_values=[""]))
+    whole = crm.dedupe(export, source_name="crm")
+    mapping = whole.summary["sources"][0]["roles"]
+    weights = pair_weights(whole)
+    assert len(weights) > 20
+    for remainder in range(2):
+        part = export.take([row for row in range(export.num_rows) if row % 2 == remainder])
+        alone = crm.dedupe(part, mapping=mapping, source_name="crm", model=whole.model)
+        ids = set(alone.records["record_id"].to_pylist())
+        assert pair_weights(alone) == {pair: weight for pair, weight in weights.items() if pair <= ids}
+        golden = {row["contact_id"]: row for row in whole.contacts.to_pylist()}
+        single = [row for row in alone.contacts.to_pylist() if golden.get(row["contact_id"], {}).get("n_records") == 1]
+        assert single
+        assert all(row == golden[row["contact_id"]] for row in single)
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

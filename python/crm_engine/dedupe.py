@@ -45,8 +45,9 @@ def dedupe(
 
     ``source`` is a path, a glob, a folder of Parquet, ``-``, anything that offers an Arrow stream (pyarrow, polars, pandas, duckdb),
     or a list of these. ``config`` (a YAML file or a dict, see ``docs/config.md``) and ``mapping`` (column to role, or a mapping file)
-    override what would be found out; ``source_name`` is what records are known by instead of their file's name; ``model`` decides with the
-    weights of an earlier run instead of fitting new ones. ``progress`` is called with (stage, done, total).
+    override what would be found out; ``source_name`` is what records are known by instead of their file's name; ``model`` decides as in an
+    earlier run instead of being fitted anew: it holds the weights, and how cells were read, so a pair weighs the same among any other rows.
+    ``progress`` is called with (stage, done, total).
     ``memory_limit`` (bytes, or ``"2.5GiB"``) bounds what the run holds: what exceeds it is spooled to ``tmp_dir``,
     and where that does not help the run ends with a ``LimitError``.
     A cluster that takes more than ``max_cluster_share`` (0 to 1) of all rows ends it too.
@@ -70,7 +71,7 @@ def dedupe(
         raise ConfigError("nothing to read: give at least one file or table")
     tables = _with_roles(sources, settings.mapping)
     declared = [(settings.source_name or _source_name(table.source.name), table.source.name, table.columns) for table in tables]
-    resolve = _resolve_options(settings, tables)
+    resolve = _resolve_options(settings, tables, is_fitted=model is not None)
     run = _core.DedupeRun(_run_options(settings, resolve), declared, model.text if model is not None else None)
     n_rows = 0
     for number, table in enumerate(tables):
@@ -114,8 +115,9 @@ def _with_roles(sources: list[Source], mapping: ColumnMapping) -> list[_Table]:
     return tables
 
 
-def _resolve_options(settings: Settings, tables: list[_Table]) -> dict[str, Any]:
-    counters = {name for table in tables for name in table.row_counters}
+def _resolve_options(settings: Settings, tables: list[_Table], *, is_fitted: bool) -> dict[str, Any]:
+    # A fitted model knows which columns take part; what looks like a counter among a few rows must not take one away.
+    counters = set() if is_fitted else {name for table in tables for name in table.row_counters}
     return {**settings.resolve, "ignore": sorted({*settings.resolve.get("ignore", []), *settings.mapping.ignored, *counters})}
 
 

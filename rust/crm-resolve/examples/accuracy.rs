@@ -47,9 +47,9 @@ fn main() {
     let lap = |what: &str| eprintln!("{what}: {:.2} s, {:.2} CPU s", start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     let mut builder = RecordsBuilder::new(&mapping, &config).unwrap();
     batches.iter().for_each(|batch| builder.push(batch).unwrap());
-    let records = builder.finish();
+    let mut records = builder.finish();
     lap("records");
-    let (model, prepared) = Model::fit_prepared(&records, &config, &NoControl).unwrap();
+    let (model, prepared) = Model::fit_prepared(&mut records, &config, &NoControl).unwrap();
     lap("model");
     let buffer = EdgeBuffer::default();
     let stats = score_prepared(&records, &model, prepared, &config, &NoControl, &buffer).unwrap();

@@ -109,7 +109,7 @@ impl Resolution {
         let plan = GoldenPlan::new(layouts.clone(), survivorship)?;
         let (ids, n_shared_ids) = ids.finish();
         let keys: Vec<u64> = ids.iter().map(|id| *id as u64).collect();
-        let (resolved, mut pairs) = resolver.resolve(control)?;
+        let (resolved, mut pairs) = resolver.resolve(&samples, control)?;
         control.progress("clustering", 0, 1);
         let unique_source = resolved.records.unique_sources(&resolved.config);
         let constraints = Constraints { unique_source: &unique_source, ..Constraints::default() };
@@ -130,7 +130,7 @@ impl Resolution {
         pairs.sort_unstable_by_key(ordered);
         let comparisons = resolved.scorer()?.comparison_names().into_iter().map(str::to_owned).collect();
         let (records_schema, record_places) = records_schema(&layouts);
-        let canonicalizer = NormalCanonicalizer::new(&samples, &resolved.config);
+        let canonicalizer = NormalCanonicalizer::new(layouts.iter().map(|layout| resolved.model.reading.of(&layout.source)));
         Ok(Self {
             files,
             originals,

@@ -6,7 +6,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray}
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use crm_core::{Control, Result, Role};
 use crm_resolve::cluster::ClusterOptions;
-use crm_resolve::merge::SourceLayout;
+use crm_resolve::merge::{ConventionSample, SourceLayout, settle_conventions};
 use crm_resolve::{Edge, EdgeBuffer, Mapping, Model, PairStats, Records, RecordsBuilder, ResolveConfig, Scorer, score_pairs};
 
 /// Takes in rows of several sources.
@@ -39,7 +39,11 @@ impl Resolver {
         let sources_matter = !config.unique_sources.is_empty();
         let tables: Vec<(Mapping, Table)> = layouts.iter().map(|layout| table(layout, sources_matter)).collect::<Result<_>>()?;
         let (mappings, tables): (Vec<Mapping>, Vec<Table>) = tables.into_iter().unzip();
-        Ok(Self { builder: RecordsBuilder::for_mappings(&mappings, &config)?, config, model, tables })
+        let builder = match &model {
+            Some(model) => RecordsBuilder::under_model(&mappings, &config, model)?,
+            None => RecordsBuilder::for_mappings(&mappings, &config)?,
+        };
+        Ok(Self { builder, config, model, tables })
     }
 
     /// Adds rows of a source.
@@ -66,16 +70,18 @@ impl Resolver {
         self.builder.len() * self.tables.iter().map(|table| table.places.len()).max().unwrap_or(0) * 4
     }
 
-    /// Fits the model, unless one was given, and scores all candidate pairs.
-    pub fn resolve(self, control: &dyn Control) -> Result<(Resolved, Vec<Edge>)> {
-        let Self { config, model, builder, .. } = self;
-        let records = builder.finish();
+    /// Fits the model, unless one was given, and scores all candidate pairs; `samples` show how each table writes values.
+    pub fn resolve(self, samples: &[ConventionSample], control: &dyn Control) -> Result<(Resolved, Vec<Edge>)> {
+        let Self { config, model, builder, tables } = self;
+        let mut records = builder.finish();
         control.check()?;
         let model = match model {
             Some(model) => model,
             None => {
                 control.progress("fitting", 0, 1);
-                let model = Model::fit(&records, &config, control)?;
+                let mut model = Model::fit(&mut records, &config, control)?;
+                let samples = tables.iter().map(|table| table.source.as_str()).zip(samples);
+                (model.reading.sources, model.reading.others) = settle_conventions(samples, &config);
                 control.progress("fitting", 1, 1);
                 model
             }

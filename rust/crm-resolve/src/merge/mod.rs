@@ -26,5 +26,5 @@ pub use golden::{Golden, GoldenPlan, RecordFacts};
 pub use identity::RecordIds;
 pub use layout::{RowRef, Rows, SourceColumn, SourceLayout};
 pub use members::Members;
-pub use normal::{ConventionSample, NormalCanonicalizer};
+pub use normal::{ConventionSample, NormalCanonicalizer, settle_conventions};
 pub use survivorship::{Strategy, Survivorship};

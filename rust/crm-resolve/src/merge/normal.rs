@@ -1,5 +1,5 @@
 //! Golden values in the form that the normalizers give: E.164, ISO dates, addresses of mailboxes.
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use crm_core::Role;
 
@@ -8,7 +8,8 @@ use crate::normalize::{
     DateOptions, DateOrder, DateValue, Email, PhoneValidity, Region, TaxIdValidity, infer_phone_region, is_placeholder, parse_date,
     parse_email, parse_gender, parse_phone, parse_tax_id, parse_website, settle_date_order, split_emails, split_phones,
 };
-use crate::{DateOrder as ConfiguredOrder, ResolveConfig};
+use crate::records::value::order_of;
+use crate::{Conventions, DateOrder as ConfiguredOrder, ResolveConfig};
 
 /// Cells that a source's conventions are found from.
 const SAMPLED_CELLS: usize = 1_000;
@@ -16,14 +17,14 @@ const SAMPLED_CELLS: usize = 1_000;
 const LONGEST_PLACEHOLDER: usize = 40;
 
 /// Telephones and dates of one source, a sample that does not depend on the order of its rows.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct ConventionSample {
     phones: LowestHashes,
     birth_dates: LowestHashes,
     times: LowestHashes,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct LowestHashes(BinaryHeap<(u64, String)>);
 
 impl LowestHashes {
@@ -35,6 +36,10 @@ impl LowestHashes {
             self.0.pop();
             self.0.push((row_hash, text.to_owned()));
         }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        other.0.iter().for_each(|(hash, text)| self.add(*hash, text));
     }
 
     fn cells(&self) -> Vec<&str> {
@@ -60,9 +65,52 @@ impl ConventionSample {
     }
 }
 
-/// How one source writes telephones and dates.
+impl ConventionSample {
+    /// Adds another sample, of the same source or of another.
+    pub fn merge(&mut self, other: &Self) {
+        self.phones.merge(&other.phones);
+        self.birth_dates.merge(&other.birth_dates);
+        self.times.merge(&other.times);
+    }
+
+    /// What the sample shows; what the config says wins.
+    pub fn settle(&self, config: &ResolveConfig) -> Conventions {
+        let order = |cells: &LowestHashes| match (
+            config.date_order.filter(|order| *order != ConfiguredOrder::Ymd),
+            settle_date_order(cells.cells()).order(),
+        ) {
+            (Some(said), _) => Some(said),
+            (None, DateOrder::DayFirst) => Some(ConfiguredOrder::Dmy),
+            (None, DateOrder::MonthFirst) => Some(ConfiguredOrder::Mdy),
+            (None, DateOrder::Unknown) => None,
+        };
+        let guessed = || infer_phone_region(self.phones.cells()).map(|guess| guess.region.as_str().to_owned());
+        Conventions {
+            phone_region: config.phone_region.clone().or_else(guessed),
+            birth_dates: order(&self.birth_dates),
+            times: order(&self.times),
+        }
+    }
+}
+
+/// The conventions of sources, by name, from their samples; those of all together stand for sources not seen.
+pub fn settle_conventions<'a>(
+    samples: impl IntoIterator<Item = (&'a str, &'a ConventionSample)>,
+    config: &ResolveConfig,
+) -> (BTreeMap<String, Conventions>, Conventions) {
+    let mut by_source: BTreeMap<&str, ConventionSample> = BTreeMap::new();
+    let mut all = ConventionSample::default();
+    for (source, sample) in samples {
+        by_source.entry(source).or_default().merge(sample);
+        all.merge(sample);
+    }
+    let sources = by_source.into_iter().map(|(source, sample)| (source.to_owned(), sample.settle(config)));
+    (sources.collect(), all.settle(config))
+}
+
+/// Conventions, ready for use.
 #[derive(Debug, Clone, Copy)]
-struct Conventions {
+struct SettledConventions {
     region: Option<Region>,
     birth_dates: DateOptions,
     times: DateOptions,
@@ -70,29 +118,18 @@ struct Conventions {
 
 /// Brings values to the form of the normalizers, each source by its own conventions.
 #[derive(Debug)]
-pub struct NormalCanonicalizer(Vec<Conventions>);
+pub struct NormalCanonicalizer(Vec<SettledConventions>);
 
 impl NormalCanonicalizer {
-    /// Finds the conventions of each source from its sample; what the config says wins.
-    pub fn new(samples: &[ConventionSample], config: &ResolveConfig) -> Self {
-        let configured = config.date_order.and_then(|order| match order {
-            ConfiguredOrder::Dmy => Some(DateOrder::DayFirst),
-            ConfiguredOrder::Mdy => Some(DateOrder::MonthFirst),
-            ConfiguredOrder::Ymd => None,
-        });
-        let conventions = samples.iter().map(|sample| {
-            let order = |cells: &LowestHashes| {
-                let order = configured.unwrap_or_else(|| settle_date_order(cells.cells()).order());
-                DateOptions { order, ..DateOptions::default() }
-            };
-            let region = config.phone_region.as_deref().and_then(Region::new);
-            Conventions {
-                region: region.or_else(|| infer_phone_region(sample.phones.cells()).map(|guess| guess.region)),
-                birth_dates: order(&sample.birth_dates),
-                times: order(&sample.times),
-            }
-        });
-        Self(conventions.collect())
+    /// For layouts with these conventions.
+    pub fn new<'a>(conventions: impl IntoIterator<Item = &'a Conventions>) -> Self {
+        let options = |order| DateOptions { order: order_of(order), ..DateOptions::default() };
+        let settled = |conventions: &Conventions| SettledConventions {
+            region: conventions.phone_region.as_deref().and_then(Region::new),
+            birth_dates: options(conventions.birth_dates),
+            times: options(conventions.times),
+        };
+        Self(conventions.into_iter().map(settled).collect())
     }
 }
 
@@ -288,7 +325,7 @@ mod tests {
         }
         sample.add(Role::BirthDate, 1, "31.12.1999");
         sample.add(Role::UpdatedAt, 1, "31.12.2023 10:00");
-        let canonicalizer = NormalCanonicalizer::new(&[sample], &ResolveConfig::default());
+        let canonicalizer = NormalCanonicalizer::new([&sample.settle(&ResolveConfig::default())]);
         assert_eq!(canonicalizer.canonical(0, role, text, &mut String::new()), expected, "{role} {text:?}");
     }
 

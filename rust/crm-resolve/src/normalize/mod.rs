@@ -52,7 +52,7 @@ pub use tax_id::*;
 pub use text::{fold_into, folded, is_placeholder, latin_into, phonetic_key_into, placeholder_reason, skeleton, skeleton_into};
 
 /// Version of the normalizers; saved models and bases pin it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A decimal digit of any script.
 fn phone_digit(c: char) -> Option<u8> {

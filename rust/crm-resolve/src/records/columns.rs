@@ -7,7 +7,7 @@ use crm_core::{Error, Result, Role, TextColumn, content_hash};
 use super::dictionary::{Dictionary, Draft, Memo, ValueId};
 use super::names::NameColumns;
 use super::{Field, Kind, Lists, text_column, value};
-use crate::{Mapping, ResolveConfig};
+use crate::{DateOrder, Mapping, Reading, ResolveConfig};
 
 /// Columns that share one dictionary and are normalized together.
 pub(super) struct Group {
@@ -18,6 +18,8 @@ pub(super) struct Group {
     lists: Lists,
     tokens: HashMap<ValueId, Box<[ValueId]>>,
     memo: Memo,
+    /// Whether dates that can be read in two ways are settled at the end; a model has settled them.
+    settles_dates: bool,
     /// Dates with slashes that must be read day first, and month first.
     n_day_first: u64,
     n_month_first: u64,
@@ -40,6 +42,10 @@ enum Source {
 
 /// What a group leaves to [`super::Records`].
 pub(super) struct Finished {
+    /// Values that became others when the order of dates was settled.
+    pub renamed: HashMap<ValueId, ValueId>,
+    /// That order.
+    pub slashed_dates: Option<DateOrder>,
     pub fields: Vec<Field>,
     pub dictionary: Dictionary,
     pub lists: Lists,
@@ -47,11 +53,19 @@ pub(super) struct Finished {
 }
 
 /// The groups that the mappings make together: one per role, and one per name of a custom column.
-pub(super) fn groups(mappings: &[Mapping], config: &ResolveConfig) -> Result<Vec<Group>> {
+///
+/// With `known`, the fields of a model, the columns that it does not know are left out.
+pub(super) fn groups(
+    mappings: &[Mapping],
+    config: &ResolveConfig,
+    reading: &Reading,
+    known: Option<&BTreeSet<(String, Kind)>>,
+) -> Result<Vec<Group>> {
+    let is_known = |name: &str, kind: Kind| known.is_none_or(|known| known.contains(&(name.to_owned(), kind)));
+    let settles_dates = known.is_none() && config.date_order.is_none();
     let all_columns = || mappings.iter().flat_map(Mapping::columns);
     for name in &config.ignore {
-        let is_known = name.parse::<Role>().is_ok() || all_columns().any(|column| column.column == *name);
-        if !is_known {
+        if name.parse::<Role>().is_err() && !all_columns().any(|column| column.column == *name) {
             let names = all_columns().map(|column| column.column.as_str());
             let nearest = crm_core::nearest_name(name, names.chain(Role::ALL.iter().map(|role| role.name())));
             let hint = nearest.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
@@ -66,7 +80,7 @@ pub(super) fn groups(mappings: &[Mapping], config: &ResolveConfig) -> Result<Vec
     let mut groups = Vec::new();
     let names = NameColumns::new(mappings, &columns);
     if names.columns.iter().any(|columns| !columns.is_empty()) {
-        groups.push(Group::new(names.columns.clone(), &names.fields(), Source::Names(Box::new(names)), config));
+        groups.push(Group::new(names.columns.clone(), &names.fields(), Source::Names(Box::new(names)), reading, false));
     }
     for (role, kind, source) in [
         (Role::Gender, Kind::Gender, Source::One as fn(Kind) -> Source),
@@ -86,20 +100,20 @@ pub(super) fn groups(mappings: &[Mapping], config: &ResolveConfig) -> Result<Vec
         (Role::ContactType, Kind::Text, Source::One),
     ] {
         let columns: Vec<Vec<String>> = mappings.iter().map(|mapping| columns(mapping, role)).collect();
-        if columns.iter().any(|columns| !columns.is_empty()) {
-            groups.push(Group::new(columns, &[(role.name(), kind)], source(kind), config));
+        if columns.iter().any(|columns| !columns.is_empty()) && is_known(role.name(), kind) {
+            groups.push(Group::new(columns, &[(role.name(), kind)], source(kind), reading, settles_dates));
         }
     }
     let custom: BTreeSet<&str> = mappings.iter().flat_map(Mapping::custom).filter(|column| is_used(column, None)).collect();
-    for name in custom {
+    for name in custom.into_iter().filter(|name| is_known(name, Kind::Text)) {
         let of = |mapping: &Mapping| mapping.custom().filter(|column| *column == name).map(str::to_owned).collect();
-        groups.push(Group::new(mappings.iter().map(of).collect(), &[(name, Kind::Text)], Source::One(Kind::Text), config));
+        groups.push(Group::new(mappings.iter().map(of).collect(), &[(name, Kind::Text)], Source::One(Kind::Text), reading, false));
     }
     Ok(groups)
 }
 
 impl Group {
-    fn new(columns: Vec<Vec<String>>, fields: &[(&str, Kind)], source: Source, config: &ResolveConfig) -> Self {
+    fn new(columns: Vec<Vec<String>>, fields: &[(&str, Kind)], source: Source, reading: &Reading, settles_dates: bool) -> Self {
         let field =
             |(name, kind): &(&str, Kind)| Field { name: (*name).to_owned(), kind: *kind, dictionary: 0, counts: vec![0], n_filled: 0 };
         Self {
@@ -109,9 +123,10 @@ impl Group {
             lists: Lists::default(),
             tokens: HashMap::new(),
             memo: Memo::new(),
+            settles_dates,
             n_day_first: 0,
             n_month_first: 0,
-            scratch: value::Scratch::new(config),
+            scratch: value::Scratch::new(reading),
             fields: fields.iter().map(field).collect(),
             numbers: vec![Vec::new(); fields.len()],
             hashes: Vec::new(),
@@ -132,28 +147,43 @@ impl Group {
     }
 
     pub fn finish(mut self) -> Finished {
-        self.settle_dates();
+        let slashed_dates = self.settled_order();
+        let renamed = slashed_dates.map_or_else(HashMap::new, |order| self.settle_dates(order));
         self.dictionary.freeze();
         self.lists.numbers = HashMap::new();
         for field in &mut self.fields {
             field.counts.resize(self.dictionary.len(), 0);
         }
-        Finished { fields: self.fields, dictionary: self.dictionary, lists: self.lists, tokens: self.tokens }
+        Finished { renamed, slashed_dates, fields: self.fields, dictionary: self.dictionary, lists: self.lists, tokens: self.tokens }
     }
 
-    /// Where the dates that leave no doubt agree on an order, the others are read so.
-    fn settle_dates(&mut self) {
+    /// The order that the dates that leave no doubt agree on.
+    fn settled_order(&self) -> Option<DateOrder> {
         let (day_first, month_first) = (self.n_day_first, self.n_month_first);
-        if day_first.max(month_first) < 20 * day_first.min(month_first).max(1) {
-            return;
-        }
-        self.dictionary.rekey(|keys| {
-            let [reading, other] = [keys[value::date_keys::READING], keys[value::date_keys::OTHER]];
-            if other != 0 {
-                keys[value::date_keys::READING] = if day_first > month_first { reading } else { other };
-                keys[value::date_keys::OTHER] = 0;
+        let is_settled = self.settles_dates && day_first.max(month_first) >= 20 * day_first.min(month_first).max(1);
+        is_settled.then_some(if day_first > month_first { DateOrder::Dmy } else { DateOrder::Mdy })
+    }
+
+    /// Gives each date that can be read in two ways the value of the one reading that `order` leaves it.
+    fn settle_dates(&mut self, order: DateOrder) -> HashMap<ValueId, ValueId> {
+        let mut renamed = HashMap::new();
+        let mut draft = Draft::default();
+        for id in 1..self.dictionary.len() as ValueId {
+            let keys = self.dictionary.keys(id);
+            let [day_first, month_first] = [keys[value::date_keys::READING], keys[value::date_keys::OTHER]];
+            if month_first != 0 {
+                value::draft_date(if order == DateOrder::Dmy { day_first } else { month_first }, 0, &mut draft);
+                renamed.insert(id, self.dictionary.insert(&draft));
             }
-        });
+        }
+        for field in &mut self.fields {
+            field.counts.resize(self.dictionary.len(), 0);
+            for (old, new) in &renamed {
+                let n = std::mem::take(&mut field.counts[*old as usize]);
+                field.counts[*new as usize] += n;
+            }
+        }
+        renamed
     }
 
     /// Normalizes the group's columns of a batch that has the columns of the numbered mapping.
@@ -231,16 +261,10 @@ impl Group {
                     continue;
                 }
                 field.n_filled += 1;
-                let value_hash = if number & super::IS_LIST != 0 {
-                    let items = &self.lists.items[(number & !super::IS_LIST) as usize];
-                    items.iter().fold(0u64, |sum, id| sum.wrapping_add(self.dictionary.hash(*id)))
-                } else {
-                    if !matches!(self.source, Source::List(_)) {
-                        count(field, number);
-                    }
-                    self.dictionary.hash(number)
-                };
-                hash = hash.wrapping_add(mix(value_hash, &field.name));
+                if !matches!(self.source, Source::List(_)) {
+                    count(field, number);
+                }
+                hash = hash.wrapping_add(field_hash(&field.name, number, &self.dictionary, &self.lists));
             }
             self.hashes.push(hash);
         }
@@ -254,6 +278,20 @@ fn count(field: &mut Field, id: ValueId) {
         field.counts.resize((id + 1).next_power_of_two(), 0);
     }
     field.counts[id] += 1;
+}
+
+/// What a field's number adds to the hash of a record's content; nothing where it is missing.
+pub(super) fn field_hash(name: &str, number: u32, dictionary: &Dictionary, lists: &Lists) -> u64 {
+    if number == 0 {
+        return 0;
+    }
+    let value_hash = if number & super::IS_LIST != 0 {
+        let items = &lists.items[(number & !super::IS_LIST) as usize];
+        items.iter().fold(0u64, |sum, id| sum.wrapping_add(dictionary.hash(*id)))
+    } else {
+        dictionary.hash(number)
+    };
+    mix(value_hash, name)
 }
 
 /// The same value in another field must not give the same hash.

@@ -127,11 +127,6 @@ impl Dictionary {
         self.hashes.len() * 8 + self.bytes.len() + self.entries.len() * size_of::<Entry>()
     }
 
-    /// Changes the keys of every value.
-    pub fn rekey(&mut self, change: impl Fn(&mut Keys)) {
-        self.entries.iter_mut().for_each(|entry| change(&mut entry.keys));
-    }
-
     /// Drops what only building needs.
     pub fn freeze(&mut self) {
         self.table = HashTable::new();

@@ -7,13 +7,13 @@ mod dictionary;
 mod names;
 pub mod value;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use arrow_array::RecordBatch;
 use crm_core::{Error, Result, Role, TextColumn};
 use rayon::prelude::*;
 
-use crate::{Mapping, ResolveConfig};
+use crate::{Mapping, Model, Reading, ResolveConfig};
 use columns::Group;
 pub use dictionary::{Dictionary, Keys, ValueId, key_of};
 
@@ -88,6 +88,7 @@ pub struct Records {
     sources: Vec<u16>,
     source_names: Vec<String>,
     tokens: HashMap<ValueId, Box<[ValueId]>>,
+    reading: Reading,
 }
 
 /// Lists of values, numbered.
@@ -207,6 +208,65 @@ impl Records {
         Some(texts.collect::<Vec<_>>().join("; "))
     }
 
+    /// How the cells were read.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// Leaves only some fields, as if the input had no others: what takes no part must not tell apart records that else say the same.
+    ///
+    /// Aliases stay, since names are compared with their help.
+    pub(crate) fn keep_fields(&mut self, known: &BTreeSet<(String, Kind)>) {
+        let is_kept = |field: &Field| field.kind == Kind::Alias || known.contains(&(field.name.clone(), field.kind));
+        let kept: Vec<bool> = self.fields.iter().map(is_kept).collect();
+        if kept.iter().all(|kept| *kept) {
+            return;
+        }
+        let width = self.fields.len();
+        let n_kept = kept.iter().filter(|kept| **kept).count();
+        let mut rows = std::mem::take(&mut self.rows);
+        for record in 0..self.hashes.len() {
+            let mut to = record * n_kept;
+            for (place, kept) in kept.iter().enumerate() {
+                let number = rows[record * width + place];
+                if *kept {
+                    rows[to] = number;
+                    to += 1;
+                } else {
+                    self.hashes[record] = self.hashes[record].wrapping_sub(self.field_hash(place, number));
+                }
+            }
+        }
+        rows.truncate(self.hashes.len() * n_kept);
+        self.rows = rows;
+        let mut flags = kept.into_iter();
+        self.fields.retain(|_| flags.next().unwrap_or(true));
+        for place in 0..self.dictionaries.len() {
+            if self.fields.iter().all(|field| field.dictionary != place) {
+                (self.dictionaries[place], self.lists[place]) = (Dictionary::default(), Lists::default());
+            }
+        }
+    }
+
+    /// What a field adds to a record's content hash.
+    fn field_hash(&self, field: usize, number: u32) -> u64 {
+        let Field { name, dictionary, .. } = &self.fields[field];
+        columns::field_hash(name, number, &self.dictionaries[*dictionary], &self.lists[*dictionary])
+    }
+
+    /// Puts values of a field in the place of others.
+    fn rename(&mut self, field: usize, renamed: &HashMap<ValueId, ValueId>) {
+        let width = self.fields.len();
+        for record in 0..self.hashes.len() {
+            let number = self.rows[record * width + field];
+            if let Some(new) = renamed.get(&number) {
+                self.rows[record * width + field] = *new;
+                let change = self.field_hash(field, *new).wrapping_sub(self.field_hash(field, number));
+                self.hashes[record] = self.hashes[record].wrapping_add(change);
+            }
+        }
+    }
+
     /// Bytes held, about.
     pub fn memory_bytes(&self) -> usize {
         let counts: usize = self.fields.iter().map(|field| field.counts.len() * 4).sum();
@@ -225,6 +285,9 @@ pub struct RecordsBuilder {
     rows: Vec<u32>,
     hashes: Vec<u64>,
     width: usize,
+    reading: Reading,
+    /// The fields of the model that decides, if one does.
+    known: Option<BTreeSet<(String, Kind)>>,
 }
 
 impl RecordsBuilder {
@@ -236,8 +299,24 @@ impl RecordsBuilder {
     /// A builder for tables with different columns: the columns of one role meet, whatever each table calls them, and so do custom
     /// columns of one name.
     pub fn for_mappings(mappings: &[Mapping], config: &ResolveConfig) -> Result<Self> {
+        Self::with_reading(mappings, config, Reading::configured(config), None)
+    }
+
+    /// As [`RecordsBuilder::for_mappings`], for records that `model` decides on: cells are read as they were when it was fitted, and columns
+    /// that it does not know are left out. So each record comes out as it would have among those.
+    pub fn under_model(mappings: &[Mapping], config: &ResolveConfig, model: &Model) -> Result<Self> {
+        model.reading.check(config)?;
+        Self::with_reading(mappings, config, model.reading.clone(), Some(model.fields()))
+    }
+
+    fn with_reading(
+        mappings: &[Mapping],
+        config: &ResolveConfig,
+        reading: Reading,
+        known: Option<BTreeSet<(String, Kind)>>,
+    ) -> Result<Self> {
         config.validate()?;
-        let groups = columns::groups(mappings, config)?;
+        let groups = columns::groups(mappings, config, &reading, known.as_ref())?;
         let width = groups.iter().map(|group| group.fields().len()).sum();
         Ok(Self {
             groups,
@@ -248,6 +327,8 @@ impl RecordsBuilder {
             rows: Vec::new(),
             hashes: Vec::new(),
             width,
+            reading,
+            known,
         })
     }
 
@@ -328,14 +409,26 @@ impl RecordsBuilder {
             sources: self.sources,
             source_names: self.source_names,
             tokens: HashMap::new(),
+            reading: self.reading,
         };
+        let mut renamed = Vec::new();
         for group in self.groups {
             let dictionary = records.dictionaries.len();
             let finished = group.finish();
+            if finished.slashed_dates.is_some() {
+                records.reading.slashed_dates = finished.slashed_dates;
+                renamed.push((records.fields.len(), finished.renamed));
+            }
             records.fields.extend(finished.fields.into_iter().map(|field| Field { dictionary, ..field }));
             records.dictionaries.push(finished.dictionary);
             records.lists.push(finished.lists);
             records.tokens.extend(finished.tokens);
+        }
+        for (field, renamed) in renamed {
+            records.rename(field, &renamed);
+        }
+        if let Some(known) = &self.known {
+            records.keep_fields(known);
         }
         records
     }

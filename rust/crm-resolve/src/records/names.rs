@@ -13,7 +13,6 @@ pub(super) struct NameColumns {
     /// Per mapping all columns, by part in the order of [`PARTS`].
     pub columns: Vec<Vec<String>>,
     starts: Vec<[usize; PARTS.len() + 1]>,
-    has_alias: bool,
     scratch: value::Scratch,
     draft: Draft,
     name: PersonName,
@@ -33,7 +32,6 @@ impl NameColumns {
             starts: Vec::new(),
             scratch: value::Scratch::default(),
             draft: Draft::default(),
-            has_alias: false,
             name: PersonName::default(),
         };
         for mapping in mappings {
@@ -44,7 +42,6 @@ impl NameColumns {
                 starts[place + 1] = columns.len();
             }
             names.columns.push(columns);
-            names.has_alias |= starts[FULL] < starts[FULL + 1];
             names.starts.push(starts);
         }
         names
@@ -52,16 +49,13 @@ impl NameColumns {
 
     /// The fields, in the order in which [`NameStore::row`] gives their numbers.
     pub fn fields(&self) -> Vec<(&'static str, Kind)> {
-        let mut fields = vec![
+        vec![
             (Role::GivenName.name(), Kind::Given),
             (Role::FamilyName.name(), Kind::Family),
             (Role::MiddleName.name(), Kind::Middle),
             (Role::Suffix.name(), Kind::Suffix),
-        ];
-        if self.has_alias {
-            fields.push((Role::FullName.name(), Kind::Alias));
-        }
-        fields
+            (Role::FullName.name(), Kind::Alias),
+        ]
     }
 
     pub fn store<'a>(
@@ -120,7 +114,7 @@ impl NameStore<'_> {
             if let Some(suffix) = name.suffix {
                 numbers[SUFFIX] = self.suffix(suffix.as_str());
             }
-            if self.columns.has_alias && !name.other.is_empty() {
+            if !name.other.is_empty() {
                 numbers[FULL] = self.number(&name.other);
             }
         }

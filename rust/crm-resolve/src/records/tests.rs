@@ -18,7 +18,10 @@ fn mapping() -> Mapping {
 }
 
 fn records(rows: &[Row], batch_size: usize) -> Records {
-    let mut builder = RecordsBuilder::new(&mapping(), &ResolveConfig::default()).unwrap();
+    built(RecordsBuilder::new(&mapping(), &ResolveConfig::default()).unwrap(), rows, batch_size)
+}
+
+fn built(mut builder: RecordsBuilder, rows: &[Row], batch_size: usize) -> Records {
     for rows in rows.chunks(batch_size) {
         let columns = COLUMNS.iter().enumerate().map(|(place, (name, _))| {
             let cells: StringArray = rows.iter().map(|row| Some(row[place].as_str()).filter(|cell| !cell.is_empty())).collect();
@@ -32,8 +35,8 @@ fn records(rows: &[Row], batch_size: usize) -> Records {
 /// The edges by the places of rows in `order`.
 fn edges(rows: &[Row], batch_size: usize, order: &[usize]) -> Vec<(usize, usize, i32)> {
     let config = ResolveConfig { review_threshold: 0.01, ..ResolveConfig::default() };
-    let records = records(rows, batch_size);
-    let model = Model::fit(&records, &config, &NoControl).unwrap();
+    let mut records = records(rows, batch_size);
+    let model = Model::fit(&mut records, &config, &NoControl).unwrap();
     let buffer = EdgeBuffer::default();
     score_pairs(&records, &model, &config, &NoControl, &buffer).unwrap();
     let place = |record: u32| order[record as usize];
@@ -78,10 +81,31 @@ proptest! {
     }
 
     #[test]
+    fn records_read_alone_under_a_model_are_what_they_were_among_all(rows in rows(), some in prop::collection::vec(any::<bool>(), 40)) {
+        let config = ResolveConfig::default();
+        let mut all = records(&rows, 100);
+        let model = Model::fit(&mut all, &config, &NoControl).unwrap();
+        let model = Model::from_json(&model.to_json().unwrap()).unwrap();
+        let chosen: Vec<u32> = (0..rows.len() as u32).filter(|row| some[*row as usize]).collect();
+        let part: Vec<Row> = chosen.iter().rev().map(|row| rows[*row as usize].clone()).collect();
+        let part = built(RecordsBuilder::under_model(&[mapping()], &config, &model).unwrap(), &part, 3);
+        let (keys_all, keys_part) = (Keys::new(&all, &model.rules), Keys::new(&part, &model.rules));
+        let (scorer_all, scorer_part) = (Scorer::new(&all, &model, &config).unwrap(), Scorer::new(&part, &model, &config).unwrap());
+        let in_all = |place: u32| chosen[chosen.len() - 1 - place as usize];
+        for a in 0..part.len() as u32 {
+            prop_assert_eq!(part.content_hash(a), all.content_hash(in_all(a)));
+            for b in a + 1..part.len() as u32 {
+                prop_assert_eq!(scorer_part.weight(a, b), scorer_all.weight(in_all(a), in_all(b)));
+                prop_assert_eq!(keys_part.is_candidate(a, b), keys_all.is_candidate(in_all(a), in_all(b)));
+            }
+        }
+    }
+
+    #[test]
     fn every_pair_that_shares_a_key_is_proposed_once_and_scored_as_the_scorer_scores(rows in rows()) {
         let config = ResolveConfig { review_threshold: 0.0, ..ResolveConfig::default() };
-        let records = records(&rows, 100);
-        let model = Model::fit(&records, &config, &NoControl).unwrap();
+        let mut records = records(&rows, 100);
+        let model = Model::fit(&mut records, &config, &NoControl).unwrap();
         let buffer = EdgeBuffer::default();
         let stats = score_pairs(&records, &model, &config, &NoControl, &buffer).unwrap();
         let found = buffer.into_edges();
@@ -109,8 +133,8 @@ fn a_model_survives_json() {
     let rows: Vec<Row> = (0..30)
         .map(|number| ["Anna".into(), format!("Name{number}"), "1985-04-03".into(), format!("a{number}@x.com"), "Riga".into()])
         .collect();
-    let records = records(&rows, 7);
-    let model = Model::fit(&records, &ResolveConfig::default(), &NoControl).unwrap();
+    let mut records = records(&rows, 7);
+    let model = Model::fit(&mut records, &ResolveConfig::default(), &NoControl).unwrap();
     assert_eq!(Model::from_json(&model.to_json().unwrap()).unwrap(), model);
     assert!(Model::from_json("{}").is_err());
 }

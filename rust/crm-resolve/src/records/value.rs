@@ -1,11 +1,11 @@
 //! From a cell to a [`Draft`]: canonical text and derived keys, one function per kind.
 use super::dictionary::{Draft, key_of};
-use crate::DateOrder;
 use crate::normalize::{
     self, CompanyName, DateOptions, DateValue, Email, PhoneValidity, Region, Street, Suffix, TaxIdValidity, city_key_into, family_key_into,
     given_key_into, is_placeholder, latin_into, nickname_classes, parse_company, parse_country, parse_date, parse_email, parse_gender,
     parse_phone, parse_postcode, parse_street, parse_suffix, parse_tax_id, phonetic_key_into, region_key_into, skeleton_into,
 };
+use crate::{DateOrder, Reading};
 
 /// Buffers that are reused from cell to cell, and how cells are to be read.
 #[derive(Debug, Default)]
@@ -20,21 +20,28 @@ pub struct Scratch {
     pub phone_region: Option<Region>,
     /// How dates are read that can be read in two ways.
     pub dates: DateOptions,
+    /// The same for dates with slashes alone, as the data settled it.
+    pub slashed: normalize::DateOrder,
 }
 
 impl Scratch {
-    /// Buffers, with what the config says of reading.
-    pub fn new(config: &crate::ResolveConfig) -> Self {
-        let order = match config.date_order {
-            Some(DateOrder::Dmy) => normalize::DateOrder::DayFirst,
-            Some(DateOrder::Mdy) => normalize::DateOrder::MonthFirst,
-            Some(DateOrder::Ymd) | None => normalize::DateOrder::Unknown,
-        };
+    /// Buffers, with what is known of reading.
+    pub fn new(reading: &Reading) -> Self {
         Self {
-            phone_region: config.phone_region.as_deref().and_then(Region::new),
-            dates: DateOptions { order, ..DateOptions::default() },
+            phone_region: reading.phone_region.as_deref().and_then(Region::new),
+            dates: DateOptions { order: order_of(reading.date_order), ..DateOptions::default() },
+            slashed: order_of(reading.slashed_dates),
             ..Self::default()
         }
+    }
+}
+
+/// The normalizers' word for an order.
+pub fn order_of(order: Option<DateOrder>) -> normalize::DateOrder {
+    match order {
+        Some(DateOrder::Dmy) => normalize::DateOrder::DayFirst,
+        Some(DateOrder::Mdy) => normalize::DateOrder::MonthFirst,
+        Some(DateOrder::Ymd) | None => normalize::DateOrder::Unknown,
     }
 }
 
@@ -178,8 +185,11 @@ pub fn date(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     let packed =
         |date: normalize::Date| u32::from(date.year().unsigned_abs()) * 10_000 + u32::from(date.month()) * 100 + u32::from(date.day());
     // Points between the numbers: nobody writes the month first.
-    let is_pointed = scratch.dates.order == normalize::DateOrder::Unknown && cell.contains('.');
-    let order = if is_pointed { normalize::DateOrder::DayFirst } else { scratch.dates.order };
+    let order = match scratch.dates.order {
+        normalize::DateOrder::Unknown if cell.contains('.') => normalize::DateOrder::DayFirst,
+        normalize::DateOrder::Unknown => scratch.slashed,
+        configured => configured,
+    };
     let (reading, other) = match parse_date(cell, &DateOptions { order, ..scratch.dates }) {
         Ok(value) if value.is_generic() => return,
         Ok(DateValue::Day(date)) => (packed(date), 0),
@@ -192,6 +202,12 @@ pub fn date(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     if reading == 0 {
         return;
     }
+    draft_date(reading, other, draft);
+}
+
+/// A date by its reading and, if it has one, its other reading.
+pub fn draft_date(reading: u32, other: u32, draft: &mut Draft) {
+    draft.clear();
     draft.text.extend_from_slice(format!("{reading:08}").as_bytes());
     if other != 0 {
         draft.text.extend_from_slice(format!("/{other:08}").as_bytes());

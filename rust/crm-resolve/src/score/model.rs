@@ -1,5 +1,5 @@
 //! The model: everything that decides how likely two records are one contact.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crm_core::{Control, Error, Result};
 use hashbrown::HashMap;
@@ -9,13 +9,13 @@ use super::em::{self, bits};
 use super::stream::Prepared;
 use super::train;
 use super::weights::{PairPriors, Roles};
-use crate::ResolveConfig;
 use crate::block::{self, Rule};
 use crate::compare::{Comparer, Comparison, MOST_COMPARISONS, level_names};
 use crate::records::{Kind, Records};
+use crate::{Reading, ResolveConfig};
 
 /// Version of the model's file format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Values in at least this many records have frequencies of their own.
 const FREQUENT: u32 = 10;
@@ -52,6 +52,10 @@ pub struct ComparisonModel {
 pub struct Model {
     /// Version of this format.
     pub format: u32,
+    /// Version of the normalizers whose keys it holds.
+    pub normalizer: u32,
+    /// How cells are read.
+    pub reading: Reading,
     /// Records that it was fitted on.
     pub n_records: u64,
     /// Weight of a match before any evidence, in 1/1024 bits.
@@ -68,15 +72,25 @@ pub struct Model {
     pub rules: Vec<Rule>,
 }
 
+/// What is read of a model before the rest is.
+#[derive(Deserialize)]
+struct Versions {
+    format: u32,
+}
+
 impl Model {
-    /// Fits a model on `records`.
-    pub fn fit(records: &Records, config: &ResolveConfig, control: &dyn Control) -> Result<Self> {
+    /// Fits a model on `records`, which keep only the fields that take part.
+    pub fn fit(records: &mut Records, config: &ResolveConfig, control: &dyn Control) -> Result<Self> {
         Ok(Self::fit_prepared(records, config, control)?.0)
     }
 
     /// As [`Model::fit`], and what scoring the same records needs besides.
-    pub fn fit_prepared(records: &Records, config: &ResolveConfig, control: &dyn Control) -> Result<(Self, Prepared)> {
+    pub fn fit_prepared(records: &mut Records, config: &ResolveConfig, control: &dyn Control) -> Result<(Self, Prepared)> {
         config.validate()?;
+        let chosen: BTreeSet<(String, Kind)> =
+            choose_comparisons(records).into_iter().map(|comparison| (comparison.name, comparison.kind)).collect();
+        records.keep_fields(&chosen);
+        let records = &*records;
         let comparisons = choose_comparisons(records);
         let identifying: Vec<bool> = comparisons.iter().map(|comparison| is_identifying(records, comparison.field)).collect();
         let identifying_fields: Vec<usize> = comparisons
@@ -91,7 +105,9 @@ impl Model {
         control.progress("blocking", 0, 0);
         let keys = block::fit_caps(records, &mut rules, &collapsed, config, control)?;
         let comparer = Comparer::new(records, comparisons);
-        let roles = Roles::new(comparer.comparisons(), |place| identifying[place]);
+        let roles = Roles::new(comparer.comparisons().iter().map(|comparison| (comparison.name.as_str(), comparison.kind)), |place| {
+            identifying[place]
+        });
         control.check()?;
 
         let samples = train::rule_pairs(records, &keys, representatives);
@@ -109,6 +125,8 @@ impl Model {
         let priors = train::mixing_priors(&roles, &estimate.weights(), &candidates, priors);
         let mut model = Self {
             format: FORMAT,
+            normalizer: crate::normalize::VERSION,
+            reading: records.reading().clone(),
             n_records: records.len() as u64,
             prior: 0,
             related_prior: priors.related,
@@ -187,9 +205,19 @@ impl Model {
 
     /// A model from JSON.
     pub fn from_json(json: &str) -> Result<Self> {
+        let Versions { format } = serde_json::from_str(json).map_err(|error| Error::config(format!("this is not a model: {error}")))?;
+        if format != FORMAT {
+            return Err(Error::config(format!(
+                "the model has format {format}, and this version of crm_engine reads {FORMAT}: fit a new model"
+            )));
+        }
         let model: Self = serde_json::from_str(json).map_err(|error| Error::config(format!("this is not a model: {error}")))?;
-        if model.format != FORMAT {
-            return Err(Error::config(format!("the model has format {}, and this version reads {FORMAT}", model.format)));
+        if model.normalizer != crate::normalize::VERSION {
+            return Err(Error::config(format!(
+                "the model was fitted with normalizers of version {}, and this version of crm_engine has {}: fit a new model",
+                model.normalizer,
+                crate::normalize::VERSION
+            )));
         }
         let is_whole = |comparison: &ComparisonModel| {
             let n_levels = level_names(comparison.kind).len();
@@ -199,6 +227,11 @@ impl Model {
             return Err(Error::config("the model's comparisons do not have the levels of this version"));
         }
         Ok(model)
+    }
+
+    /// The fields that take part.
+    pub fn fields(&self) -> BTreeSet<(String, Kind)> {
+        self.comparisons.iter().map(|comparison| (comparison.name.clone(), comparison.kind)).collect()
     }
 
     /// The comparisons bound to the fields of `records`; a field that the records lack is always missing and left out.

@@ -54,7 +54,11 @@ impl<'a> Scorer<'a> {
     pub fn new(records: &'a Records, model: &Model, config: &ResolveConfig) -> Result<Self> {
         config.validate()?;
         let (comparisons, places) = model.bind(records);
-        let roles = Roles::new(&comparisons, |place| model.comparisons[places[place]].is_identifying);
+        let roles = Roles::new(model.comparisons.iter().map(|comparison| (comparison.name.as_str(), comparison.kind)), |place| {
+            model.comparisons[place].is_identifying
+        });
+        // What a comparison counts towards depends on all that the model compares, also where these records lack some of it.
+        let roles = roles.select(&places);
         let frequent =
             comparisons.iter().zip(&places).map(|(comparison, place)| model.exact_weights(*place, records, comparison.field)).collect();
         let weights: Vec<Vec<i32>> = places.iter().map(|place| model.comparisons[*place].weights.clone()).collect();

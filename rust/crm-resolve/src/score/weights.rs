@@ -1,5 +1,5 @@
 //! How the weights of single comparisons become the weight of a pair.
-use crate::compare::{Comparison, DAMPED, Levels, MOST_COMPARISONS, Spread, spread};
+use crate::compare::{DAMPED, Levels, MOST_COMPARISONS, Spread, spread};
 use crate::records::Kind;
 
 /// What a comparison's weight counts towards.
@@ -147,17 +147,23 @@ impl PairPriors {
 }
 
 impl Roles {
-    pub fn new(comparisons: &[Comparison], identifying: impl Fn(usize) -> bool) -> Self {
-        let has_person = comparisons.iter().any(|comparison| matches!(comparison.kind, Kind::Given | Kind::BirthDate));
-        let role = |(place, comparison): (usize, &Comparison)| match comparison.kind {
+    /// What the named fields count towards together.
+    pub fn new<'a>(fields: impl Iterator<Item = (&'a str, Kind)> + Clone, identifying: impl Fn(usize) -> bool) -> Self {
+        let has_person = fields.clone().any(|(_, kind)| matches!(kind, Kind::Given | Kind::BirthDate));
+        let role = |(place, (name, kind)): (usize, (&str, Kind))| match kind {
             // Without persons the company or the surname is what a record is about.
             Kind::Company if !has_person => Spread::Chain,
-            Kind::Text if !has_person && comparison.name == crm_core::Role::Website.name() => Spread::Chain,
+            Kind::Text if !has_person && name == crm_core::Role::Website.name() => Spread::Chain,
             Kind::Family if !has_person => Spread::Personal,
             Kind::Text if !identifying(place) => Spread::Shared,
             kind => spread(kind),
         };
-        Self { spread: comparisons.iter().enumerate().map(role).collect() }
+        Self { spread: fields.enumerate().map(role).collect() }
+    }
+
+    /// The same for some of the fields.
+    pub fn select(&self, places: &[usize]) -> Self {
+        Self { spread: places.iter().map(|place| self.spread[*place]).collect() }
     }
 
     #[inline]
