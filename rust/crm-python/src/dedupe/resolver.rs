@@ -7,7 +7,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use crm_core::{Control, Result, Role};
 use crm_resolve::cluster::ClusterOptions;
 use crm_resolve::merge::{ConventionSample, SourceLayout, settle_conventions};
-use crm_resolve::{Edge, EdgeBuffer, Mapping, Model, PairStats, Records, RecordsBuilder, ResolveConfig, Scorer, score_pairs};
+use crm_resolve::{Edge, EdgeBuffer, Mapping, Model, PairStats, Prepared, Records, RecordsBuilder, ResolveConfig, Scorer, score_prepared};
 
 /// Takes in rows of several sources.
 pub struct Resolver {
@@ -75,19 +75,22 @@ impl Resolver {
         let Self { config, model, builder, tables } = self;
         let mut records = builder.finish();
         control.check()?;
-        let model = match model {
-            Some(model) => model,
+        let (model, prepared) = match model {
+            Some(model) => {
+                let prepared = Prepared::new(&records, &model);
+                (model, prepared)
+            }
             None => {
                 control.progress("fitting", 0, 1);
-                let mut model = Model::fit(&mut records, &config, control)?;
+                let (mut model, prepared) = Model::fit_prepared(&mut records, &config, control)?;
                 let samples = tables.iter().map(|table| table.source.as_str()).zip(samples);
                 (model.reading.sources, model.reading.others) = settle_conventions(samples, &config);
                 control.progress("fitting", 1, 1);
-                model
+                (model, prepared)
             }
         };
         let edges = EdgeBuffer::default();
-        let stats = score_pairs(&records, &model, &config, control, &edges)?;
+        let stats = score_prepared(&records, &model, prepared, &config, control, &edges)?;
         Ok((Resolved { records, model, config, stats }, edges.into_edges()))
     }
 }
