@@ -1,6 +1,5 @@
-//! The keys of all records under all rules.
-use std::collections::BTreeMap;
-
+//! The keys of records under rules.
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::{Form, KeyHashes, Part, Rule};
@@ -10,7 +9,7 @@ use crate::records::{Kind, Records};
 /// Per rule at most this many keys per record; further ones are dropped.
 const MOST_KEYS: usize = 8;
 
-/// A few keys of one record under one rule.
+/// A few values of one record: parts of keys, or keys.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct KeySet {
     keys: [u32; MOST_KEYS],
@@ -18,6 +17,7 @@ pub(super) struct KeySet {
 }
 
 impl KeySet {
+    #[inline]
     fn push(&mut self, key: u32) {
         if key != 0 && self.len < MOST_KEYS && !self.as_slice().contains(&key) {
             self.keys[self.len] = key;
@@ -25,72 +25,99 @@ impl KeySet {
         }
     }
 
+    #[inline]
     pub fn as_slice(&self) -> &[u32] {
         &self.keys[..self.len]
     }
 }
 
-/// A rule with its fields found.
+/// Makes the keys of records under some rules: what several rules make use of is looked up once per record.
 #[derive(Debug)]
-pub(super) struct BoundRule<'a> {
+pub(super) struct KeyMaker<'a> {
+    records: &'a Records,
+    /// The different parts of all rules.
     parts: Vec<(Option<usize>, Form)>,
-    refine: Vec<(Option<usize>, Form)>,
-    oversized: &'a KeyHashes,
+    rules: Vec<BoundRule<'a>>,
     names: [Option<usize>; 3],
-    salt: u32,
 }
 
-impl<'a> BoundRule<'a> {
-    pub fn new(records: &Records, rule: &'a Rule) -> Self {
-        let bind = |part: &Part| (records.fields.iter().position(|field| field.name == part.field), part.form);
-        Self {
-            parts: rule.parts.iter().map(bind).collect(),
-            refine: rule.refine.iter().map(bind).collect(),
-            oversized: &rule.oversized,
-            names: [Kind::Given, Kind::Family, Kind::Alias].map(|kind| records.field_of(kind)),
-            salt: rule.name.bytes().fold(17, |salt, byte| mix(salt, u32::from(byte))),
-        }
+/// A rule with its parts found.
+#[derive(Debug)]
+struct BoundRule<'a> {
+    /// Places among the maker's parts.
+    parts: Vec<usize>,
+    refine: Vec<usize>,
+    oversized: &'a KeyHashes,
+    salt: u32,
+    /// Slots that the keys of a record take.
+    width: usize,
+}
+
+impl<'a> KeyMaker<'a> {
+    pub fn new(records: &'a Records, rules: &'a [Rule]) -> Self {
+        let mut parts = Vec::new();
+        let mut bind = |part: &Part| {
+            let bound = (records.fields.iter().position(|field| field.name == part.field), part.form);
+            parts.iter().position(|known| *known == bound).unwrap_or_else(|| {
+                parts.push(bound);
+                parts.len() - 1
+            })
+        };
+        let rules = rules
+            .iter()
+            .map(|rule| BoundRule {
+                parts: rule.parts.iter().map(&mut bind).collect(),
+                refine: rule.refine.iter().map(&mut bind).collect(),
+                oversized: &rule.oversized,
+                salt: rule.name.bytes().fold(17, |salt, byte| mix(salt, u32::from(byte))),
+                width: if rule.parts.iter().any(|part| matches!(part.form, Form::AnyName(_))) { 2 } else { 1 },
+            })
+            .collect();
+        Self { records, parts, rules, names: [Kind::Given, Kind::Family, Kind::Alias].map(|kind| records.field_of(kind)) }
     }
 
-    /// Whether a record may have several keys.
-    fn width(&self) -> usize {
-        let is_many = self.parts.iter().any(|(_, form)| matches!(form, Form::AnyName(_)));
-        if is_many { 2 } else { 1 }
+    /// What a record has of each part.
+    fn values(&self, record: u32, values: &mut Vec<KeySet>) {
+        values.clear();
+        let row = self.records.row(record);
+        values.extend(self.parts.iter().map(|(field, form)| self.part(row, *field, *form)));
     }
 
-    /// The keys of a record; the second number counts those left out.
-    pub fn keys(&self, records: &Records, record: u32) -> (KeySet, u32) {
-        let row = records.row(record);
+    /// The keys under one rule of a record with these values; the second number counts those left out.
+    fn keys(&self, rule: usize, values: &[KeySet]) -> (KeySet, u32) {
+        let rule = &self.rules[rule];
         let mut set = KeySet::default();
-        set.push(self.salt);
-        for (field, form) in &self.parts {
-            let mut next = KeySet::default();
-            let mut parts = KeySet::default();
-            self.part(records, row, *field, *form, &mut parts);
-            for part in parts.as_slice() {
-                for key in set.as_slice() {
-                    next.push(mix(*key, *part));
+        set.push(rule.salt);
+        for part in &rule.parts {
+            match (set.len, values[*part].as_slice()) {
+                (_, []) => return (KeySet::default(), 0),
+                (1, [part]) => set.keys[0] = mix(set.keys[0], *part),
+                (_, parts) => {
+                    let mut next = KeySet::default();
+                    for part in parts {
+                        for key in set.as_slice() {
+                            next.push(mix(*key, *part));
+                        }
+                    }
+                    set = next;
                 }
             }
-            set = next;
-            if set.len == 0 {
-                return (set, 0);
-            }
+        }
+        if rule.oversized.is_empty() {
+            return (set, 0);
         }
         let mut kept = KeySet::default();
         let mut n_left_out = 0;
         for key in set.as_slice() {
             let mut key = *key;
-            let mut refine = self.refine.iter();
-            while key != 0 && !self.oversized.is_empty() && self.oversized.contains(&key) {
-                let Some((field, form)) = refine.next() else {
+            let mut refine = rule.refine.iter();
+            while key != 0 && rule.oversized.contains(&key) {
+                let Some(part) = refine.next() else {
                     key = 0;
                     break;
                 };
-                let mut parts = KeySet::default();
-                self.part(records, row, *field, *form, &mut parts);
                 // A part that is missing refines nothing, and the next one may.
-                if let Some(part) = parts.as_slice().first() {
+                if let Some(part) = values[*part].as_slice().first() {
                     key = mix(key, *part);
                 }
             }
@@ -100,7 +127,9 @@ impl<'a> BoundRule<'a> {
         (kept, n_left_out)
     }
 
-    fn part(&self, records: &Records, row: &[u32], field: Option<usize>, form: Form, out: &mut KeySet) {
+    fn part(&self, row: &[u32], field: Option<usize>, form: Form) -> KeySet {
+        let records = self.records;
+        let mut out = KeySet::default();
         let derived = |field: usize, place: u8| {
             let number = row[field];
             if number == 0 { 0 } else { records.dictionary(field).keys(records.values(field, &number)[0])[usize::from(place)] }
@@ -109,22 +138,22 @@ impl<'a> BoundRule<'a> {
             Form::AnyName(place) => {
                 for field in self.names.iter().flatten() {
                     for part in records.name_parts(&row[*field]) {
-                        let text = records.dictionary(*field).text(*part);
-                        if text.len() > 1 {
-                            out.push(records.dictionary(*field).keys(*part)[usize::from(place)]);
+                        let dictionary = records.dictionary(*field);
+                        if dictionary.text(*part).len() > 1 {
+                            out.push(dictionary.keys(*part)[usize::from(place)]);
                         }
                     }
                 }
             }
             Form::NamePair(place) => {
-                let [Some(given), Some(family), _] = self.names else { return };
+                let [Some(given), Some(family), _] = self.names else { return out };
                 let (one, other) = (derived(given, place), derived(family, place));
                 if one != 0 && other != 0 {
                     out.push(mix(one.min(other), one.max(other)));
                 }
             }
             _ => {
-                let Some(field) = field else { return };
+                let Some(field) = field else { return out };
                 let number = row[field];
                 for value in records.values(field, &number) {
                     let dictionary = records.dictionary(field);
@@ -144,6 +173,7 @@ impl<'a> BoundRule<'a> {
                 }
             }
         }
+        out
     }
 }
 
@@ -154,173 +184,175 @@ pub(super) fn mix(a: u32, b: u32) -> u32 {
     ((mixed >> 32) as u32).max(1)
 }
 
-/// All keys of all records, by record.
+/// One `u32` slot or two per record, and a list for the few records that need more.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Column {
+    pub width: usize,
+    /// `[n_records, width]`; 0 is "none".
+    pub slots: Vec<u32>,
+    pub more: HashMap<u32, Box<[u32]>>,
+    /// One bit per record: whether it is in `more`.
+    pub has_more: Vec<u64>,
+}
+
+impl Column {
+    pub fn new(width: usize, n_records: usize) -> Self {
+        Self { width, slots: Vec::with_capacity(n_records * width), more: HashMap::new(), has_more: vec![0; n_records.div_ceil(64)] }
+    }
+
+    #[inline]
+    pub fn slots_of(&self, record: u32) -> &[u32] {
+        let start = record as usize * self.width;
+        &self.slots[start..start + self.width]
+    }
+
+    /// What a record has beyond its slots.
+    #[inline]
+    pub fn more_of(&self, record: u32) -> &[u32] {
+        if self.has_more[record as usize / 64] >> (record % 64) & 1 == 0 {
+            return &[];
+        }
+        self.more.get(&record).map_or(&[], |more| more)
+    }
+
+    #[inline]
+    pub fn each(&self, record: u32, mut visit: impl FnMut(u32)) {
+        for key in self.slots_of(record).iter().chain(self.more_of(record)) {
+            if *key != 0 {
+                visit(*key);
+            }
+        }
+    }
+
+    pub fn set_more(&mut self, record: u32, more: &[u32]) {
+        let bit = 1u64 << (record % 64);
+        if more.is_empty() {
+            if self.has_more[record as usize / 64] & bit != 0 {
+                self.has_more[record as usize / 64] &= !bit;
+                self.more.remove(&record);
+            }
+        } else {
+            self.has_more[record as usize / 64] |= bit;
+            self.more.insert(record, more.into());
+        }
+    }
+
+    fn set(&mut self, record: u32, keys: &[u32]) {
+        let start = record as usize * self.width;
+        let room = &mut self.slots[start..start + self.width];
+        let n_fit = keys.len().min(room.len());
+        room.fill(0);
+        room[..n_fit].copy_from_slice(&keys[..n_fit]);
+        self.set_more(record, &keys[n_fit..]);
+    }
+}
+
+/// All keys of all records, rule by rule.
 #[derive(Debug)]
 pub struct Keys {
-    slots: Vec<u32>,
-    width: usize,
-    /// Per rule where its slots begin, and the end of the last.
-    starts: Vec<usize>,
-    /// Keys beyond the slots.
-    overflow: BTreeMap<(u32, u16), Vec<u32>>,
-    has_overflow: Vec<bool>,
+    pub(super) columns: Vec<Column>,
+    n_records: usize,
     /// Per rule the keys that were left out.
     pub left_out: Vec<u64>,
+}
+
+/// Keys of neighbouring records on their way into the columns.
+struct Portion {
+    slots: Vec<Vec<u32>>,
+    more: Vec<Vec<(u32, KeySet)>>,
+    left_out: Vec<u64>,
 }
 
 impl Keys {
     /// The keys that the rules give.
     pub fn new(records: &Records, rules: &[Rule]) -> Self {
-        let bound: Vec<BoundRule<'_>> = rules.iter().map(|rule| BoundRule::new(records, rule)).collect();
-        let mut starts = vec![0];
-        for rule in &bound {
-            starts.push(starts[starts.len() - 1] + rule.width());
-        }
-        let width = starts[bound.len()];
-        let mut slots = vec![0u32; records.len() * width];
-        const CHUNK: usize = 8192;
-        let chunks: Vec<_> = slots
-            .par_chunks_mut(width.max(1) * CHUNK)
-            .enumerate()
-            .map(|(chunk, slots)| {
-                let mut overflow = Vec::new();
-                let mut left_out = vec![0u64; bound.len()];
-                for (place, slots) in slots.chunks_mut(width).enumerate() {
-                    let record = (chunk * CHUNK + place) as u32;
-                    for (rule, bound) in bound.iter().enumerate() {
-                        let (set, n_left_out) = bound.keys(records, record);
-                        left_out[rule] += u64::from(n_left_out);
-                        let room = &mut slots[starts[rule]..starts[rule + 1]];
-                        let keys = set.as_slice();
-                        let n_fit = keys.len().min(room.len());
-                        room[..n_fit].copy_from_slice(&keys[..n_fit]);
-                        if keys.len() > n_fit {
-                            overflow.push(((record, rule as u16), keys[n_fit..].to_vec()));
-                        }
-                    }
+        const PORTION: usize = 4096;
+        // Portions that wait to be put together: enough for all threads, and small beside the keys.
+        const ROUND: usize = 64 * PORTION;
+        let maker = KeyMaker::new(records, rules);
+        let n_records = records.len();
+        let mut columns: Vec<Column> = maker.rules.iter().map(|rule| Column::new(rule.width, n_records)).collect();
+        let mut left_out = vec![0u64; rules.len()];
+        for first in (0..n_records).step_by(ROUND) {
+            let starts: Vec<usize> = (first..n_records.min(first + ROUND)).step_by(PORTION).collect();
+            let portions: Vec<Portion> =
+                starts.into_par_iter().map(|start| portion(&maker, start as u32..n_records.min(start + PORTION) as u32)).collect();
+            columns.par_iter_mut().enumerate().for_each(|(rule, column)| {
+                for portion in &portions {
+                    column.slots.extend_from_slice(&portion.slots[rule]);
+                    portion.more[rule].iter().for_each(|(record, set)| column.set_more(*record, &set.as_slice()[column.width..]));
                 }
-                (overflow, left_out)
-            })
-            .collect();
-        let mut keys = Self {
-            slots,
-            width,
-            starts,
-            overflow: BTreeMap::new(),
-            has_overflow: vec![false; records.len()],
-            left_out: vec![0; bound.len()],
-        };
-        for (overflow, left_out) in chunks {
-            for ((record, _), _) in &overflow {
-                keys.has_overflow[*record as usize] = true;
-            }
-            keys.overflow.extend(overflow);
-            keys.left_out.iter_mut().zip(left_out).for_each(|(sum, part)| *sum += part);
-        }
-        keys
-    }
-
-    /// Gives records their keys under one rule anew, after more of its keys became oversized.
-    pub(super) fn renew(&mut self, records: &Records, rule: usize, definition: &Rule, some: &[u32]) {
-        let bound = BoundRule::new(records, definition);
-        for record in some {
-            let (set, n_left_out) = bound.keys(records, *record);
-            self.left_out[rule] += u64::from(n_left_out);
-            let start = *record as usize * self.width;
-            let room = &mut self.slots[start + self.starts[rule]..start + self.starts[rule + 1]];
-            room.fill(0);
-            let keys = set.as_slice();
-            let n_fit = keys.len().min(room.len());
-            room[..n_fit].copy_from_slice(&keys[..n_fit]);
-            if keys.len() > n_fit {
-                self.overflow.insert((*record, rule as u16), keys[n_fit..].to_vec());
-                self.has_overflow[*record as usize] = true;
-            } else {
-                self.overflow.remove(&(*record, rule as u16));
+            });
+            for portion in &portions {
+                left_out.iter_mut().zip(&portion.left_out).for_each(|(sum, part)| *sum += part);
             }
         }
+        Self { columns, n_records, left_out }
     }
 
     /// Number of rules.
     pub fn n_rules(&self) -> usize {
-        self.starts.len() - 1
-    }
-
-    fn slots_of(&self, record: u32, rule: usize) -> &[u32] {
-        let start = record as usize * self.width;
-        &self.slots[start + self.starts[rule]..start + self.starts[rule + 1]]
+        self.columns.len()
     }
 
     /// Calls `visit` with every key of a record under a rule.
-    pub(crate) fn each(&self, record: u32, rule: usize, mut visit: impl FnMut(u32)) {
-        self.slots_of(record, rule).iter().filter(|key| **key != 0).for_each(|key| visit(*key));
-        if self.has_overflow[record as usize] {
-            let more = self.overflow.get(&(record, rule as u16));
-            more.into_iter().flatten().for_each(|key| visit(*key));
-        }
-    }
-
-    /// Whether the pair belongs to this rule and key: no earlier rule, and no lower key of this rule, proposes it too.
     #[inline]
-    pub fn is_first(&self, a: u32, b: u32, rule: usize, key: u32) -> bool {
-        let (start_a, start_b) = (a as usize * self.width, b as usize * self.width);
-        let (keys_a, keys_b) = (&self.slots[start_a..start_a + self.width], &self.slots[start_b..start_b + self.width]);
-        // Salts keep the keys of different rules apart, so slots may be compared across a rule's border.
-        let before = self.starts[rule];
-        for place in 0..before {
-            let key_a = keys_a[place];
-            if key_a != 0 && key_a == keys_b[place] {
-                return false;
-            }
-        }
-        let mut place = 0;
-        while place + 1 < before {
-            let is_other =
-                keys_a[place] != 0 && keys_a[place] == keys_b[place + 1] || keys_b[place] != 0 && keys_b[place] == keys_a[place + 1];
-            if is_other {
-                return false;
-            }
-            place += 1;
-        }
-        if self.starts[rule + 1] - before > 1 {
-            for key_a in &keys_a[before..self.starts[rule + 1]] {
-                if *key_a != 0 && *key_a < key && keys_b[before..self.starts[rule + 1]].contains(key_a) {
-                    return false;
-                }
-            }
-        }
-        if self.has_overflow[a as usize] || self.has_overflow[b as usize] { self.is_first_slow(a, b, rule, key) } else { true }
-    }
-
-    fn is_first_slow(&self, a: u32, b: u32, rule: usize, key: u32) -> bool {
-        (0..=rule).all(|earlier| {
-            let mut is_shared = false;
-            self.each(a, earlier, |key_a| {
-                if earlier < rule || key_a < key {
-                    self.each(b, earlier, |key_b| is_shared |= key_a == key_b);
-                }
-            });
-            !is_shared
-        })
+    pub(crate) fn each(&self, record: u32, rule: usize, visit: impl FnMut(u32)) {
+        self.columns[rule].each(record, visit);
     }
 
     /// Whether a rule proposes the pair.
     pub fn shares(&self, a: u32, b: u32, rule: usize) -> bool {
+        let column = &self.columns[rule];
         let mut is_shared = false;
-        self.each(a, rule, |key_a| self.each(b, rule, |key_b| is_shared |= key_a == key_b));
+        column.each(a, |key_a| column.each(b, |key_b| is_shared |= key_a == key_b));
         is_shared
     }
 
     /// Number of records that no rule gives a key.
     pub fn without_key(&self) -> u64 {
-        if self.width == 0 {
-            return self.has_overflow.len() as u64;
-        }
-        self.slots.par_chunks(self.width).filter(|slots| slots.iter().all(|key| *key == 0)).count() as u64
+        let has_none = |record: &u32| self.columns.iter().all(|column| column.slots_of(*record).iter().all(|key| *key == 0));
+        (0..self.n_records as u32).into_par_iter().filter(has_none).count() as u64
     }
 
     /// Whether any rule proposes the pair.
     pub fn is_candidate(&self, a: u32, b: u32) -> bool {
         (0..self.n_rules()).any(|rule| self.shares(a, b, rule))
     }
+}
+
+fn portion(maker: &KeyMaker<'_>, records: std::ops::Range<u32>) -> Portion {
+    let n_rules = maker.rules.len();
+    let mut portion = Portion {
+        slots: maker.rules.iter().map(|rule| Vec::with_capacity(records.len() * rule.width)).collect(),
+        more: vec![Vec::new(); n_rules],
+        left_out: vec![0; n_rules],
+    };
+    let mut values = Vec::with_capacity(maker.parts.len());
+    for record in records {
+        maker.values(record, &mut values);
+        for (rule, bound) in maker.rules.iter().enumerate() {
+            let (set, n_left_out) = maker.keys(rule, &values);
+            portion.left_out[rule] += u64::from(n_left_out);
+            portion.slots[rule].extend_from_slice(&set.keys[..bound.width]);
+            if set.len > bound.width {
+                portion.more[rule].push((record, set));
+            }
+        }
+    }
+    portion
+}
+
+/// Gives records their keys under one rule anew, after more of its keys became oversized; returns the number of keys left out.
+pub(super) fn renew(records: &Records, rule: &Rule, column: &mut Column, some: &[u32]) -> u64 {
+    let maker = KeyMaker::new(records, std::slice::from_ref(rule));
+    let mut values = Vec::new();
+    let mut n_left_out = 0;
+    for record in some {
+        maker.values(*record, &mut values);
+        let (set, n) = maker.keys(0, &values);
+        n_left_out += u64::from(n);
+        column.set(*record, set.as_slice());
+    }
+    n_left_out
 }

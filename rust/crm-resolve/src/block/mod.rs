@@ -2,18 +2,19 @@
 //!
 //! A [`Rule`] gives every record a few 32-bit keys; records that share one are a candidate pair. Keys that too many records bear are
 //! refined by further parts, and left out when nothing refines them; which keys those are is part of the model, so that whether two
-//! records become a candidate pair depends on the two and the model alone. [`Keys`] holds all keys of all records, so that a pair is given
-//! to the first rule that finds it by comparing a few integers, and never stored.
+//! records become a candidate pair depends on the two and the model alone. [`Keys`] holds all keys of all records, rule by rule; `Blocks` says
+//! for each record who follows it in its blocks, so that a record's candidates come together, each once, and no pair is ever stored.
+mod blocks;
+mod caps;
 mod choose;
 mod keys;
-mod pairs;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use blocks::{Blocks, Candidate, each_block, pairs_in};
+pub(crate) use caps::fit_caps;
 pub use choose::choose_rules;
-pub(crate) use choose::fit_caps;
 pub use keys::Keys;
-pub(crate) use pairs::{Blocks, blocks_of, pairs_in};
 
 /// What of a field goes into a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

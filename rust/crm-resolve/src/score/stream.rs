@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::model::Model;
 use super::scorer::Scorer;
-use crate::block::{Blocks, Keys, RuleStats, blocks_of};
+use crate::block::{Blocks, Candidate, Keys, RuleStats};
 use crate::compare::LevelCache;
 use crate::records::Records;
 use crate::{Edge, EdgeSink, ResolveConfig};
@@ -111,50 +111,58 @@ pub fn score_prepared(
     stats.kept += edges.len() as u64;
     sink.accept(&edges)?;
     let n_rules = model.rules.len();
-    for (rule, definition) in model.rules.iter().enumerate() {
-        control.progress("compare", rule as u64, n_rules as u64);
-        control.check()?;
-        let blocks = blocks_of(&keys, rule, &collapsed.representatives);
-        let predicted = blocks.n_pairs();
-        let (compared, kept) = (AtomicU64::new(0), AtomicU64::new(0));
-        blocks.portions(100_000).par_iter().try_for_each_init(LevelCache::default, |cache, portion| -> Result<()> {
+    stats.without_key = keys.without_key();
+    let left_out = keys.left_out.clone();
+    let blocks = Blocks::new(keys, &collapsed.representatives);
+    let compared: Vec<AtomicU64> = (0..n_rules).map(|_| AtomicU64::new(0)).collect();
+    let kept = AtomicU64::new(0);
+    let n_records = collapsed.representatives.len();
+    // Between two reports of progress all threads meet, which must not happen often.
+    let round = (n_records / 40).max(64 * PORTION);
+    for (number, records_of_round) in collapsed.representatives.chunks(round).enumerate() {
+        control.progress("compare", (number * round) as u64, n_records as u64);
+        records_of_round.par_chunks(PORTION).try_for_each_init(Workspace::default, |workspace, portion| -> Result<()> {
             control.check()?;
             let mut edges = Vec::new();
-            let mut n_compared = 0u64;
-            let mut failed = Ok(());
-            Blocks::each(portion, |key, block| {
-                for (place, entry) in block.iter().enumerate() {
-                    let a = *entry as u32;
-                    for other in &block[place + 1..] {
-                        let b = *other as u32;
-                        if !keys.is_first(a, b, rule, key) {
-                            continue;
-                        }
-                        n_compared += 1;
-                        if let Some(weight) = scorer.weight_above(a, b, cache) {
-                            edges.push(Edge::new(a, b, weight));
-                        }
+            let mut n_compared = vec![0u64; n_rules];
+            for a in portion {
+                blocks.candidates(*a, &mut workspace.candidates);
+                for (place, candidate) in workspace.candidates.iter().enumerate() {
+                    n_compared[candidate.rule()] += 1;
+                    if let Some(weight) = scorer.weight_above(*a, candidate.record(), &mut workspace.cache) {
+                        edges.push(Edge::new(*a, candidate.record(), weight));
                     }
-                    if n_compared % 65_536 < block.len() as u64 && failed.is_ok() {
-                        failed = control.check();
+                    if place % 65_536 == 65_535 {
+                        control.check()?;
                     }
                 }
-            });
-            failed?;
-            compared.fetch_add(n_compared, Ordering::Relaxed);
+            }
+            compared.iter().zip(n_compared).for_each(|(sum, n)| _ = sum.fetch_add(n, Ordering::Relaxed));
             kept.fetch_add(edges.len() as u64, Ordering::Relaxed);
             sink.accept(&edges)
         })?;
-        stats.compared += compared.load(Ordering::Relaxed);
-        stats.kept += kept.load(Ordering::Relaxed);
+    }
+    stats.kept += kept.into_inner();
+    for (rule, (definition, compared)) in model.rules.iter().zip(compared).enumerate() {
+        let compared = compared.into_inner();
+        stats.compared += compared;
         stats.rules.push(RuleStats {
             rule: definition.name.clone(),
-            predicted,
-            compared: compared.into_inner(),
-            left_out: keys.left_out[rule],
+            predicted: blocks.n_pairs(rule),
+            compared,
+            left_out: left_out[rule],
             cap: definition.cap,
         });
     }
-    stats.without_key = keys.without_key();
     Ok(stats)
+}
+
+/// Records that a thread takes at a time.
+const PORTION: usize = 512;
+
+/// What a thread keeps from record to record.
+#[derive(Default)]
+struct Workspace {
+    cache: LevelCache,
+    candidates: Vec<Candidate>,
 }

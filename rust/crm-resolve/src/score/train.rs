@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::em::{RELATED, TrainingSet, bits};
 use super::weights::{PairPriors, Roles};
 use crate::WEIGHT_ONE;
-use crate::block::{Blocks, Form, Keys, Rule};
+use crate::block::{Form, Keys, Rule, each_block};
 use crate::compare::{Comparer, LevelCache, Levels};
 use crate::records::{Kind, Records};
 
@@ -69,7 +69,7 @@ fn sample_rule(records: &Records, keys: &Keys, rule: usize, representatives: &[u
         entries.sort_unstable();
         let mut sample = RuleSample { pairs: Vec::new(), share };
         let mut n_pairs = 0u64;
-        Blocks::each(&entries, |key, block| {
+        each_block(&entries, |key, block| {
             if n_pairs >= N_PER_RULE {
                 return;
             }
