@@ -22,6 +22,8 @@ from crm_engine.errors import (
 )
 
 if TYPE_CHECKING:
+    from crm_engine.audience import Audience as Audience
+    from crm_engine.audience import audience as audience
     from crm_engine.dedupe import dedupe as dedupe
     from crm_engine.evaluate import Evaluation as Evaluation
     from crm_engine.evaluate import evaluate as evaluate
@@ -40,6 +42,7 @@ __version__ = _version()
 
 __all__ = [
     "Analysis",
+    "Audience",
     "ConfigError",
     "CrmError",
     "DedupeResult",
@@ -59,6 +62,7 @@ __all__ = [
     "StoreError",
     "__version__",
     "analyze",
+    "audience",
     "builtin_rules",
     "dedupe",
     "draw",
@@ -76,6 +80,8 @@ __all__ = [
 #: Public name -> the module that defines it.
 _DEFINED_IN: dict[str, str] = {
     "Analysis": "analyze",
+    "Audience": "audience",
+    "audience": "audience",
     "DedupeResult": "result",
     "Evaluation": "evaluate",
     "EventFunnel": "funnel",

@@ -13,9 +13,8 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,17 +24,16 @@ import pyarrow.compute as pc
 
 from crm_engine import _core
 from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.readable import ReadableTable, contact_key, first_column
 from crm_engine.rules import RuleFile, load_rules
 
 Progress = Callable[[str, int, int], Any]
 
-_BATCH_ROWS = 131_072
 #: What a time column is called where nobody says, in the order in which they are tried.
 _TIME_NAMES = (
     "occurred_at", "happened_at", "placed_at", "ordered_at", "paid_at", "received_at", "sent_at", "entered_at", "event_time", "time", "ts",
     "timestamp", "date", "at", "created_at",
 )  # fmt: skip
-_ARROW_SUFFIXES = (".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc", ".arrows")
 
 
 def segment(
@@ -65,11 +63,9 @@ def segment(
     if not file.segments and not file.assign:
         raise ConfigError("the rules have neither segments nor an assignment")
     day = _day(today) or file.today or datetime.date.today()
-    people = _Table.open(contacts, "contacts")
-    key = key or _first(people.schema.names, ("contact_id", "id"), "contacts have neither 'contact_id' nor 'id'; say key=")
-    if key not in people.schema.names:
-        raise SchemaError(f"contacts have no column '{key}'")
-    tables = {name: _Table.open(table, name) for name, table in (related or {}).items()}
+    people = ReadableTable.open(contacts, "contacts")
+    key = contact_key(people.schema, key)
+    tables = {name: ReadableTable.open(table, name) for name, table in (related or {}).items()}
     declared = [(name, table.schema, *_references(name, table.schema, key, file)) for name, table in tables.items()]
     run = _core.SegmentRun(file.spec(day), people.schema, key, declared, threads or len(os.sched_getaffinity(0)))
     columns = sorted({*run.contact_columns(), key})
@@ -94,7 +90,7 @@ class SegmentResult:
         file: RuleFile,
         today: datetime.date,
         key: str,
-        contacts: _Table,
+        contacts: ReadableTable,
         columns: list[str],
         previous: pa.Table | None,
     ) -> None:
@@ -302,21 +298,13 @@ def _day(today: datetime.date | str | None) -> datetime.date | None:
     return today
 
 
-def _first(names: Iterable[str], wanted: Iterable[str], message: str) -> str:
-    known = list(names)
-    for name in wanted:
-        if name in known:
-            return name
-    raise SchemaError(message)
-
-
 def _references(name: str, schema: pa.Schema, key: str, file: RuleFile) -> tuple[str, str | None]:
     """The columns of a related table that refer to the contact and to time."""
     declared = file.tables.get(name, {})
     for column in declared.values():
         if column not in schema.names:
             raise SchemaError(f"'{name}' has no column '{column}', which the rules declare under tables")
-    contact = declared.get("contact") or _first(
+    contact = declared.get("contact") or first_column(
         schema.names, ("contact_id", key), f"'{name}' has no column 'contact_id'; declare its contact column under tables"
     )
     time = declared.get("time")
@@ -331,125 +319,8 @@ def _memberships_of(previous: Any) -> pa.Table | None:
         return None
     if isinstance(previous, SegmentResult):
         return previous.memberships
-    table = _Table.open(previous, "previous").table()
+    table = ReadableTable.open(previous, "previous").table()
     for column in ("segment", "contact_id"):
         if column not in table.column_names:
             raise SchemaError(f"the previous memberships have no column '{column}'")
     return table
-
-
-class _Table:
-    """A table that can be read several times, some columns at a time."""
-
-    def __init__(self, schema: pa.Schema, read: Callable[[list[str]], Any]) -> None:
-        self.schema = schema
-        self._read = read
-
-    def reader(self, columns: list[str]) -> Any:
-        return self._read(columns)
-
-    def table(self) -> pa.Table:
-        return self._read(list(self.schema.names)).read_all()
-
-    @classmethod
-    def open(cls, source: Any, name: str) -> _Table:
-        if isinstance(source, pa.RecordBatch):
-            source = pa.Table.from_batches([source])
-        if isinstance(source, pa.Table):
-            table = source
-            return cls(table.schema, lambda columns: table.select(columns).to_reader())
-        if hasattr(source, "__arrow_c_stream__"):
-            return cls.open(pa.RecordBatchReader.from_stream(source).read_all(), name)
-        if isinstance(source, str | os.PathLike):
-            path = Path(source)
-            if path.is_dir() or path.suffix.lower() in (".parquet", ".pq", ".parq"):
-                return cls._parquet(path)
-            if path.suffix.lower() in _ARROW_SUFFIXES:
-                return cls.open(_read_ipc(path), name)
-            return cls.open(_read_text(str(source)), name)
-        raise ConfigError(f"{name} is a path or an Arrow table, not a {type(source).__name__}")
-
-    @classmethod
-    def _parquet(cls, path: Path) -> _Table:
-        import pyarrow.parquet as pq
-
-        files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-        if not files:
-            raise ConfigError(f"{path}: no Parquet file in this folder")
-        schema = pq.read_schema(files[0])
-
-        def read(columns: list[str]) -> Any:
-            few = _few_values(files[0], columns)
-            wanted = pa.schema(
-                [pa.field(name, pa.dictionary(pa.int32(), pa.string())) if name in few else schema.field(name) for name in columns]
-            )
-
-            def batches() -> Iterator[pa.RecordBatch]:
-                for file in files:
-                    with pq.ParquetFile(file, read_dictionary=sorted(few)) as parquet:
-                        for batch in parquet.iter_batches(_BATCH_ROWS, columns=columns):
-                            chosen = batch.select(columns)
-                            yield chosen if chosen.schema.equals(wanted) else chosen.cast(wanted)
-
-            return pa.RecordBatchReader.from_batches(wanted, batches())
-
-        return cls(schema, read)
-
-
-def _few_values(path: Path, columns: list[str]) -> set[str]:
-    """The text columns that Parquet holds as short dictionaries: reading them so saves making every text anew."""
-    import pyarrow.parquet as pq
-
-    metadata = pq.read_metadata(path)
-    schema = metadata.schema.to_arrow_schema()
-    few = {name for name in columns if name in schema.names and (pa.types.is_string(schema.field(name).type))}
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            column = metadata.row_group(group).column(number)
-            name = column.path_in_schema
-            # Two bytes a value hold a number below 65,536; longer ones mean that texts themselves are stored.
-            if name in few and (not column.has_dictionary_page or column.total_uncompressed_size > 2.5 * column.num_values + 65_536):
-                few.discard(name)
-    return few
-
-
-def _read_ipc(path: Path) -> pa.Table:
-    with pa.memory_map(str(path)) as source:
-        try:
-            return pa.ipc.open_file(source).read_all()
-        except pa.ArrowInvalid:
-            source.seek(0)
-            return pa.ipc.open_stream(source).read_all()
-
-
-def _read_text(path: str) -> pa.Table:
-    """Text files and workbooks: every column gets the narrowest type that all of its values have."""
-    from crm_engine.sources import open_sources
-
-    tables = []
-    for source in open_sources([path]):
-        batches = [pair.batch for pair in source.batches()]
-        if batches:
-            tables.append(pa.Table.from_batches(batches))
-    if not tables:
-        raise SchemaError(f"{path}: no rows")
-    table = pa.concat_tables(tables, promote_options="default")
-    return pa.table({name: _typed(table[name]) for name in table.column_names})
-
-
-def _typed(column: Any) -> Any:
-    text = pc.utf8_trim_whitespace(column)
-    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
-    if text.null_count == len(text):
-        return text
-    # Leading zeros and plus signs belong to codes and phone numbers, not to numbers.
-    code = pc.any(pc.match_substring_regex(text, r"^(\+|-?0[0-9]|[0-9]{16,})")).as_py()
-    kinds = (
-        [pa.date32(), pa.timestamp("us"), pa.bool_()] if code else [pa.int64(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.bool_()]
-    )
-    for kind in kinds:
-        try:
-            return text.cast(kind)
-        except pa.ArrowInvalid:
-            continue
-    return text

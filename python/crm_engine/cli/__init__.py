@@ -20,7 +20,7 @@ from crm_engine.cli.options import debug_option
 #: The commands as ``--help`` shows them; a command ``NAME`` lives in ``crm_engine.cli.NAME`` as ``command``.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Contacts": ("profile", "dedupe", "explain", "evaluate"),
-    "Ask": ("segment", "funnel", "analyze", "plan"),
+    "Ask": ("segment", "export", "funnel", "analyze", "plan"),
     "Try it": ("demo",),
 }
 

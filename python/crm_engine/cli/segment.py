@@ -65,36 +65,26 @@ def command(
       crm-engine segment contacts.csv segments.yaml --previous members.parquet -o members.parquet
       crm-engine segment contacts.csv segments.yaml --explain c7f3a
     """
-    from crm_engine import rules as rule_files
+    from crm_engine import rules as rule_sets
     from crm_engine.segment import segment
 
     if schema:
-        click.echo(json.dumps(rule_files.rules_schema(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(rule_sets.rules_schema(), indent=2, ensure_ascii=False))
         return
     if list_sets:
-        for name, path in rule_files.builtin_rules().items():
+        for name, path in rule_sets.builtin_rules().items():
             click.echo(f"{name:<16} {path.read_text('utf-8').splitlines()[0].removeprefix('#').strip()}")
         return
     if show:
-        sets = rule_files.builtin_rules()
+        sets = rule_sets.builtin_rules()
         if show not in sets:
             raise click.UsageError(f"there is no built-in rule set '{show}'; the sets are {', '.join(sets)}")
         click.echo(sets[show].read_text("utf-8"), nl=False)
         return
     if contacts is None or not rules:
         raise click.UsageError("name the contacts and at least one rules file")
-    tables = {}
-    for pair in related:
-        name, separator, file = pair.partition("=")
-        if not separator:
-            raise click.UsageError(f"--related takes NAME=FILE, and '{pair}' has no '='")
-        if not Path(file).exists():
-            raise click.UsageError(f"--related {name}: {file}: no such file or folder")
-        tables[name] = file
-    for name in rules:
-        if not name.startswith("builtin:") and not Path(name).exists():
-            raise click.UsageError(f"{name}: no such rules file")
-    result = segment(contacts, list(rules), tables, today=today, previous=previous, key=key, threads=threads, progress=None)
+    tables, files = related_files(related), rule_files(rules)
+    result = segment(contacts, files, tables, today=today, previous=previous, key=key, threads=threads, progress=None)
     for warning in result.warnings:
         terminal.warn(warning)
     summary = result.summary
@@ -106,6 +96,27 @@ def command(
     if output is not None:
         summary["output"] = _write(result, output, wide=wide, changed=previous is not None)
     terminal.result(summary, lambda console: _show(console, result, summary, explanation))
+
+
+def related_files(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``NAME=FILE`` arguments as a dict; wrong ones are wrong usage."""
+    tables = {}
+    for pair in pairs:
+        name, separator, file = pair.partition("=")
+        if not separator:
+            raise click.UsageError(f"--related takes NAME=FILE, and '{pair}' has no '='")
+        if not Path(file).exists():
+            raise click.UsageError(f"--related {name}: {file}: no such file or folder")
+        tables[name] = file
+    return tables
+
+
+def rule_files(names: tuple[str, ...]) -> list[str]:
+    """Rules files that exist, and built-in sets."""
+    for name in names:
+        if not name.startswith("builtin:") and not Path(name).exists():
+            raise click.UsageError(f"{name}: no such rules file")
+    return list(names)
 
 
 def _write(result: SegmentResult, output: Path, *, wide: bool, changed: bool) -> list[str]:

@@ -1,6 +1,7 @@
 //! The native module `crm_engine._core`: every function converts its arguments, calls a pure crate behind [`gate::gate`], and converts back.
 use pyo3::prelude::*;
 
+mod audience;
 mod dedupe;
 mod errors;
 mod files;
@@ -13,6 +14,8 @@ mod workbook;
 /// The native half of crm_engine; use the public names of `crm_engine` instead.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::audience::{consents, contact_points, phone_region};
     #[pymodule_export]
     use super::dedupe::{DedupeOutcome, DedupeRun, GoldenReader};
     #[pymodule_export]

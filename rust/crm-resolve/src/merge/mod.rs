@@ -21,6 +21,7 @@ mod survivorship;
 mod tests;
 
 pub use canonical::{Canonicalizer, PlainCanonicalizer, iso_seconds};
+pub use consent::{is_negated as says_opt_out, parse as parse_consent};
 pub use contact_id::{ContactId, contact_id, record_id_of_contact};
 pub use golden::{Golden, GoldenPlan, RecordFacts};
 pub use identity::RecordIds;

@@ -1,0 +1,101 @@
+"""``crm-engine export``: contacts as a file, whole or as the audience of a segment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crm_engine.cli.options import InputPath, terminal_options
+from crm_engine.cli.segment import related_files, rule_files
+from crm_engine.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: The reasons of ``crm_engine.audience`` as people say them.
+_WORDS = {
+    "suppressed": "on the suppression list",
+    "consent_refused": "refused marketing",
+    "consent_unknown": "never gave consent",
+}
+
+
+@click.command("export", short_help="Write contacts to a file: all, or the audience of a segment.")
+@click.argument("contacts", type=InputPath(), metavar="CONTACTS")
+@click.argument("rules", required=False, nargs=-1, metavar="RULES...")
+@click.option("--segment", "segments", multiple=True, metavar="NAME", help="A segment of RULES. Of several, members of any are written.")
+@click.option("--related", multiple=True, metavar="NAME=FILE", help="A related table: --related orders=orders.parquet. May be repeated.")
+@click.option(
+    "--purpose", type=click.Choice(["marketing"]), help="What it is for: marketing leaves out who gave no marketing_consent or refused it."
+)
+@click.option(
+    "--suppress",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE",
+    help="A suppression list: e-mail addresses, phones or contact ids that must not be in the file. May be repeated.",
+)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The file (.parquet .csv .xlsx .arrow .jsonl)."
+)
+@click.option("--left-out", type=click.Path(path_type=Path), metavar="FILE", help="Also write who was left out, and why.")
+@click.option("--key", metavar="COLUMN", help="The column that identifies a contact; contact_id or id by default.")
+@click.option("--today", metavar="DATE", help="What the rules mean by today, such as 2026-11-01.")
+@terminal_options
+def command(
+    terminal: Terminal,
+    contacts: str,
+    rules: tuple[str, ...],
+    segments: tuple[str, ...],
+    related: tuple[str, ...],
+    purpose: str | None,
+    suppress: tuple[Path, ...],
+    output: Path,
+    left_out: Path | None,
+    key: str | None,
+    today: str | None,
+) -> None:
+    """Write the contacts of a file, or the members of segments, without those who must not be written to.
+
+    \b
+      crm-engine export contacts.parquet segments.yaml --segment vip --related orders=orders.parquet -o vip.xlsx
+      crm-engine export contacts.csv segments.yaml --segment vip --purpose marketing --suppress unsubscribed.csv -o mailing.csv
+    """
+    from crm_engine.audience import audience
+    from crm_engine.output import output_format, write_table
+    from crm_engine.readable import ReadableTable
+    from crm_engine.segment import segment
+
+    if rules and not segments:
+        raise click.UsageError("say with --segment which segments of the rules to write")
+    if segments and not rules:
+        raise click.UsageError("--segment needs the rules file that defines it, after CONTACTS")
+    for path in (output, *([left_out] if left_out else [])):
+        output_format(path)
+    people = ReadableTable.open(contacts, "contacts").table()
+    members = segment(people, rule_files(rules), related_files(related), today=today, key=key) if rules else None
+    for warning in members.warnings if members is not None else []:
+        terminal.warn(warning)
+    chosen = audience(people, members, segments, purpose=purpose, suppress=suppress, key=key)
+    unreadable = chosen.suppression.get("unreadable", 0)
+    if unreadable:
+        terminal.warn(f"{unreadable} entries of the suppression list are no e-mail address, phone or contact id, and leave nobody out")
+    written = [(chosen.table, output)] + ([(chosen.left_out, left_out)] if left_out else [])
+    for table, path in written:
+        for warning in write_table(table, path):
+            terminal.warn(warning)
+    summary = chosen.summary | {"output": [str(path) for _, path in written]}
+    terminal.result(summary, lambda console: _show(console, summary))
+
+
+def _show(console: Console, summary: dict[str, Any]) -> None:
+    rows = [("members of " + ", ".join(summary["segments"]) if summary["segments"] else "contacts", summary["members"])]
+    rows += [(f"  {_WORDS[reason]}", -count) for reason, count in summary["left_out"].items() if count]
+    rows.append(("written", summary["audience"]))
+    width = max(len(label) for label, _ in rows)
+    for label, count in rows:
+        console.print(f"{label:<{width}}  {count:>12,}", highlight=False, markup=False)
+    for path in summary["output"]:
+        console.print(f"written: {path}", soft_wrap=True, highlight=False, markup=False)

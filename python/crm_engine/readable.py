@@ -1,0 +1,150 @@
+"""Tables that are read several times, some columns at a time: Parquet, Arrow, text files and workbooks behind one interface."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_engine.errors import ConfigError, SchemaError
+
+_BATCH_ROWS = 131_072
+_ARROW_SUFFIXES = (".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc", ".arrows")
+
+
+def first_column(names: Iterable[str], wanted: Iterable[str], message: str) -> str:
+    """The first of ``wanted`` that is among ``names``; ``SchemaError`` with ``message`` if none is."""
+    known = list(names)
+    for name in wanted:
+        if name in known:
+            return name
+    raise SchemaError(message)
+
+
+def contact_key(schema: pa.Schema, key: str | None) -> str:
+    """The column that identifies a contact: ``key``, or else ``contact_id`` or ``id``."""
+    key = key or first_column(schema.names, ("contact_id", "id"), "contacts have neither 'contact_id' nor 'id'; say key=")
+    if key not in schema.names:
+        raise SchemaError(f"contacts have no column '{key}'")
+    return key
+
+
+class ReadableTable:
+    """A table that can be read several times, some columns at a time."""
+
+    def __init__(self, schema: pa.Schema, read: Callable[[list[str]], Any]) -> None:
+        self.schema = schema
+        self._read = read
+
+    def reader(self, columns: list[str]) -> Any:
+        return self._read(columns)
+
+    def table(self) -> pa.Table:
+        return self._read(list(self.schema.names)).read_all()
+
+    @classmethod
+    def open(cls, source: Any, name: str) -> ReadableTable:
+        if isinstance(source, pa.RecordBatch):
+            source = pa.Table.from_batches([source])
+        if isinstance(source, pa.Table):
+            table = source
+            return cls(table.schema, lambda columns: table.select(columns).to_reader())
+        if hasattr(source, "__arrow_c_stream__"):
+            return cls.open(pa.RecordBatchReader.from_stream(source).read_all(), name)
+        if isinstance(source, str | os.PathLike):
+            path = Path(source)
+            if path.is_dir() or path.suffix.lower() in (".parquet", ".pq", ".parq"):
+                return cls._parquet(path)
+            if path.suffix.lower() in _ARROW_SUFFIXES:
+                return cls.open(_read_ipc(path), name)
+            return cls.open(_read_text(str(source)), name)
+        raise ConfigError(f"{name} is a path or an Arrow table, not a {type(source).__name__}")
+
+    @classmethod
+    def _parquet(cls, path: Path) -> ReadableTable:
+        import pyarrow.parquet as pq
+
+        files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+        if not files:
+            raise ConfigError(f"{path}: no Parquet file in this folder")
+        schema = pq.read_schema(files[0])
+
+        def read(columns: list[str]) -> Any:
+            few = _few_values(files[0], columns)
+            wanted = pa.schema(
+                [pa.field(name, pa.dictionary(pa.int32(), pa.string())) if name in few else schema.field(name) for name in columns]
+            )
+
+            def batches() -> Iterator[pa.RecordBatch]:
+                for file in files:
+                    with pq.ParquetFile(file, read_dictionary=sorted(few)) as parquet:
+                        for batch in parquet.iter_batches(_BATCH_ROWS, columns=columns):
+                            chosen = batch.select(columns)
+                            yield chosen if chosen.schema.equals(wanted) else chosen.cast(wanted)
+
+            return pa.RecordBatchReader.from_batches(wanted, batches())
+
+        return cls(schema, read)
+
+
+def _few_values(path: Path, columns: list[str]) -> set[str]:
+    """The text columns that Parquet holds as short dictionaries: reading them so saves making every text anew."""
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_metadata(path)
+    schema = metadata.schema.to_arrow_schema()
+    few = {name for name in columns if name in schema.names and (pa.types.is_string(schema.field(name).type))}
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            name = column.path_in_schema
+            # Two bytes a value hold a number below 65,536; longer ones mean that texts themselves are stored.
+            if name in few and (not column.has_dictionary_page or column.total_uncompressed_size > 2.5 * column.num_values + 65_536):
+                few.discard(name)
+    return few
+
+
+def _read_ipc(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as source:
+        try:
+            return pa.ipc.open_file(source).read_all()
+        except pa.ArrowInvalid:
+            source.seek(0)
+            return pa.ipc.open_stream(source).read_all()
+
+
+def _read_text(path: str) -> pa.Table:
+    """Text files and workbooks: every column gets the narrowest type that all of its values have."""
+    from crm_engine.sources import open_sources
+
+    tables = []
+    for source in open_sources([path]):
+        batches = [pair.batch for pair in source.batches()]
+        if batches:
+            tables.append(pa.Table.from_batches(batches))
+    if not tables:
+        raise SchemaError(f"{path}: no rows")
+    table = pa.concat_tables(tables, promote_options="default")
+    return pa.table({name: _typed(table[name]) for name in table.column_names})
+
+
+def _typed(column: Any) -> Any:
+    text = pc.utf8_trim_whitespace(column)
+    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    if text.null_count == len(text):
+        return text
+    # Leading zeros and plus signs belong to codes and phone numbers, not to numbers.
+    code = pc.any(pc.match_substring_regex(text, r"^(\+|-?0[0-9]|[0-9]{16,})")).as_py()
+    kinds = (
+        [pa.date32(), pa.timestamp("us"), pa.bool_()] if code else [pa.int64(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.bool_()]
+    )
+    for kind in kinds:
+        try:
+            return text.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return text
