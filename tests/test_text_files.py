@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pollution
+import pollution_single
+import published
 import pytest
 from conftest import LONG
+from table_score import score
 
 from crm_engine import _core
 from crm_engine.errors import CrmError
@@ -115,6 +118,30 @@ def test_polluted_files_are_read_exactly_or_the_damage_is_told() -> None:
     n_decidable = sum(count for name, count in outcomes.items() if name.startswith("decidable"))
     assert n_decidable >= (1_300 if LONG else 300)
     assert outcomes["decidable exact"] >= 0.985 * n_decidable, outcomes
+
+
+def test_one_pollution_costs_next_to_nothing() -> None:
+    """Every kind, in every row and column with `make test-long`: scored as the Pollock study does, no silent damage."""
+    scores: dict[str, list[float]] = {}
+    silent = []
+    for file in pollution_single.files(1.0 if LONG else 0.01):
+        read = read_bytes(file.content)
+        best = max(score(reading, (read.header, read.rows)) for reading in file.readings)
+        scores.setdefault(file.kind, []).append(best)
+        if best < 10 and not read.told and file.decidable:
+            silent.append(file.name)
+    assert silent == []
+    means = {kind: sum(found) / len(found) for kind, found in scores.items()}
+    assert sum(means.values()) / len(means) >= 9.95, means
+    assert min(means.values()) >= 9.5, means
+
+
+def test_published_files_are_read_as_a_person_sees_them() -> None:
+    scores = {}
+    for file in published.files(20 if LONG else 1):
+        read = read_bytes(file.content)
+        scores[file.name] = max(score(reading, (read.header, read.rows)) for reading in file.readings)
+    assert {name: found for name, found in scores.items() if found < 10} == {}
 
 
 @pytest.mark.long

@@ -52,7 +52,7 @@ impl Assembler {
         };
         let other_quote = other_quote.map(|quote| Parser::new(Syntax { quote: Some((quote.clone(), quote)), ..syntax.clone() }, bounds));
         let is_usual = [&b","[..], b";", b"\t", b"|"].contains(&syntax.delimiter.as_slice());
-        let other_delimiters = [&b";"[..], b"\t", b",", b"|"]
+        let other_delimiters = [&b";"[..], b"\t", b",", b"|", b" "]
             .into_iter()
             .filter(|delimiter| is_usual && *delimiter != syntax.delimiter)
             .map(|delimiter| Parser::new(Syntax { delimiter: delimiter.to_vec(), ..syntax.clone() }, bounds))
@@ -166,9 +166,16 @@ impl Assembler {
     /// Places the record just parsed at the cursor, read another way where that gives the right number of cells.
     fn place(&self, text: &[u8], cursor: &mut Cursor, at_eof: bool, record: &mut Record, rows: &mut Rows) {
         let row = cursor.line;
-        let is_wrong = record.cells.len() != self.layout.n_columns();
+        let is_wrong = !self.layout.fits(text, record);
         if is_wrong || record.stray_quote && record.n_lines > 1 || record.n_lines > 1 && self.swallows_rows(text, cursor.at, at_eof) {
             self.try_other_readings(text, cursor.at, at_eof, record);
+        }
+        if let Some((inner, unwrapped)) = self.unwrapped(text, record) {
+            rows.notes.stray_quote.add(row);
+            rows.add(&self.layout, &inner, &unwrapped, &text[cursor.at..record.end], row);
+            cursor.line += record.n_lines;
+            cursor.at = record.next;
+            return;
         }
         if record.stray_quote {
             rows.notes.stray_quote.add(row);
@@ -181,12 +188,23 @@ impl Assembler {
         cursor.at = record.next;
     }
 
+    /// A row that stands in quotes as a whole, `"1,""Smith, J."",2"`, as its text and the cells within it.
+    fn unwrapped(&self, text: &[u8], record: &Record) -> Option<(Vec<u8>, Record)> {
+        if record.cells.len() != 1 || !record.cells[0].quoted || self.layout.n_columns() < 3 {
+            return None;
+        }
+        let inner = record.cell(text, 0).to_vec();
+        let mut unwrapped = Record::default();
+        let is_done = self.parser.parse(&inner, 0, true, Quotes::AtEdges, &mut unwrapped) == Step::Done;
+        (is_done && unwrapped.next >= inner.len() && self.layout.fits(&inner, &unwrapped)).then_some((inner, unwrapped))
+    }
+
     /// Whether the first two lines of a record of several are whole rows by themselves: then a quote never closed.
     fn swallows_rows(&self, text: &[u8], at: usize, at_eof: bool) -> bool {
         let mut line = Record::default();
         let mut is_row = |at: usize| {
             let is_done = self.parser.parse(text, at, at_eof, Quotes::InLine, &mut line) == Step::Done;
-            (is_done && line.cells.len() == self.layout.n_columns()).then_some(line.next)
+            (is_done && self.layout.fits(text, &line)).then_some(line.next)
         };
         self.layout.n_columns() >= 3 && is_row(at).is_some_and(|next| is_row(next).is_some())
     }
@@ -195,7 +213,7 @@ impl Assembler {
     fn try_other_readings(&self, text: &[u8], at: usize, at_eof: bool, record: &mut Record) {
         let first_reading = std::mem::take(record);
         let n_columns = self.layout.n_columns();
-        let fits = |record: &Record| record.cells.len() == n_columns;
+        let fits = |record: &Record| self.layout.fits(text, record);
         if self.layout.syntax.quote.is_some() {
             let line = memchr::memchr2(b'\n', b'\r', &text[at..]).map_or(text.len(), |offset| at + offset);
             let mut attempts = vec![Quotes::InLine];
@@ -222,7 +240,10 @@ impl Assembler {
         }
         if first_reading.cells.len() < n_columns && n_columns > 1 && first_reading.cells.len() * 2 <= n_columns {
             for parser in &self.other_delimiters {
-                if parser.parse(text, at, at_eof, Quotes::InLine, record) == Step::Done
+                // Blanks divide words too: only values can tell.
+                let is_certain = parser.syntax.delimiter != b" " || self.n_strict_columns() * 2 >= n_columns;
+                if is_certain
+                    && parser.parse(text, at, at_eof, Quotes::InLine, record) == Step::Done
                     && fits(record)
                     && record.iter(text).zip(&self.layout.columns).all(|(cell, looks)| looks.accepts(cell))
                 {
@@ -232,6 +253,10 @@ impl Assembler {
             }
         }
         *record = first_reading;
+    }
+
+    fn n_strict_columns(&self) -> usize {
+        self.layout.columns.iter().filter(|looks| looks.strict_kind().is_some()).count()
     }
 
     /// In a column whose cells all stand in quotes, a quote that opens and never closes is no part of the cell.

@@ -9,8 +9,9 @@ use super::chunk::{Assembler, Cursor};
 use super::columns::batch;
 use super::encoding::{Mended, TextEncoding, UNDECODABLE, detect, mend_lines};
 use super::input::{decompressed, fill};
+use super::notes::Notes;
 use super::pipeline::{Chunks, Head, Splitter};
-use super::rows::{Notes, Rows};
+use super::rows::Rows;
 use super::shape::{FixedShape, shape};
 use super::sniff::{Fixed, sniff};
 use crate::{FileReport, Format, ReadOptions, Skipped, TableReader, TextBatch};
@@ -71,6 +72,9 @@ impl DelimitedReader {
         }
         if is_binary(&text) {
             return Err(Error::file_format(name, format!("{name}: no text: a large share of its bytes are control characters")));
+        }
+        if is_whole && text.trim_ascii().is_empty() {
+            report.warn("the file is empty");
         }
         let fixed = Fixed {
             delimiter: options.delimiter.as_deref().map(delimiter_from_option).transpose()?,

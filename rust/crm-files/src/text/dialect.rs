@@ -19,6 +19,10 @@ pub(super) enum LineEnd {
 pub(super) struct Syntax {
     /// Empty where the file has one column.
     pub delimiter: Vec<u8>,
+    /// Whether so many delimiters and more in a row are one, and those at the ends of a line none: columns aligned with blanks.
+    pub run: Option<usize>,
+    /// Whether every line stands in quotes as a whole, those within it doubled.
+    pub wrapped: bool,
     /// Opening and closing quote, the same in most files.
     pub quote: Option<(Vec<u8>, Vec<u8>)>,
     pub escape: Option<u8>,
@@ -32,6 +36,8 @@ impl Default for Syntax {
     fn default() -> Self {
         Self {
             delimiter: b",".to_vec(),
+            run: None,
+            wrapped: false,
             quote: Some((b"\"".to_vec(), b"\"".to_vec())),
             escape: None,
             line_end: LineEnd::Lf,
@@ -67,6 +73,8 @@ impl Syntax {
     pub(super) fn is_plain(&self) -> bool {
         let one_byte = |quote: &(Vec<u8>, Vec<u8>)| quote.0 == quote.1 && quote.0.len() == 1;
         self.delimiter.len() == 1
+            && self.run.is_none()
+            && !self.wrapped
             && self.quote.as_ref().is_none_or(one_byte)
             && self.escape.is_none()
             && !self.trim

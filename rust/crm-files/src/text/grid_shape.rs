@@ -44,7 +44,16 @@ pub(crate) fn shape_of_grid<'a>(
         text.push(b'\n');
         next = number + 1;
     }
-    let syntax = Syntax { delimiter: vec![DELIMITER], quote: None, escape: None, line_end: LineEnd::Lf, comment: None, trim: false };
+    let syntax = Syntax {
+        delimiter: vec![DELIMITER],
+        run: None,
+        wrapped: false,
+        quote: None,
+        escape: None,
+        line_end: LineEnd::Lf,
+        comment: None,
+        trim: false,
+    };
     let mut shaped = shape(&text, 0, first_line.unwrap_or(1), true, syntax, FixedShape { header_row, skip_rows }, limits);
     // Rows of another table above this one are left out of a sheet like titles, and told as what they are.
     shaped.skipped.extend(shaped.rejects.drain(..).map(|reject| Skipped { row: reject.row, reason: reject.reason, raw: reject.raw }));

@@ -6,6 +6,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::dialect::Syntax;
 use super::kind::{Kind, kind_of};
+use super::record::Record;
 
 /// Syntax, columns and where the data begins.
 #[derive(Debug, Clone)]
@@ -22,11 +23,22 @@ pub(super) struct Layout {
     pub columns: Vec<ColumnLooks>,
     /// Rows end with a delimiter as a rule.
     pub spare_cells: bool,
+    /// Cells that rows have as a rule: more than columns where they end with delimiters.
+    pub row_cells: usize,
 }
 
 impl Layout {
     pub(super) fn n_columns(&self) -> usize {
         self.schema.fields().len()
+    }
+
+    /// Whether a record has as many cells as rows have, those beyond the columns blank.
+    pub(super) fn fits(&self, input: &[u8], record: &Record) -> bool {
+        let (n_columns, n_cells) = (self.n_columns(), record.cells.len());
+        n_cells == n_columns
+            || self.spare_cells
+                && n_cells == self.row_cells
+                && (n_columns..n_cells).all(|idx| record.cell(input, idx).trim_ascii().is_empty())
     }
 }
 
@@ -97,6 +109,11 @@ impl ColumnLooks {
         kind != Kind::Empty && self.strict_kind().is_some_and(|strict| strict != kind)
     }
 
+    /// Whether this cell is words and no other cell of the column is.
+    pub(super) fn has_no_other_words(&self, cell: &[u8]) -> bool {
+        kind_of(cell) == Kind::Text && self.n_filled >= 5 && self.counts.get(&Kind::Text).is_none_or(|count| *count <= 1)
+    }
+
     /// Whether cells of this column stand in quotes as a rule.
     pub(super) fn is_always_quoted(&self) -> bool {
         self.n_quoted * 10 >= (self.n_filled + self.n_empty) * 9 && self.n_quoted > 0
@@ -104,7 +121,8 @@ impl ColumnLooks {
 
     /// Whether (nearly) every row has something in this column.
     pub(super) fn is_always_filled(&self) -> bool {
-        self.n_empty * 20 <= self.n_filled && self.n_filled >= 3
+        // One blank may be the very note that is judged by this.
+        self.n_empty <= (self.n_filled / 20).max(1) && self.n_filled >= 3
     }
 
     /// Whether cells of this column begin with a blank as a habit.

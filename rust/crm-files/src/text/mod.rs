@@ -8,17 +8,21 @@ use crm_core::{Control, Result};
 
 use crate::{Format, ReadOptions, TableReader};
 
+mod candidates;
 mod chunk;
 mod columns;
 mod delimited;
 mod dialect;
 mod encoding;
 mod grid_shape;
+mod header;
 mod header_words;
 mod input;
 mod json_lines;
 mod kind;
 mod layout;
+mod mend;
+mod notes;
 mod pipeline;
 mod record;
 mod rows;

@@ -102,6 +102,8 @@ pub(super) struct Parser {
     /// Bytes at which an unquoted cell has to be looked at.
     special: [bool; 256],
     special_anywhere: [bool; 256],
+    /// Reads what stands within the quotes of a wrapped line.
+    inner: Option<Box<Parser>>,
 }
 
 impl Parser {
@@ -109,6 +111,7 @@ impl Parser {
         let mut special = [false; 256];
         if let Some(first) = syntax.delimiter.first() {
             special[usize::from(*first)] = true;
+            special[usize::from(b'\t')] |= syntax.run.is_some();
         }
         special[usize::from(b'\n')] = syntax.line_end != LineEnd::Cr;
         special[usize::from(b'\r')] = syntax.line_end != LineEnd::Lf;
@@ -119,7 +122,8 @@ impl Parser {
         if let Some((open, _)) = &syntax.quote {
             special_anywhere[usize::from(open[0])] = true;
         }
-        Self { syntax, bounds, special, special_anywhere }
+        let inner = syntax.wrapped.then(|| Box::new(Self::new(Syntax { wrapped: false, ..syntax.clone() }, bounds)));
+        Self { syntax, bounds, special, special_anywhere, inner }
     }
 
     /// Where quotes stand at the beginning of what may be cells, in the line that begins at `start` and ends with `line`.
@@ -162,7 +166,7 @@ impl Parser {
         if pos >= input.len() {
             return if at_eof { Step::End } else { Step::NeedMore };
         }
-        let mut pos = pos;
+        let mut pos = if self.syntax.run.is_some() { self.after_run(input, pos) } else { pos };
         loop {
             let step = self.cell(input, &mut pos, at_eof, quotes, record);
             match step {
@@ -170,6 +174,9 @@ impl Parser {
                 CellEnd::Line(len) => {
                     record.end = pos;
                     record.next = pos + len;
+                    if let Some(inner) = &self.inner {
+                        unwrap_record(inner, input, record);
+                    }
                     return Step::Done;
                 }
                 CellEnd::NeedMore => return Step::NeedMore,
@@ -207,6 +214,7 @@ impl Parser {
     fn skip_blanks(&self, input: &[u8], mut pos: usize) -> usize {
         while let Some(byte) = input.get(pos)
             && (*byte == b' ' || *byte == b'\t')
+            && self.syntax.run.is_none()
             && self.syntax.delimiter.first() != Some(byte)
         {
             pos += 1;
@@ -221,6 +229,9 @@ impl Parser {
         }
         let delimiter = &self.syntax.delimiter;
         if !delimiter.is_empty() {
+            if let Some(n_least) = self.syntax.run {
+                return self.run_boundary(input, pos, at_eof, n_least);
+            }
             if input[pos..].starts_with(delimiter) {
                 return Some(Some((CellEnd::Delimiter, delimiter.len())));
             }
@@ -229,6 +240,26 @@ impl Parser {
             }
         }
         Some(self.line_end(input, pos, at_eof)?.map(|len| (CellEnd::Line(len), 0)))
+    }
+
+    /// Past the blanks from here on.
+    fn after_run(&self, input: &[u8], pos: usize) -> usize {
+        pos + input[pos..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+    }
+
+    /// As `boundary`, where runs of blanks divide the cells; a run before a line end belongs to it.
+    fn run_boundary(&self, input: &[u8], pos: usize, at_eof: bool, n_least: usize) -> Option<Option<(CellEnd, usize)>> {
+        let end = self.after_run(input, pos);
+        if end == pos {
+            return Some(self.line_end(input, pos, at_eof)?.map(|len| (CellEnd::Line(len), 0)));
+        }
+        if end >= input.len() {
+            return if at_eof { Some(Some((CellEnd::Line(0), end - pos))) } else { None };
+        }
+        if let Some(len) = self.line_end(input, end, at_eof)? {
+            return Some(Some((CellEnd::Line(len), end - pos)));
+        }
+        Some((end - pos >= n_least || input[pos] == b'\t').then_some((CellEnd::Delimiter, end - pos)))
     }
 
     fn unquoted_cell(&self, input: &[u8], pos: &mut usize, at_eof: bool, quotes: Quotes, record: &mut Record) -> CellEnd {
@@ -409,6 +440,23 @@ impl Parser {
     /// Whether a cell that closed before `pos` would be followed by a boundary.
     fn closes(&self, input: &[u8], pos: usize, at_eof: bool) -> bool {
         matches!(self.boundary(input, self.skip_blanks(input, pos), at_eof), Some(Some(_)))
+    }
+}
+
+/// Puts the cells within the only cell of `record` in its place.
+fn unwrap_record(parser: &Parser, input: &[u8], record: &mut Record) {
+    let [Cell { quoted: true, .. }] = record.cells.as_slice() else { return };
+    let whole = record.cell(input, 0).to_vec();
+    let mut unwrapped = Record::default();
+    if parser.parse(&whole, 0, true, Quotes::InLine, &mut unwrapped) != Step::Done {
+        return;
+    }
+    record.cells.clear();
+    record.resolved.clear();
+    for (idx, cell) in unwrapped.cells.iter().enumerate() {
+        let start = record.resolved.len();
+        record.resolved.extend_from_slice(unwrapped.cell(&whole, idx));
+        record.cells.push(Cell { start, end: record.resolved.len(), resolved: true, quoted: cell.quoted });
     }
 }
 

@@ -2,6 +2,8 @@
 use super::columns::ColumnBuilder;
 use super::kind::{Kind, kind_of};
 use super::layout::Layout;
+use super::mend::{Mend, certain_mend, join};
+use super::notes::Notes;
 use super::record::Record;
 use crate::{Limits, Reject, Skipped};
 
@@ -25,78 +27,6 @@ pub(super) struct Rows {
     raw_bytes: usize,
 }
 
-/// Damage that was mended or merely seen, with the first rows it was seen in.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Notes {
-    pub short: Places,
-    pub long_mended: Places,
-    pub stray_quote: Places,
-    pub other_delimiter: Places,
-    /// Cells whose formula guard was taken off.
-    pub n_unguarded: u64,
-}
-
-/// A count, and the first rows counted.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Places {
-    pub count: u64,
-    pub first: Vec<u64>,
-}
-
-impl Places {
-    pub(super) fn add(&mut self, row: u64) {
-        self.count += 1;
-        if self.first.len() < 5 {
-            self.first.push(row);
-        }
-    }
-
-    pub(super) fn merge(&mut self, other: &Self) {
-        self.count += other.count;
-        let room = 5 - self.first.len().min(5);
-        self.first.extend(other.first.iter().take(room));
-    }
-
-    /// `3 rows (17, 99, 240)`.
-    pub(super) fn describe(&self) -> String {
-        let rows = self.first.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-        let more = if self.count > self.first.len() as u64 { ", ..." } else { "" };
-        format!("{} row{} ({rows}{more})", self.count, if self.count == 1 { "" } else { "s" })
-    }
-}
-
-impl Notes {
-    pub(super) fn merge(&mut self, other: &Self) {
-        self.short.merge(&other.short);
-        self.long_mended.merge(&other.long_mended);
-        self.stray_quote.merge(&other.stray_quote);
-        self.other_delimiter.merge(&other.other_delimiter);
-        self.n_unguarded += other.n_unguarded;
-    }
-
-    fn all_mut(&mut self) -> [&mut Places; 4] {
-        [&mut self.short, &mut self.long_mended, &mut self.stray_quote, &mut self.other_delimiter]
-    }
-
-    /// Sentences for the report.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let mut add = |places: &Places, text: &str| {
-            if places.count > 0 {
-                warnings.push(format!("{}: {text}", places.describe()));
-            }
-        };
-        add(&self.short, "fewer cells than the header; the missing ones are null");
-        add(&self.long_mended, "an unquoted delimiter stood within a cell; the cell was put together again");
-        add(&self.stray_quote, "quotes that open, close or stand where they should not; read as characters where no other reading fits");
-        add(&self.other_delimiter, "another delimiter than the rest of the file");
-        if self.n_unguarded > 0 {
-            warnings.push(format!("{} cells: the apostrophe that guards against formulas was taken off", self.n_unguarded));
-        }
-        warnings
-    }
-}
-
 struct Pending {
     row: u64,
     raw: String,
@@ -109,8 +39,8 @@ enum Place {
     Row,
     /// Its first cells; what follows is blank.
     RowCutTo(usize),
-    /// Cells `.0..=.1` are one.
-    RowJoining(usize, usize),
+    /// Put right in the one way that fits.
+    RowMended(Mend),
     Short,
     Skip(&'static str),
     Reject(Option<usize>, String),
@@ -168,7 +98,12 @@ impl Rows {
         match place {
             Place::Row => self.push((0..record.cells.len()).map(|idx| record.cell(input, idx)), row),
             Place::RowCutTo(n) => self.push((0..n).map(|idx| record.cell(input, idx)), row),
-            Place::RowJoining(first, last) => {
+            Place::RowMended(Mend::Without(first, last)) => {
+                let kept = (0..record.cells.len()).filter(|idx| !(first..=last).contains(idx));
+                self.push(kept.map(|idx| record.cell(input, idx)), row);
+                self.notes.spare_delimiter.add(row);
+            }
+            Place::RowMended(Mend::Joining(first, last)) => {
                 let joined = join(layout, input, record, first, last);
                 let cells: Vec<&[u8]> = (0..first)
                     .map(|idx| record.cell(input, idx))
@@ -225,6 +160,9 @@ impl Rows {
         if record.is_blank(input) && !(n_columns == 1 && record.cells.first().is_some_and(|cell| cell.quoted)) {
             return Place::Skip("blank");
         }
+        if is_rule(raw) && (n_columns > 1 || n_cells > 1) {
+            return Place::Skip("rule");
+        }
         if std::str::from_utf8(raw).is_err() {
             let column = (0..n_cells).find(|idx| std::str::from_utf8(record.cell(input, *idx)).is_err());
             return Place::Reject(column, "bytes that are no text in the file's encoding".to_owned());
@@ -244,8 +182,8 @@ impl Rows {
         {
             return Place::RowCutTo(n_columns);
         }
-        match certain_join(layout, input, record) {
-            Some((first, last)) => Place::RowJoining(first, last),
+        match certain_mend(layout, input, record) {
+            Some(mend) => Place::RowMended(mend),
             None => Place::Reject(
                 None,
                 format!(
@@ -281,7 +219,7 @@ impl Rows {
         if self.in_other_table {
             match place {
                 Place::Row | Place::RowCutTo(_) if contradicts().0 == 0 => self.in_other_table = false,
-                Place::Row | Place::RowCutTo(_) | Place::RowJoining(..) | Place::Short | Place::Reject(..) => {
+                Place::Row | Place::RowCutTo(_) | Place::RowMended(_) | Place::Short | Place::Reject(..) => {
                     *place = Place::Reject(None, OTHER_TABLE.to_owned());
                 }
                 Place::Skip(_) => {}
@@ -292,6 +230,10 @@ impl Rows {
                 self.in_other_table = true;
                 *place = Place::Reject(None, OTHER_TABLE.to_owned());
             }
+        } else if self.after_blank && matches!(place, Place::RowMended(_) | Place::Reject(..)) && contradicts().1 < 2 {
+            // A wider table; where values tell the columns apart, a row that can be mended is one of this table.
+            self.in_other_table = true;
+            *place = Place::Reject(None, OTHER_TABLE.to_owned());
         }
     }
 
@@ -303,10 +245,12 @@ impl Rows {
 
     fn release_if_other_table(&mut self, layout: &Layout) {
         if let Some(first) = self.pending.first().filter(|first| first.after_blank) {
-            let n_cells = first.cells.len();
-            let is_even = n_cells >= 2 && self.pending.iter().all(|pending| pending.cells.len() == n_cells);
-            let refused = first.cells.iter().zip(&layout.columns).any(|(cell, looks)| looks.refuses(cell));
-            if is_even && (self.pending.len() >= 3 || self.pending.len() == 2 && refused) {
+            // It may have a title of one cell.
+            let table = &self.pending[usize::from(first.cells.len() == 1)..];
+            let n_cells = table.first().map_or(0, |row| row.cells.len());
+            let is_even = n_cells >= 2 && table.iter().all(|pending| pending.cells.len() == n_cells);
+            let refused = |row: &Pending| row.cells.iter().zip(&layout.columns).any(|(cell, looks)| looks.refuses(cell));
+            if is_even && (table.len() >= 3 || table.len() == 2 && table.first().is_some_and(refused)) {
                 self.in_other_table = true;
                 for pending in std::mem::take(&mut self.pending) {
                     self.rejects.push(Reject { row: pending.row, column: None, reason: OTHER_TABLE.to_owned(), raw: pending.raw });
@@ -377,7 +321,9 @@ impl Rows {
             && is_filled(first)
             && !others.iter().any(is_filled)
             && n_missing > 0
-            && (layout.columns[0].refuses(first.get(row)) || first.get(row).split(|byte| *byte == b' ').count() >= 3 && n_missing >= 2)
+            && (layout.columns[0].refuses(first.get(row))
+                || layout.columns[0].has_no_other_words(first.get(row))
+                || first.get(row).split(|byte| *byte == b' ').count() >= 3 && n_missing >= 2)
     }
 
     fn raw(&self, raw: &[u8]) -> String {
@@ -395,6 +341,12 @@ pub(super) fn escape_bytes(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// A line that is drawn: `---+------+---`.
+fn is_rule(raw: &[u8]) -> bool {
+    let n_strokes = raw.iter().filter(|byte| matches!(byte, b'-' | b'=' | b'_')).count();
+    n_strokes >= 6 && raw.iter().all(|byte| matches!(byte, b'-' | b'=' | b'_' | b'+' | b'|' | b' ' | b'\t' | b',' | b';'))
 }
 
 fn is_header_again(header: &[Vec<u8>], input: &[u8], record: &Record) -> bool {
@@ -443,46 +395,3 @@ const TOTAL_WORDS: [&str; 32] = [
     "totaal",
     "yhteensä",
 ];
-
-fn join(layout: &Layout, input: &[u8], record: &Record, first: usize, last: usize) -> Vec<u8> {
-    let cells: Vec<&[u8]> = (first..=last).map(|idx| record.cell(input, idx)).collect();
-    cells.join(layout.syntax.delimiter.as_slice())
-}
-
-/// The cells that are certainly one, in a row with too many: the only place where joining makes every cell fit its column.
-fn certain_join(layout: &Layout, input: &[u8], record: &Record) -> Option<(usize, usize)> {
-    let n_columns = layout.n_columns();
-    let n_extra = record.cells.len().checked_sub(n_columns)?;
-    if n_columns < 2 || n_extra == 0 || n_extra > 8 {
-        return None;
-    }
-    let fits = |idx: usize, cell: &[u8]| layout.columns.get(idx).is_some_and(|looks| looks.accepts(cell));
-    // Places where all other cells fit their columns, and whether the joined one does too.
-    let mut found = Vec::new();
-    for first in 0..n_columns {
-        let last = first + n_extra;
-        if (first..=last).any(|idx| record.cells[idx].quoted) {
-            continue;
-        }
-        let before = (0..first).all(|idx| fits(idx, record.cell(input, idx)));
-        if before && (first + 1..n_columns).all(|idx| fits(idx, record.cell(input, idx + n_extra))) {
-            let parts: Vec<&[u8]> = (first..=last).map(|idx| record.cell(input, idx)).collect();
-            found.push((first, last, layout.columns[first].accepts_joined(&join(layout, input, record, first, last), &parts)));
-        }
-    }
-    if let [(first, last, _)] = found.as_slice() {
-        return Some((*first, *last));
-    }
-    let found: Vec<(usize, usize)> = found.into_iter().filter(|place| place.2).map(|place| (place.0, place.1)).collect();
-    if let [only] = found.as_slice() {
-        return Some(*only);
-    }
-    // "Smith, John": among the places that fit, the only one where every later part begins with a blank.
-    let mut spaced = found.iter().filter(|(first, last)| {
-        !layout.columns[*first].may_begin_blank() && (first + 1..=*last).all(|idx| record.cell(input, idx).starts_with(b" "))
-    });
-    match (spaced.next(), spaced.next()) {
-        (Some(only), None) => Some(*only),
-        _ => None,
-    }
-}

@@ -1,18 +1,16 @@
 //! Where the table begins, which rows are its header, and how many columns it has.
 use super::dialect::Syntax;
-use super::header_words::is_header_word;
-use super::kind::{Kind, kind_of};
+use super::header::{find_header, header_titles, table_start};
+use super::kind::kind_of;
 use super::layout::{ColumnLooks, Layout, column_names, text_schema};
 use super::record::{Bounds, Parser, Quotes, Record, Step};
 use super::rows::escape_bytes;
-use super::sniff::modal_width;
+use super::sniff::{modal_width, table_width};
 use crate::output::strip_guard;
 use crate::{Limits, Reject, Skipped};
 
 /// Records of the sample that the decision looks at.
 const SAMPLE_RECORDS: usize = 1_000;
-/// Rows that a header has, at most.
-const MAX_HEADER_ROWS: usize = 3;
 
 /// What the caller fixed beforehand.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,24 +31,25 @@ pub(super) struct Shaped {
     pub warnings: Vec<String>,
 }
 
-struct SampleRow {
-    line: u64,
-    start: usize,
-    next: usize,
-    end: usize,
-    n_lines: u64,
-    cells: Vec<Vec<u8>>,
-    quoted: Vec<bool>,
-    is_comment: bool,
+/// A record of the sample.
+pub(super) struct SampleRow {
+    pub line: u64,
+    pub start: usize,
+    pub next: usize,
+    pub end: usize,
+    pub n_lines: u64,
+    pub cells: Vec<Vec<u8>>,
+    pub quoted: Vec<bool>,
+    pub is_comment: bool,
 }
 
 impl SampleRow {
-    fn n_filled(&self) -> usize {
+    pub(super) fn n_filled(&self) -> usize {
         self.cells.iter().filter(|cell| !cell.trim_ascii().is_empty()).count()
     }
 
     /// Cells without the blank ones at the end.
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.cells.iter().rposition(|cell| !cell.trim_ascii().is_empty()).map_or(0, |idx| idx + 1)
     }
 }
@@ -60,7 +59,8 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
     let rows = sample_rows(text, start, line, is_whole, &syntax, limits);
     let mut reasons = Vec::new();
     let mut warnings = Vec::new();
-    let n_cells = modal_width(rows.iter().filter(|row| row.n_filled() > 0 && !row.is_comment).map(|row| row.cells.len()));
+    let widths: Vec<usize> = rows.iter().filter(|row| row.n_filled() > 0 && !row.is_comment).map(|row| row.cells.len()).collect();
+    let n_cells = table_width(&widths);
     let first_allowed = fixed.skip_rows.map_or(0, |n_skipped| rows.iter().position(|row| row.line > n_skipped).unwrap_or(rows.len()));
     // The rows of the header, or where the data begins without one.
     let (header, data) = match fixed.header_row {
@@ -81,6 +81,7 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
     let n_body = body_cells(body, rows[header.clone()].last().map(|row| row.cells.len()));
     let body_width = body.iter().filter(|row| row.cells.len() == n_body).map(SampleRow::width).max().unwrap_or(0);
     let has_body = body.iter().any(|row| row.n_filled() > 0);
+    let titles = mend_titles(titles, n_body, &mut warnings);
     let title_width = titles.iter().rposition(|title| !title.is_empty()).map_or(0, |idx| idx + 1);
     // A trailing delimiter makes a column that nobody named and nobody filled.
     let n_columns = if header.is_empty() {
@@ -100,7 +101,7 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
     let titles: Vec<String> = titles.iter().map(|title| strip_guard(title).to_owned()).collect();
     let names = column_names(&titles);
     let mut columns = vec![ColumnLooks::default(); n_columns];
-    for row in body.iter().filter(|row| row.cells.len() == n_body) {
+    for row in first_block(body).iter().filter(|row| row.cells.len() == n_body && row.n_filled() > 0) {
         for (looks, (cell, quoted)) in columns.iter_mut().zip(row.cells.iter().zip(&row.quoted)) {
             looks.add(cell, *quoted);
         }
@@ -147,6 +148,7 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
             data_line,
             columns,
             spare_cells,
+            row_cells: n_body,
         },
         skipped,
         rejects,
@@ -157,14 +159,38 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
 }
 
 fn sample_rows(text: &[u8], start: usize, line: u64, is_whole: bool, syntax: &Syntax, limits: &Limits) -> Vec<SampleRow> {
+    let rows = read_sample(text, start, line, is_whole, syntax, limits, None);
+    let widths: Vec<usize> = rows.iter().map(|row| row.cells.len()).collect();
+    let n_cells = table_width(&widths);
+    // A quote that opens and does not close swallows the lines below it.
+    if n_cells >= 3 && rows.iter().any(|row| row.n_lines > 1 && row.cells.len() != n_cells) {
+        return read_sample(text, start, line, is_whole, syntax, limits, Some(n_cells));
+    }
+    rows
+}
+
+/// The records of the sample; with `n_cells` those of several lines end with the first where that has so many cells.
+fn read_sample(
+    text: &[u8],
+    start: usize,
+    line: u64,
+    is_whole: bool,
+    syntax: &Syntax,
+    limits: &Limits,
+    n_cells: Option<usize>,
+) -> Vec<SampleRow> {
     let parser = Parser::new(syntax.clone(), Bounds { cell_bytes: limits.cell_bytes, cell_lines: limits.cell_lines as u64 });
     let mut record = Record::default();
     let (mut at, mut line) = (start, line);
     let mut rows = Vec::new();
     while rows.len() < SAMPLE_RECORDS {
         let mut step = parser.parse(text, at, is_whole, Quotes::AtEdges, &mut record);
-        if step == Step::Runaway {
+        let swallows = step == Step::Done && record.n_lines > 1 && n_cells.is_some_and(|n_cells| record.cells.len() != n_cells);
+        if step == Step::Runaway || swallows {
             step = parser.parse(text, at, is_whole, Quotes::InLine, &mut record);
+            if swallows && Some(record.cells.len()) != n_cells {
+                step = parser.parse(text, at, is_whole, Quotes::AtEdges, &mut record);
+            }
         }
         if step != Step::Done {
             break;
@@ -194,200 +220,22 @@ fn body_cells(body: &[SampleRow], header_cells: Option<usize>) -> usize {
     header_cells.filter(|width| count(*width) > 0 && count(*width) * 2 >= count(modal)).unwrap_or(modal)
 }
 
-/// The first row that can belong to the table: titles above it have fewer cells, or few filled ones.
-fn table_start(rows: &[SampleRow], first_allowed: usize, n_cells: usize) -> usize {
-    let mut filled: Vec<usize> =
-        rows.iter().filter(|row| row.cells.len() == n_cells && row.n_filled() > 0).map(SampleRow::n_filled).collect();
-    filled.sort_unstable();
-    let typical = filled.get(filled.len() / 2).copied().unwrap_or(1);
-    let enough = if n_cells <= 2 { typical.min(n_cells) } else { (typical / 2).max(2).min(typical) };
-    let is_data_like = |row: &SampleRow| !row.is_comment && row.n_filled() > 0;
-    (first_allowed..rows.len())
-        .find(|idx| is_data_like(&rows[*idx]) && rows[*idx].n_filled() >= enough && rows[*idx].cells.len() >= n_cells)
-        .or_else(|| (first_allowed..rows.len()).find(|idx| is_data_like(&rows[*idx])))
-        .unwrap_or(rows.len())
+/// The rows before the first blank one, where they are most: what follows may be another table.
+fn first_block(body: &[SampleRow]) -> &[SampleRow] {
+    let end = body.iter().position(|row| row.n_filled() == 0).unwrap_or(body.len());
+    if end * 2 > body.len() { &body[..end] } else { body }
 }
 
-/// Whether the row above `first`, which has fewer cells than the table, names its columns all the same.
-fn narrow_header(rows: &[SampleRow], first: usize, first_allowed: usize, n_cells: usize) -> bool {
-    let Some(above) = first.checked_sub(1).filter(|above| *above >= first_allowed).map(|above| &rows[above]) else { return false };
-    let n_above = above.cells.len();
-    let is_named = !above.is_comment
-        && (2..n_cells).contains(&n_above)
-        && n_above + 2 >= n_cells
-        && above.n_filled() == n_above
-        && !above.cells.iter().any(|cell| kind_of(cell).is_value() || cell.len() > 60);
-    if !is_named {
-        return false;
-    }
-    let named = above.cells.iter().filter(|cell| std::str::from_utf8(cell).is_ok_and(is_header_word)).count();
-    named * 2 >= n_above || rows[first].cells.iter().any(|cell| kind_of(cell).is_value())
-}
-
-fn find_header(rows: &[SampleRow], first_allowed: usize, n_cells: usize, reasons: &mut Vec<String>) -> (std::ops::Range<usize>, usize) {
-    let mut first = table_start(rows, first_allowed, n_cells);
-    if narrow_header(rows, first, first_allowed, n_cells) {
-        reasons.push(format!("header on row {}: names, fewer than the cells of the rows below it", rows[first - 1].line));
-        return (first - 1..first, first);
-    }
-    // A title that was padded with delimiters: the row below names more columns.
-    while first + 1 < rows.len()
-        && rows[first + 1].n_filled() > rows[first].n_filled()
-        && rows[first].n_filled() < rows[first].cells.len()
-        && (rows[first].n_filled() == 1 || rows[first].cells.iter().any(|cell| kind_of(cell).is_value()))
-        && continues_header(rows, first, first + 1)
-    {
-        first += 1;
-    }
-    let Some(row) = rows.get(first) else { return (first..first, first) };
-    // The same row again is the header of the next page.
-    let body: Vec<&SampleRow> =
-        rows[first + 1..].iter().filter(|other| other.n_filled() > 0 && !other.is_comment && other.cells != row.cells).take(300).collect();
-    match judge_header(row, &body) {
-        Err(reason) => {
-            reasons.push(format!("no header row: {reason}"));
-            (first..first, first)
-        }
-        Ok(reason) => {
-            reasons.push(format!("header on row {}: {reason}", row.line));
-            let mut end = first + 1;
-            while end < rows.len() && end - first < MAX_HEADER_ROWS && continues_header(rows, first, end) {
-                end += 1;
-            }
-            // Titles of groups of columns, with gaps, directly above the names.
-            let begin = if is_group_row(rows, first, first_allowed) { first - 1 } else { first };
-            if end > begin + 1 {
-                let first = begin;
-                reasons.push(format!("the header has {} rows", end - first));
-            }
-            (begin..end, end)
-        }
-    }
-}
-
-fn is_group_row(rows: &[SampleRow], first: usize, first_allowed: usize) -> bool {
-    let Some(above) = first.checked_sub(1).filter(|above| *above >= first_allowed).map(|above| &rows[above]) else { return false };
-    let n_filled = above.n_filled();
-    above.cells.len() == rows[first].cells.len()
-        && above.cells.len() >= 4
-        && n_filled >= 2
-        && !above.is_comment
-        && rows[first].n_filled() == rows[first].cells.len()
-        && above.cells.iter().all(|cell| matches!(kind_of(cell), Kind::Empty | Kind::Text) && cell.len() <= 40)
-}
-
-/// Whether `row` names the columns of `body`, and why.
-fn judge_header(row: &SampleRow, body: &[&SampleRow]) -> Result<String, String> {
-    let kinds: Vec<Kind> = row.cells.iter().map(|cell| kind_of(cell)).collect();
-    if let Some(idx) = kinds.iter().position(|kind| matches!(kind, Kind::Email | Kind::Url | Kind::Phone | Kind::Date)) {
-        // Months and years head columns of numbers; e-mails head nothing.
-        if kinds[idx] != Kind::Date || kinds.iter().all(|kind| kind.is_value()) {
-            return Err(format!("cell {} of row {} holds a value", idx + 1, row.line));
-        }
-    }
-    let words = row.cells.iter().filter(|cell| std::str::from_utf8(cell).is_ok_and(is_header_word)).count();
-    let (mut speaks_for, mut speaks_against) = (0_usize, 0_usize);
-    let mut repeated = 0_usize;
-    for (idx, cell) in row.cells.iter().enumerate() {
-        let mut looks = ColumnLooks::default();
-        let mut n_digits = 0_usize;
-        let mut n_filled = 0_usize;
-        for other in body.iter().filter_map(|other| other.cells.get(idx)) {
-            looks.add(other, false);
-            n_filled += usize::from(!other.trim_ascii().is_empty());
-            n_digits += usize::from(other.iter().any(u8::is_ascii_digit));
-            repeated += usize::from(other == cell && !cell.trim_ascii().is_empty());
-        }
-        let has_digit = cell.iter().any(u8::is_ascii_digit);
-        let strict = if n_filled >= 3 { looks.kind_of_share(0.7) } else { None }.or_else(|| {
-            // Too few rows for a rule: what there is has to agree.
-            let kinds: Vec<Kind> = body
-                .iter()
-                .filter_map(|other| other.cells.get(idx))
-                .map(|cell| kind_of(cell))
-                .filter(|kind| *kind != Kind::Empty)
-                .collect();
-            kinds.first().copied().filter(|first| first.is_value() && kinds.iter().all(|kind| kind == first))
-        });
-        match strict {
-            Some(kind) if kinds[idx] == kind && !is_year(cell) => speaks_against += 1,
-            Some(_) if is_year(cell) => {}
-            Some(_) if kinds[idx] != Kind::Empty => speaks_for += 1,
-            None if n_filled >= 3 && n_digits == n_filled && !has_digit && kinds[idx] == Kind::Text => speaks_for += 1,
-            _ => {}
-        }
-    }
-    if words * 3 >= row.cells.len().max(1) && words > 0 && repeated * 4 <= body.len() * row.cells.len().max(1) {
-        return Ok(format!("{words} of its {} cells are words that name columns", row.cells.len()));
-    }
-    if speaks_for > speaks_against {
-        return Ok(format!("{speaks_for} columns hold values below it that it does not"));
-    }
-    if speaks_against > 0 {
-        return Err(format!("row {} holds the same kinds of values as the rows below it", row.line));
-    }
-    if repeated > 0 && words == 0 {
-        return Err(format!("words of row {} recur as values below it", row.line));
-    }
-    if words == 0 && kinds.iter().all(|kind| matches!(kind, Kind::Number | Kind::Empty)) {
-        return Err(format!("row {} is all numbers", row.line));
-    }
-    Ok("the first row of the table; nothing below tells it from data, taken as its header".to_owned())
-}
-
-/// Years head columns of numbers.
-fn is_year(cell: &[u8]) -> bool {
-    let cell = cell.trim_ascii();
-    cell.len() == 4 && cell.iter().all(u8::is_ascii_digit) && (cell.starts_with(b"19") || cell.starts_with(b"20"))
-}
-
-/// Whether row `at` goes on the header that begins at `first`.
-fn continues_header(rows: &[SampleRow], first: usize, at: usize) -> bool {
-    let (above, row) = (&rows[at - 1], &rows[at]);
-    if row.is_comment || row.n_filled() == 0 || row.cells.iter().any(|cell| kind_of(cell).is_value()) {
-        return false;
-    }
-    let body: Vec<&SampleRow> = rows[at + 1..].iter().filter(|row| row.n_filled() > 0 && !row.is_comment).take(300).collect();
-    if body.is_empty() {
-        return false;
-    }
-    let (mut n_typed, mut n_words) = (0_usize, 0_usize);
-    for idx in 0..row.cells.len() {
-        let mut looks = ColumnLooks::default();
-        for cell in body.iter().filter_map(|row| row.cells.get(idx)) {
-            looks.add(cell, false);
-        }
-        if looks.strict_kind().is_some() {
-            n_typed += 1;
-            n_words += usize::from(kind_of(&row.cells[idx]) != Kind::Empty);
-        }
-    }
-    // Group titles leave gaps above the names; otherwise values of two columns have to tell header from data.
-    let has_gaps = above.n_filled() < row.n_filled() && at - 1 == first && above.n_filled() * 3 <= row.cells.len() * 2;
-    let named = row.cells.iter().filter(|cell| std::str::from_utf8(cell).is_ok_and(is_header_word)).count();
-    (n_typed >= 2 && n_words == n_typed) || (has_gaps && (n_words > 0 || named * 3 >= row.cells.len()))
-}
-
-/// One title per column: the header rows' cells joined, group titles carried on to the columns they span.
-fn header_titles(header: &[SampleRow]) -> Vec<String> {
-    let width = header.iter().map(SampleRow::width).max().unwrap_or(0);
-    let mut titles = vec![String::new(); width];
-    for (idx, row) in header.iter().enumerate() {
-        let is_last = idx + 1 == header.len();
-        let mut group = String::new();
-        for (column, title) in titles.iter_mut().enumerate() {
-            let text = row.cells.get(column).map(|cell| escape_bytes(cell.trim_ascii())).unwrap_or_default();
-            let text = if text.is_empty() && !is_last { group.clone() } else { text };
-            if !is_last {
-                group.clone_from(&text);
-            }
-            if !text.is_empty() && *title != text {
-                if !title.is_empty() {
-                    title.push(' ');
-                }
-                title.push_str(&text);
-            }
-        }
+/// Titles of a header with more cells than every row has: an empty one is left out, and one cut in two is put together, where that
+/// makes them as many as the cells and there is one way to do it.
+fn mend_titles(mut titles: Vec<String>, n_cells: usize, warnings: &mut Vec<String>) -> Vec<String> {
+    let width = titles.iter().rposition(|title| !title.is_empty()).map_or(0, |idx| idx + 1);
+    let Some(n_extra @ 1..=2) = width.checked_sub(n_cells).filter(|_| n_cells >= 3) else { return titles };
+    let empty: Vec<usize> = (0..width).filter(|idx| titles[*idx].is_empty()).collect();
+    if empty.len() == n_extra {
+        titles.truncate(width);
+        titles.retain(|title| !title.is_empty());
+        warnings.push("the header has more cells than the rows; the empty ones were left out".to_owned());
     }
     titles
 }

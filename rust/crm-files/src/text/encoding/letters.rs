@@ -14,6 +14,10 @@ const FOREIGN_LETTER: i64 = 48;
 const NO_CHARACTER: i64 = 140;
 const SYMBOL: i64 = 110;
 const INNER_CAPITAL: i64 = 16;
+/// Half bits against a word of another script beside words of ASCII letters: "Chaise longue а bascule".
+const LATIN_PHRASE: i64 = 10;
+/// Half bits against a letter of another script directly behind or before an ASCII letter.
+const MIXED_SCRIPTS: i64 = 40;
 /// Half bits for a word that names columns.
 const HEADER_WORD: i64 = 24;
 /// Distinct words that are judged, at most.
@@ -93,9 +97,10 @@ pub(super) fn judge<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Judged>
     let mut results: Vec<(i64, &'static Encoding, &'static str, Vec<String>)> = CANDIDATES
         .iter()
         .map(|(encoding, prior)| {
-            let decoded: Vec<String> = words.iter().map(|word| decode(encoding, word)).collect();
+            let decoded: Vec<String> = words.iter().map(|(word, _)| decode(encoding, word)).collect();
             let (against, language) = against(&decoded);
-            (against + prior, *encoding, language, decoded)
+            let n_strange = decoded.iter().zip(&words).filter(|(text, (_, in_latin))| *in_latin && !is_latin(text)).count();
+            (against + prior + LATIN_PHRASE * n_strange as i64, *encoding, language, decoded)
         })
         .collect();
     // Stable: among equals the one listed first.
@@ -106,14 +111,21 @@ pub(super) fn judge<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Judged>
     Some(Judged { encoding, language, rival, n_words: words.len(), strangeness })
 }
 
-/// Runs of letters with at least one non-ASCII byte, each once, in order.
-fn distinct_words<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<&'a [u8]> {
+/// Runs of letters with at least one non-ASCII byte, each once, in order, and whether ASCII words stand beside it in its phrase.
+fn distinct_words<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<(&'a [u8], bool)> {
     let mut seen = HashSet::new();
     let mut words = Vec::new();
     for line in lines {
+        let is_letter = |at: Option<usize>| at.and_then(|at| line.get(at)).is_some_and(u8::is_ascii_alphabetic);
+        let mut end = 0;
         for word in line.split(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic()) {
+            let start = end;
+            // Past the byte that divides.
+            end = start + word.len() + 1;
             if !word.is_ascii() && word.len() <= 64 && seen.insert(word) {
-                words.push(word);
+                let before = start >= 2 && line[start - 1] == b' ' && is_letter(start.checked_sub(2));
+                let behind = line.get(end - 1) == Some(&b' ') && is_letter(Some(end));
+                words.push((word, before || behind));
                 if words.len() == MAX_WORDS {
                     return words;
                 }
@@ -121,6 +133,10 @@ fn distinct_words<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<&'a [u8]> {
         }
     }
     words
+}
+
+fn is_latin(text: &str) -> bool {
+    text.chars().all(|char| !char.is_alphabetic() || char < '\u{370}' || ('\u{1e00}'..'\u{1f00}').contains(&char))
 }
 
 fn decode(encoding: &'static Encoding, word: &[u8]) -> String {
@@ -138,13 +154,18 @@ fn against(words: &[String]) -> (i64, &'static str) {
         let mut before: Option<char> = None;
         let mut before_lower = '^';
         // The end of the word closes the last pair.
-        for char in text.chars().map(Some).chain([None]) {
+        let mut chars = text.chars().map(Some).chain([None]).peekable();
+        while let Some(char) = chars.next() {
+            let is_before_letter = matches!(chars.peek(), Some(Some(next)) if next.is_alphabetic());
             let Some(char) = char else {
                 add_pair(before_lower, '$', &mut per_language);
                 break;
             };
             if !char.is_alphabetic() {
                 common += match char {
+                    // Nobody writes these between the letters of a word.
+                    '№' if before.is_some() || is_before_letter => SYMBOL,
+                    '«' | '»' | '“' | '”' | '„' | '°' | '€' | '§' | '•' if before.is_some() && is_before_letter => SYMBOL,
                     '\u{FFFD}' => NO_CHARACTER,
                     '\u{80}'..='\u{9f}' => NO_CHARACTER,
                     // What stands around words: quotes, dashes, blanks, ordinals, units.
@@ -164,6 +185,9 @@ fn against(words: &[String]) -> (i64, &'static str) {
                 && (!char.is_ascii() || before.is_some_and(|char| !char.is_ascii()))
             {
                 common += INNER_CAPITAL;
+            }
+            if before.is_some_and(|before| before.is_ascii() != char.is_ascii() && (before >= '\u{370}' || char >= '\u{370}')) {
+                common += MIXED_SCRIPTS;
             }
             let lower = char.to_lowercase().next().unwrap_or(char);
             add_pair(before_lower, lower, &mut per_language);
