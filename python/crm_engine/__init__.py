@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from crm_engine.model import Model as Model
     from crm_engine.profile import Profile as Profile
     from crm_engine.profile import profile as profile
+    from crm_engine.reconcile import ReconcileResult as ReconcileResult
+    from crm_engine.reconcile import reconcile as reconcile
     from crm_engine.result import DedupeResult as DedupeResult
     from crm_engine.rules import Rule as Rule
     from crm_engine.rules import builtin_rules as builtin_rules
@@ -55,6 +57,7 @@ __all__ = [
     "Model",
     "PipelineFunnel",
     "Profile",
+    "ReconcileResult",
     "Rule",
     "RuleError",
     "SchemaError",
@@ -73,6 +76,7 @@ __all__ = [
     "pipeline_funnel",
     "plan",
     "profile",
+    "reconcile",
     "retention",
     "segment",
 ]
@@ -103,6 +107,8 @@ _DEFINED_IN: dict[str, str] = {
     "retention": "funnel",
     "Profile": "profile",
     "profile": "profile",
+    "ReconcileResult": "reconcile",
+    "reconcile": "reconcile",
 }
 
 

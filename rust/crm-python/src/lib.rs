@@ -17,7 +17,7 @@ mod _core {
     #[pymodule_export]
     use super::audience::{consents, contact_points, phone_region};
     #[pymodule_export]
-    use super::dedupe::{DedupeOutcome, DedupeRun, GoldenReader};
+    use super::dedupe::{DedupeOutcome, DedupeRun, GoldenReader, Reconciliation};
     #[pymodule_export]
     use super::files::{FileTable, open_file};
     #[pymodule_export]

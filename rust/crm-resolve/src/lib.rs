@@ -10,6 +10,7 @@ mod mapping;
 pub mod merge;
 pub mod normalize;
 mod reading;
+pub mod reconcile;
 pub mod records;
 pub mod roles;
 mod score;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema};
 use crm_core::{Error, Result, nearest_name};
-use rust_xlsxwriter::{Color, DataValidation, Format, FormatAlign, FormatBorder};
+use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder};
 use serde::{Deserialize, Serialize};
 
 use crate::output::{Cell, CellColumn};
@@ -26,6 +26,8 @@ pub struct SheetStyle {
     pub no_filter: bool,
     /// A line above the header, with a blank row between.
     pub title: Option<String>,
+    /// A column of this table, not written itself, that names the look of each row: `heading`, `strong` or `muted`.
+    pub row_style_by: Option<String>,
     /// By column name.
     pub columns: BTreeMap<String, ColumnStyle>,
 }
@@ -49,6 +51,14 @@ pub struct ColumnStyle {
     pub format: Option<String>,
     /// Write every value as text: ids, phones.
     pub text: Option<bool>,
+    /// Write texts that are plain numbers as numbers.
+    pub numbers: bool,
+    /// Write texts that are ISO dates (`2024-05-31`, `2024-05-31T10:00:00`) as dates.
+    pub dates: bool,
+    /// Colour of the header cell: `blue` as all (the default), `orange`, `green`, `red` or `grey`.
+    pub header: Option<String>,
+    /// A note that appears beside the header.
+    pub hint: Option<String>,
     /// Values to choose from a drop-down list.
     pub choices: Vec<String>,
     /// A column of this table, not written itself, that marks cells of this one: `true`, or the name of a colour
@@ -77,7 +87,12 @@ pub(super) struct ColumnPlan {
     pub width: f64,
     pub as_text: bool,
     pub hidden: bool,
-    pub validation: Option<DataValidation>,
+    pub numbers: bool,
+    pub dates: bool,
+    pub header: Format,
+    pub hint: Option<String>,
+    /// Values of the drop-down list.
+    pub choices: Vec<String>,
     /// Position of the column that marks its cells.
     pub highlight_by: Option<usize>,
     formats: Vec<Option<Format>>,
@@ -85,12 +100,12 @@ pub(super) struct ColumnPlan {
 
 /// Names and fills; the position is what [`colour`] returns.
 const COLOURS: [(&str, u32); 6] = [
-    ("yellow", 0x00FF_F2CC),
-    ("red", 0x00F8_CBAD),
-    ("green", 0x00E2_EFDA),
-    ("blue", 0x00DD_EBF7),
-    ("orange", 0x00FC_E4D6),
-    ("grey", 0x00ED_EDED),
+    ("yellow", 0x00FF_EFA0),
+    ("red", 0x00F4_A9A8),
+    ("green", 0x00C9_E7C4),
+    ("blue", 0x00CF_E2F8),
+    ("orange", 0x00FB_CFA5),
+    ("grey", 0x00E4_E4E4),
 ];
 
 impl ColumnPlan {
@@ -109,14 +124,58 @@ pub(super) fn colour(mark: &Cell<'_>) -> Option<usize> {
     }
 }
 
-/// The format of header cells.
-pub(super) fn header_format() -> Format {
-    Format::new()
+/// Fills of header cells; white text is readable on all of them.
+const HEADER_COLOURS: [(&str, u32); 5] =
+    [("blue", 0x0030_5496), ("orange", 0x00C5_5A11), ("green", 0x0054_8235), ("red", 0x00A6_1C1C), ("grey", 0x0080_8080)];
+
+/// The format of header cells in one of the colours.
+fn header_format(column: &str, wish: Option<&str>) -> Result<Format> {
+    let colour = match wish {
+        None => HEADER_COLOURS.first(),
+        Some(wish) => HEADER_COLOURS.iter().find(|(name, _)| *name == wish),
+    };
+    let Some((_, fill)) = colour else {
+        let known = HEADER_COLOURS.map(|(name, _)| name).join(", ");
+        return Err(Error::config(format!("the header of column {column:?} is to be {:?}; there are {known}", wish.unwrap_or_default())));
+    };
+    Ok(Format::new()
         .set_bold()
         .set_font_color(Color::White)
-        .set_background_color(Color::RGB(0x0030_5496))
+        .set_background_color(Color::RGB(*fill))
         .set_border_bottom(FormatBorder::Thin)
-        .set_align(FormatAlign::Top)
+        .set_align(FormatAlign::Top))
+}
+
+/// Looks of whole rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowLook {
+    Heading,
+    Strong,
+    Muted,
+}
+
+impl RowLook {
+    /// The look that a marking cell names.
+    pub fn of(mark: &Cell<'_>) -> Option<Self> {
+        match mark {
+            Cell::Text(name) if name == "heading" => Some(Self::Heading),
+            Cell::Text(name) if name == "strong" => Some(Self::Strong),
+            Cell::Text(name) if name == "muted" => Some(Self::Muted),
+            _ => None,
+        }
+    }
+
+    pub fn format(self) -> Format {
+        match self {
+            Self::Heading => Format::new()
+                .set_bold()
+                .set_font_color(Color::White)
+                .set_background_color(Color::RGB(HEADER_COLOURS[0].1))
+                .set_border_bottom(FormatBorder::Thin),
+            Self::Strong => Format::new().set_bold(),
+            Self::Muted => Format::new().set_font_color(Color::RGB(0x0080_8080)),
+        }
+    }
 }
 
 /// Decides on every column from the schema, the caller's wishes and the first batch.
@@ -129,6 +188,9 @@ pub(super) fn plan_columns(schema: &Schema, style: &SheetStyle, first: Option<&R
         })
     };
     let mut marks = Vec::new();
+    if let Some(mark) = &style.row_style_by {
+        marks.push(position(mark)?);
+    }
     for (name, column) in &style.columns {
         position(name)?;
         if let Some(mark) = &column.highlight_by {
@@ -150,25 +212,19 @@ pub(super) fn plan_columns(schema: &Schema, style: &SheetStyle, first: Option<&R
                 Some(width) => width.clamp(0.5, 255.0),
                 None => sampled_width(&label, field.name(), first.map(|batch| (batch, index)))?,
             },
+            header: header_format(field.name(), wish.header.as_deref())?,
+            hint: wish.hint.clone(),
             label,
             as_text,
+            numbers: wish.numbers,
+            dates: wish.dates,
             hidden: wish.hidden,
-            validation: validation(field.name(), &wish.choices)?,
+            choices: wish.choices.clone(),
             highlight_by: wish.highlight_by.as_deref().map(position).transpose()?,
             formats: formats(wish, as_text),
         });
     }
     Ok(plans)
-}
-
-fn validation(name: &str, choices: &[String]) -> Result<Option<DataValidation>> {
-    if choices.is_empty() {
-        return Ok(None);
-    }
-    let validation = DataValidation::new().allow_list_strings(choices).map_err(|_| {
-        Error::config(format!("the choices of column {name:?} are too long for a drop-down list: together they may have 255 characters"))
-    })?;
-    Ok(Some(validation))
 }
 
 /// One format per kind and colour; [`ColumnPlan::format`] knows the order.

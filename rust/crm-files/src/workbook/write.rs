@@ -5,10 +5,10 @@ use std::path::Path;
 
 use arrow_array::RecordBatch;
 use crm_core::{Control, Error, Result};
-use rust_xlsxwriter::{Format, IgnoreError, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{DataValidation, Format, Formula, IgnoreError, Note, Workbook, Worksheet, XlsxError};
 use serde::Serialize;
 
-use super::sheet_style::{ColumnPlan, Kind, SheetStyle, colour, header_format, plan_columns};
+use super::sheet_style::{ColumnPlan, Kind, RowLook, SheetStyle, colour, plan_columns};
 use crate::output::{BatchSource, Cell, CellColumn, iso_date, iso_date_time, write_error};
 
 /// Rows of a sheet, the header included.
@@ -63,9 +63,15 @@ pub fn write_workbook(sheets: Vec<SheetSource>, path: &Path, scratch_dir: &Path,
     }
 }
 
+/// The hidden sheet of long drop-down lists.
+const LISTS_SHEET: &str = "Lists of values";
+/// Characters that a drop-down list can hold in itself, its commas included.
+const MAX_LIST_UNITS: usize = 255;
+
 struct Writer {
     workbook: Workbook,
-    header: Format,
+    /// Lists that are too long for the cells that they belong to: columns of the hidden sheet.
+    lists: Vec<Vec<String>>,
     report: WriteReport,
 }
 
@@ -73,7 +79,7 @@ impl Writer {
     fn new(path: &Path, scratch_dir: &Path) -> Result<Self> {
         let mut workbook = Workbook::new();
         workbook.set_tempdir(scratch_dir).map_err(|error| xlsx_error(path, error))?;
-        Ok(Self { workbook, header: header_format(), report: WriteReport::default() })
+        Ok(Self { workbook, lists: Vec::new(), report: WriteReport::default() })
     }
 
     fn write(mut self, sheets: Vec<SheetSource>, path: &Path, control: &dyn Control) -> Result<WriteReport> {
@@ -83,6 +89,7 @@ impl Writer {
         for sheet in sheets {
             self.write_sheet(sheet, path, control)?;
         }
+        self.write_lists(path)?;
         let file = std::fs::File::create(path).map_err(write_error(path))?;
         let output = CheckedOutput { inner: std::io::BufWriter::with_capacity(1 << 16, file), control };
         self.workbook.save_to_writer(output).map_err(|error| {
@@ -120,7 +127,7 @@ impl Writer {
                 }
                 let n_rows = (batch.num_rows() - begin).min((MAX_SHEET_ROWS - next_row) as usize);
                 let slice = batch.slice(begin, n_rows);
-                n_cut += write_rows(self.worksheet(page, path)?, &slice, next_row as u32, &columns, path, control)?;
+                n_cut += write_rows(self.worksheet(page, path)?, &slice, next_row as u32, &style, &columns, path, control)?;
                 next_row += n_rows as u64;
                 begin += n_rows;
             }
@@ -143,7 +150,8 @@ impl Writer {
     /// Adds a sheet with its header and widths; returns its position.
     fn begin_page(&mut self, name: &str, style: &SheetStyle, columns: &[ColumnPlan], path: &Path) -> Result<usize> {
         let failed = |error| xlsx_error(path, error);
-        let name = free_sheet_name(name, &self.report.sheets);
+        let taken: Vec<String> = self.report.sheets.iter().cloned().chain([LISTS_SHEET.to_owned()]).collect();
+        let name = free_sheet_name(name, &taken);
         let sheet = self.workbook.add_worksheet_with_constant_memory().map_err(failed)?;
         sheet.set_name(&name).map_err(failed)?;
         if let Some(title) = &style.title {
@@ -152,12 +160,20 @@ impl Writer {
         let header_row = style.header_row();
         for (position, column) in columns.iter().enumerate() {
             let position = position as u16;
-            sheet.write_string_with_format(header_row, position, cut(&column.label).0, &self.header).map_err(failed)?;
+            sheet.write_string_with_format(header_row, position, cut(&column.label).0, &column.header).map_err(failed)?;
+            if let Some(hint) = &column.hint {
+                sheet
+                    .insert_note(header_row, position, &Note::new(cut(hint).0).set_author("crm_engine").add_author_prefix(false))
+                    .map_err(failed)?;
+            }
             sheet.set_column_width(position, column.width).map_err(failed)?;
             if column.hidden {
                 sheet.set_column_hidden(position).map_err(failed)?;
             }
         }
+        // On paper: all columns on a page's width, the header on every page.
+        sheet.set_landscape().set_print_fit_to_pages(1, 0);
+        sheet.set_repeat_rows(0, header_row).map_err(failed)?;
         sheet.set_freeze_panes(header_row + 1, style.freeze_columns).map_err(failed)?;
         self.report.sheets.push(name);
         Ok(self.report.sheets.len() - 1)
@@ -168,20 +184,59 @@ impl Writer {
         let failed = |error| xlsx_error(path, error);
         let last_row = (n_rows - 1) as u32;
         let first_row = style.header_row() + 1;
+        let validations = columns.iter().map(|column| self.validation(&column.choices)).collect::<Result<Vec<_>>>()?;
         let sheet = self.worksheet(page, path)?;
         let Some(last_column) = columns.len().checked_sub(1) else { return Ok(()) };
         if !style.no_filter {
             sheet.autofilter(first_row - 1, 0, last_row, last_column as u16).map_err(failed)?;
         }
-        for (position, column) in columns.iter().enumerate() {
+        for (position, (column, validation)) in columns.iter().zip(&validations).enumerate() {
             let position = position as u16;
-            if let Some(validation) = &column.validation {
+            if let Some(validation) = validation {
                 sheet.add_data_validation(first_row, position, last_row.max(first_row), position, validation).map_err(failed)?;
             }
             if column.as_text && last_row >= first_row {
                 sheet.ignore_error_range(first_row, position, last_row, position, IgnoreError::NumberStoredAsText).map_err(failed)?;
             }
         }
+        Ok(())
+    }
+
+    /// A drop-down list of `choices`; one that is too long to stand by itself refers to the hidden sheet.
+    fn validation(&mut self, choices: &[String]) -> Result<Option<DataValidation>> {
+        if choices.is_empty() {
+            return Ok(None);
+        }
+        let n_units: usize = choices.iter().map(|choice| choice.encode_utf16().count() + 1).sum();
+        let has_comma = choices.iter().any(|choice| choice.contains(',') || choice.contains('"'));
+        let validation = DataValidation::new();
+        if n_units <= MAX_LIST_UNITS && !has_comma {
+            let short = validation.allow_list_strings(choices);
+            return short.map(Some).map_err(|error| Error::internal(format!("a drop-down list: {error}")));
+        }
+        let column = self.lists.iter().position(|known| known == choices).unwrap_or_else(|| {
+            self.lists.push(choices.to_vec());
+            self.lists.len() - 1
+        });
+        let letters = rust_xlsxwriter::utility::column_number_to_name(column as u16);
+        let range = format!("'{LISTS_SHEET}'!${letters}$1:${letters}${}", choices.len());
+        Ok(Some(validation.allow_list_formula(Formula::new(range))))
+    }
+
+    fn write_lists(&mut self, path: &Path) -> Result<()> {
+        if self.lists.is_empty() {
+            return Ok(());
+        }
+        let failed = |error| xlsx_error(path, error);
+        // Column by column: this sheet is small and may stay in memory.
+        let sheet = self.workbook.add_worksheet();
+        sheet.set_name(LISTS_SHEET).map_err(failed)?;
+        for (column, list) in self.lists.iter().enumerate() {
+            for (row, value) in list.iter().enumerate() {
+                sheet.write_string(row as u32, column as u16, cut(value).0).map_err(failed)?;
+            }
+        }
+        sheet.set_hidden(true);
         Ok(())
     }
 
@@ -195,6 +250,7 @@ fn write_rows(
     sheet: &mut Worksheet,
     batch: &RecordBatch,
     first_row: u32,
+    style: &SheetStyle,
     columns: &[ColumnPlan],
     path: &Path,
     control: &dyn Control,
@@ -202,12 +258,21 @@ fn write_rows(
     let view = |index: usize| CellColumn::new(batch.schema().field(index).name(), batch.column(index));
     let cells = columns.iter().map(|column| view(column.index)).collect::<Result<Vec<_>>>()?;
     let marks = columns.iter().map(|column| column.highlight_by.map(view).transpose()).collect::<Result<Vec<_>>>()?;
+    let look_of = style.row_style_by.as_deref().and_then(|name| batch.schema().index_of(name).ok()).map(view).transpose()?;
     let mut n_cut = 0;
     for row in 0..batch.num_rows() {
         if row.is_multiple_of(1024) {
             control.check()?;
         }
         let sheet_row = first_row + row as u32;
+        if let Some(look) = look_of.as_ref().map(|looks| looks.get(row)).transpose()?.as_ref().and_then(RowLook::of) {
+            let format = look.format();
+            for (position, plan) in columns.iter().enumerate() {
+                let cell = cells[position].get(row)?;
+                write_styled(sheet, sheet_row, position as u16, plan, &cell, &format).map_err(|error| xlsx_error(path, error))?;
+            }
+            continue;
+        }
         for (position, plan) in columns.iter().enumerate() {
             let colour = match &marks[position] {
                 Some(mark) => colour(&mark.get(row)?),
@@ -248,6 +313,8 @@ fn write_cell(
         Cell::Float(value) if !plan.as_text && value.is_finite() => Some((*value, Kind::Number)),
         Cell::Date(days) if !plan.as_text => serial(f64::from(*days)).map(|serial| (serial, Kind::Date)),
         Cell::DateTime(micros, _) if !plan.as_text => serial(*micros as f64 / 86_400_000_000.0).map(|serial| (serial, Kind::DateTime)),
+        Cell::Text(text) if plan.numbers => plain_number(text).map(|number| (number, Kind::Number)),
+        Cell::Text(text) if plan.dates => iso_serial(text),
         _ => None,
     };
     if let Some((number, kind)) = number {
@@ -268,6 +335,71 @@ fn write_cell(
         None => sheet.write_string(row, column, text)?,
     };
     Ok(whole)
+}
+
+/// Writes one cell of a row that has a look of its own.
+fn write_styled(
+    sheet: &mut Worksheet,
+    row: u32,
+    column: u16,
+    plan: &ColumnPlan,
+    cell: &Cell<'_>,
+    format: &Format,
+) -> Result<(), XlsxError> {
+    let text = cell.to_text();
+    match plain_number(&text).filter(|_| plan.numbers || !plan.as_text) {
+        Some(number) => sheet.write_number_with_format(row, column, number, format)?,
+        None if text.is_empty() => sheet.write_blank(row, column, format)?,
+        None => sheet.write_string_with_format(row, column, cut(&text).0, format)?,
+    };
+    Ok(())
+}
+
+/// The number that a text is, if a spreadsheet shows it as the same text: no leading zero, no plus, at most 15 digits.
+fn plain_number(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, decimals) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain =
+        is_digits(whole) && is_digits(decimals) && (whole == "0" || !whole.starts_with('0')) && whole.len() + decimals.len() <= 16;
+    if is_plain { text.parse().ok().filter(|number: &f64| number.is_finite()) } else { None }
+}
+
+/// The serial number of an ISO date or moment without a zone, and which of the two it is.
+fn iso_serial(text: &str) -> Option<(f64, Kind)> {
+    let bytes = text.as_bytes();
+    let number = |range: std::ops::Range<usize>| -> Option<i64> {
+        let digits = bytes.get(range)?;
+        digits.iter().all(u8::is_ascii_digit).then(|| digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))
+    };
+    if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
+        return None;
+    }
+    let days = days_from_civil(number(0..4)?, number(5..7)?, number(8..10)?)?;
+    if bytes.len() == 10 {
+        return serial(days as f64).map(|serial| (serial, Kind::Date));
+    }
+    let is_moment = bytes.len() == 19 && matches!(bytes[10], b'T' | b' ') && bytes[13] == b':' && bytes[16] == b':';
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    if !is_moment || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = hour * 3_600 + minute * 60 + second;
+    serial(days as f64 + seconds as f64 / 86_400.0).map(|serial| (serial, Kind::DateTime))
+}
+
+/// Days since 1970-01-01 of a day that the calendar has (Hinnant's algorithm on years that begin in March).
+fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let lengths = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let length = *lengths.get(usize::try_from(month - 1).ok()?)?;
+    if !(1..=length).contains(&day) {
+        return None;
+    }
+    let shifted = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    Some(era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468)
 }
 
 /// The serial number of a day since 1970, if every spreadsheet agrees on it.
@@ -370,6 +502,29 @@ mod tests {
         assert_eq!(free_sheet_name("=1+1", &[]), "_=1+1");
         assert_eq!(free_sheet_name("''", &[]), "Sheet");
         assert_eq!(free_sheet_name(&"x".repeat(40), &["X".repeat(31)]), format!("{} (2)", "x".repeat(27)));
+    }
+
+    #[test]
+    fn iso_texts_become_serial_numbers() {
+        assert_eq!(iso_serial("1970-01-01"), Some((25_569.0, Kind::Date)));
+        assert_eq!(iso_serial("2024-02-29T12:00:00"), Some((45_351.5, Kind::DateTime)));
+        for text in ["2023-02-29", "2024-13-01", "2024-1-1", "01.05.2024", "2024-05-01T25:00:00", "2024-05-01T10:00:00Z", "1899-12-31"] {
+            assert_eq!(iso_serial(text), None, "{text}");
+        }
+        for days in (-25_000..60_000).step_by(17) {
+            let text = iso_date(days);
+            assert_eq!(iso_serial(&text).map(|(serial, _)| serial), serial(days as f64), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_numbers_that_stay_as_they_are_become_numbers() {
+        for (text, expected) in [("12", Some(12.0)), ("-0.5", Some(-0.5)), ("0", Some(0.0))] {
+            assert_eq!(plain_number(text), expected, "{text}");
+        }
+        for text in ["007", "+1", "1e5", "", "-", "1.", ".5", "12345678901234567", "1 000"] {
+            assert_eq!(plain_number(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `dedupe` from Python: rows in, a resolved run out, its tables as batches.
 mod ingest;
 mod originals;
+mod reconcile;
 mod resolution;
 mod resolver;
 
@@ -19,7 +20,8 @@ use crate::errors::to_python;
 use crate::gate::gate;
 use ingest::Ingest;
 use originals::{RowCursor, SourceRows};
-use resolution::Resolution;
+pub use reconcile::Reconciliation;
+use resolution::{Reconciled, Resolution};
 
 /// What a run needs to know beside its rows.
 #[derive(Debug, Default, Deserialize)]
@@ -138,6 +140,13 @@ impl DedupeOutcome {
     /// Why two records were, or were not, held to be the same contact, as JSON.
     fn explain(&self, py: Python<'_>, record_id_a: i64, record_id_b: i64) -> PyResult<String> {
         self.resolution.explain(record_id_a, record_id_b).map_err(|error| to_python(py, error))
+    }
+
+    /// The run's two sides compared; `options` is JSON.
+    #[pyo3(signature = (options, progress=None))]
+    fn reconcile(&self, py: Python<'_>, options: &str, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Reconciliation> {
+        let reconciled = gate(py, progress, |control| Reconciled::new(self.resolution.clone(), options, control))?;
+        Ok(Reconciliation::new(reconciled))
     }
 
     /// The schema of `contacts`, `lineage`, `records` or `pairs`.

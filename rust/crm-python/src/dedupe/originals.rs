@@ -145,6 +145,23 @@ impl Originals {
         RowRef { batch: batch as u32, row: record - self.offsets[batch] }
     }
 
+    /// Calls `work` with rows that hold `records`, which must be sorted, and with what finds each of them there.
+    pub fn with_records<T>(
+        &self,
+        records: &[u32],
+        control: &dyn Control,
+        work: impl FnOnce(&Rows, &(dyn Fn(u32) -> RowRef + Sync)) -> Result<T>,
+    ) -> Result<T> {
+        if self.spool.is_none() {
+            let all = Rows { batches: self.layouts.iter().copied().zip(self.memory.iter().cloned()).collect() };
+            return work(&all, &|record| self.locate(record));
+        }
+        let gathered = self.gather(records, control)?;
+        let rows = Rows { batches: gathered.batches.clone() };
+        // Only what was asked for is looked up; the first row stands for what cannot happen.
+        work(&rows, &|record| gathered.locate(record).unwrap_or(RowRef { batch: 0, row: 0 }))
+    }
+
     /// The batches that hold `records`, in order, which must be sorted; each is read once.
     fn gather(&self, records: &[u32], control: &dyn Control) -> Result<Gathered> {
         let mut gathered = Gathered { records: records.to_vec(), ..Gathered::default() };

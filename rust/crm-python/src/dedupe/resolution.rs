@@ -1,4 +1,7 @@
 //! The finished run: clusters, contacts and the tables that come out.
+mod reconciled;
+mod reconciled_tables;
+
 use std::sync::Arc;
 
 use arrow_array::builder::{Float64Builder, Int64Builder, StringBuilder};
@@ -14,6 +17,8 @@ use serde::Serialize;
 use crate::dedupe::ingest::Ingested;
 use crate::dedupe::originals::{Originals, RowCursor};
 use crate::dedupe::resolver::Resolved;
+
+pub use reconciled::Reconciled;
 
 /// Rows of every batch that comes out, whatever the batches that went in.
 pub const BATCH_ROWS: usize = 131_072;

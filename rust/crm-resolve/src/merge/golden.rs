@@ -161,6 +161,11 @@ impl GoldenPlan {
         self.columns.iter().any(|column| column.strategy == strategy)
     }
 
+    /// The tables of the input.
+    pub fn layouts(&self) -> &[SourceLayout] {
+        &self.layouts
+    }
+
     /// The schema of [`Golden::contacts`].
     pub fn contacts_schema(&self) -> SchemaRef {
         self.contacts_schema.clone()
