@@ -72,20 +72,24 @@ def event_funnel(
     stream: Any,
     request: str,
     dimensions: Sequence[tuple[str, Any, Any, int, int | None]],
+    grouped: bool = False,
     progress: Callable[[str, int, int], Any] | None = None,
 ) -> dict[str, Any]: ...
+
+@final
+class PipelineDeals:
+    def columns(self) -> dict[str, Any]: ...
+
 def pipeline_funnel(
+    request: str,
     ids: Any,
     stage: Any,
     amount: Any,
     currency: Any,
-    n_currencies: int,
     reason: Any,
+    created: Any | None,
+    dimensions: Sequence[Any],
     history: Any,
-    stages: Sequence[str],
-    lost: Sequence[str],
-    groups: Sequence[tuple[Any, int]],
-    check_times: Sequence[int],
     progress: Callable[[str, int, int], Any] | None = None,
 ) -> dict[str, Any]: ...
 def contact_points(values: Any, role: str, region: str | None = None) -> tuple[Any, Any]: ...

@@ -49,6 +49,23 @@ def load_table(source: Any, name: str) -> pa.Table:
     raise ConfigError(f"{name} is a {type(source).__name__}; give a path or an object that offers Arrow (pyarrow, polars, pandas, duckdb)")
 
 
+def open_batches(source: Any, name: str) -> pa.RecordBatchReader:
+    """``source`` a batch at a time: Parquet and Arrow files and streams are not read whole; what else :func:`load_table` takes is."""
+    if hasattr(source, "__arrow_c_stream__") and not isinstance(source, pa.Table):
+        return pa.RecordBatchReader.from_stream(source)
+    if isinstance(source, str | os.PathLike) and Path(source).is_file():
+        suffix = Path(source).suffix.lower()
+        if suffix in (".parquet", ".pq"):
+            import pyarrow.parquet as pq
+
+            file = pq.ParquetFile(source)
+            return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+        if suffix in (".arrow", ".ipc"):
+            opened = pa.ipc.open_file(pa.memory_map(os.fspath(source)))
+            return pa.RecordBatchReader.from_batches(opened.schema, (opened.get_batch(n) for n in range(opened.num_record_batches)))
+    return load_table(source, name).to_reader()
+
+
 def load_config(config: Any, what: str) -> dict[str, Any]:
     """A config as a dict: given as one, as YAML text, or as the path of a YAML file."""
     if config is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import _core
-from crm_engine.columns import check_options, codes, column, first_column, load_config, load_table, seconds, times
+from crm_engine.columns import check_options, codes, column, first_column, load_config, load_table, open_batches, seconds, times
 from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.funnels.step_tables import breakdown_plan, event_tables, same_dimension
 
 Progress = Callable[[str, int, int], Any]
 
 MODES = ("default", "strict_deduplication", "strict_order", "strict_increase", "strict_once")
 OPTIONS = (
-    "contact", "time", "window", "mode", "order", "steps", "exclude", "where", "by", "breakdowns", "attempts", "contacts_key", "name",
+    "contact", "time", "window", "mode", "order", "steps", "exclude", "where", "by", "breakdowns", "attempts", "contacts_key", "name", "grouped",
 )  # fmt: skip
-#: Upper edges of the histogram of times to convert, in seconds, as the kernel has them.
-HISTOGRAM_EDGES = (10, 60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 172_800, 345_600, 604_800, 1_209_600, 2_592_000)
+#: The level of a number that is no contact's.
+_ABSENT = 255
 _TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _CONTACT_NAMES = ("contact_id", "contact", "customer_id", "customer_no", "user_id")
 _TIME_NAMES = ("time", "occurred_at", "ts", "timestamp", "at", "placed_at", "event_time", "created_at")
@@ -44,7 +45,7 @@ class EventFunnel:
         step_names: list[str],
         found: dict[str, Any],
         tables: dict[str, Any],
-        contact: pa.ChunkedArray,
+        contact: pa.ChunkedArray | None,
         values: pa.Array | None,
     ) -> None:
         self.name = name
@@ -63,19 +64,35 @@ class EventFunnel:
     @functools.cached_property
     def levels(self) -> pa.Table:
         """Each contact of the events and its level, 0 to the number of steps."""
-        numbers, levels = self._found["contacts"], self._found["levels"]
+        numbers, levels = self._known
+        every = self._every()
+        all_levels = np.zeros(len(every), np.uint8)
+        all_levels[np.searchsorted(every, numbers)] = levels
+        if self._values is None:
+            return pa.table({"contact": every, "level": all_levels})
+        contact = self._values.take(pa.array(every))
+        order = pc.sort_indices(contact)
+        return pa.table({"contact": contact.take(order), "level": pa.array(all_levels).take(order)})
+
+    @functools.cached_property
+    def _known(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of the contacts with an event that takes part, ascending, and their levels."""
+        found = self._found["levels"]
+        numbers, levels = [found["keys"]], [found["levels"]]
+        for first, dense in found["dense"]:
+            present = np.flatnonzero(dense != _ABSENT)
+            numbers.append(present + first)
+            levels.append(dense[present])
+        every = np.concatenate(numbers)
+        order = np.argsort(every, kind="stable")
+        return every[order], np.concatenate(levels)[order]
+
+    def _every(self) -> np.ndarray:
+        """Numbers of all contacts, ascending; of a stream only those with an event that takes part are known."""
+        if self._contact is None:
+            return self._known[0]
         every = pc.unique(self._contact)
-        every = every.filter(pc.is_valid(every))
-        if self._values is not None:
-            all_levels = np.zeros(len(self._values), np.uint8)
-            all_levels[numbers] = levels
-            present = every.to_numpy()
-            order = pc.sort_indices(self._values.take(pa.array(present))).to_numpy()
-            return pa.table({"contact": self._values.take(pa.array(present[order])), "level": all_levels[present[order]]})
-        ids = np.sort(every.to_numpy())
-        all_levels = np.zeros(len(ids), np.uint8)
-        all_levels[np.searchsorted(ids, numbers)] = levels
-        return pa.table({"contact": ids, "level": all_levels})
+        return np.sort(every.filter(pc.is_valid(every)).to_numpy())
 
     def reached(self, step: int) -> pa.Array:
         """The contacts whose level is ``step`` (from 1) or higher."""
@@ -98,8 +115,9 @@ class EventFunnel:
     def _contacts(self, step: int, wanted: Callable[[np.ndarray], np.ndarray]) -> pa.Array:
         if not 1 <= step <= len(self.step_names):
             raise ConfigError(f"step {step} does not exist; steps are 1 to {len(self.step_names)}")
-        ids = self._found["contacts"][wanted(self._found["levels"])]
-        found = pa.array(ids) if self._values is None else self._values.take(pa.array(ids))
+        numbers, levels = self._known
+        ids = pa.array(numbers[wanted(levels)])
+        found = ids if self._values is None else self._values.take(ids)
         return found.take(pc.sort_indices(found))
 
 
@@ -120,28 +138,104 @@ def event_funnel(
     options = load_config(config, "event funnel")
     check_options(options, OPTIONS, "event funnel")
     steps = _steps(options.get("steps"))
+    if options.get("grouped"):
+        return _grouped(events, options, steps, contacts, today, progress)
     table = load_table(events, "events")
-    contact_name = options.get("contact") or first_column(table, _CONTACT_NAMES, "events", "contact")
-    time_name = options.get("time") or first_column(table, _TIME_NAMES, "events", "time")
+    contact_name, time_name = _key_names(table, options)
     contact, values = _numbered(column(table, contact_name, "events"), contact_name)
     when = times(column(table, time_name, "events"), time_name, "events")
-    request, step_names = _request(options, steps, when.type.unit, today)
+    request = _request(options, steps, when.type.unit, today)
     dimensions, native = _dimensions(options, table, contacts, values)
-    plan = _breakdown_plan(options, dimensions)
+    plan = breakdown_plan(options, dimensions)
     request["breakdowns"] = [by for _, by in plan]
     columns = [contact, when.cast(pa.int64()), *(table[name] for name in table.column_names)]
-    names = ["(contact)", "(time)", *table.column_names]
-    found = _core.event_funnel(pa.table(columns, names=names), json.dumps(request), native, progress)
-    tables = _tables(found, plan, dimensions, step_names, [step.get("optional", False) for step in steps], table.num_rows == 0)
+    stream = pa.table(columns, names=["(contact)", "(time)", *table.column_names])
+    found = _core.event_funnel(stream, json.dumps(request), native, False, progress)
+    return _funnel(options, steps, found, plan, dimensions, contact, values)
+
+
+def _funnel(
+    options: dict[str, Any], steps: list[dict[str, Any]], found: dict[str, Any], plan: list[tuple[str, list[int]]],
+    dimensions: list[dict[str, Any]], contact: pa.ChunkedArray | None, values: pa.Array | None,
+) -> EventFunnel:  # fmt: skip
+    step_names = [step["name"] for step in steps]
+    tables = event_tables(found, plan, dimensions, step_names, [step.get("optional", False) for step in steps], found["rows"] == 0)
+    parts = [found["levels"]["levels"], *(levels for _, levels in found["levels"]["dense"])]
     tables["summary"] = {
         "name": options.get("name", "funnel"),
         "rows": found["rows"],
         "rows_without_contact_or_time": found["rows_without_key"],
-        "contacts": int((found["levels"] > 0).sum()),
-        "converted": int((found["levels"] == len(step_names)).sum()),
+        "contacts": int(sum(((levels > 0) & (levels != _ABSENT)).sum() for levels in parts)),
+        "converted": int(sum((levels == len(step_names)).sum() for levels in parts)),
         "steps": tables["totals"].to_pylist(),
     }
     return EventFunnel(str(options.get("name", "funnel")), step_names, found, tables, contact, values)
+
+
+def _key_names(table: Any, options: dict[str, Any]) -> tuple[str, str]:
+    """The columns of the contact and of the time."""
+    contact = options.get("contact") or first_column(table, _CONTACT_NAMES, "events", "contact")
+    return contact, options.get("time") or first_column(table, _TIME_NAMES, "events", "time")
+
+
+def _grouped(
+    events: Any, options: dict[str, Any], steps: list[dict[str, Any]], contacts: Any, today: dt.date | None, progress: Progress | None
+) -> EventFunnel:
+    """Events where each contact's rows follow each other, a batch at a time: no more of them is held than one stretch."""
+    reader = open_batches(events, "events")
+    head = reader.schema.empty_table()
+    contact_name, time_name = _key_names(head, options)
+    column(head, contact_name, "events"), column(head, time_name, "events")
+    numbers = _StreamNumbers(contact_name)
+    kind = head[contact_name].type
+    unit = head[time_name].type.unit if pa.types.is_timestamp(head[time_name].type) else "us"
+    request = _request(options, steps, unit, today)
+    values_of = None if pa.types.is_integer(kind) else numbers
+    contact_table = None if contacts is None else load_table(contacts, "contacts")
+    if values_of is not None and contact_table is not None:
+        # The contacts come first: then their numbers are known when their events come.
+        numbers.number(column(contact_table, _contacts_key(contact_table, options), "contacts"))
+    known = None if values_of is None else numbers.values()
+    dimensions, native = _dimensions(options, head, contact_table, known)
+    plan = breakdown_plan(options, dimensions)
+    request["breakdowns"] = [by for _, by in plan]
+    schema = pa.schema([("(contact)", pa.int64()), ("(time)", pa.int64()), *reader.schema])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in reader:
+            if batch.num_rows == 0:
+                continue
+            given = pa.chunked_array([batch[contact_name]])
+            contact = _numbered(given, contact_name)[0].combine_chunks() if values_of is None else numbers.number(given)
+            when = times(batch[time_name], time_name, "events")
+            when = when.cast(pa.timestamp(unit, when.type.tz)).cast(pa.int64()).combine_chunks()
+            yield pa.record_batch([contact, when, *batch.columns], schema=schema)
+
+    stream = pa.RecordBatchReader.from_batches(schema, batches())
+    found = _core.event_funnel(stream, json.dumps(request), native, True, progress)
+    return _funnel(options, steps, found, plan, dimensions, None, None if values_of is None else numbers.values())
+
+
+class _StreamNumbers:
+    """Numbers contacts as they come: each value keeps the number it was given first."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._numbers: dict[Any, int] = {}
+
+    def number(self, values: pa.ChunkedArray) -> pa.Array:
+        """The numbers of some contacts; null and empty text have none."""
+        numbers, distinct = _numbered(values, self._name)
+        if distinct is None:
+            numbers, distinct = _numbered(values.cast(pa.string()), self._name)
+        assert distinct is not None
+        known = self._numbers
+        of_value = pa.array([None if value is None else known.setdefault(value, len(known)) for value in distinct.to_pylist()], pa.int64())
+        return of_value.take(numbers.combine_chunks())
+
+    def values(self) -> pa.Array:
+        """What the numbers stand for."""
+        return pa.array(list(self._numbers)) if self._numbers else pa.array([], pa.string())
 
 
 def _steps(steps: Any) -> list[dict[str, Any]]:
@@ -165,7 +259,7 @@ def _rule_text(rule: Any) -> str:
     return str(to_sql() if callable(to_sql) else rule)
 
 
-def _request(options: dict[str, Any], steps: list[dict[str, Any]], unit: str, today: dt.date | None) -> tuple[dict[str, Any], list[str]]:
+def _request(options: dict[str, Any], steps: list[dict[str, Any]], unit: str, today: dt.date | None) -> dict[str, Any]:
     names = [step["name"] for step in steps]
     modes = options.get("mode", [])
     modes = [modes] if isinstance(modes, str) else list(modes or [])
@@ -197,14 +291,13 @@ def _request(options: dict[str, Any], steps: list[dict[str, Any]], unit: str, to
         "attempts": bool(options.get("attempts", False)),
         "exclude": exclude,
     }
-    request = {
+    return {
         "funnel": funnel,
         "conditions": conditions,
         "filter": _rule_text(options["where"]) if options.get("where") is not None else None,
         "ticks_per_second": _TICKS[unit],
         "today": ((today or dt.date.today()) - dt.date(1970, 1, 1)).days,
     }
-    return request, names
 
 
 def _us(value: Any, name: str) -> int | None:
@@ -248,7 +341,7 @@ def _dimensions(
             dimension = dict(item) if isinstance(item, Mapping) else {"column": item}
             check_options(dimension, ("column", "of", "top", "name"), "by")
             dimension.setdefault("name", dimension.get("column"))
-            if not any(_same(other, dimension) for other in wanted):
+            if not any(same_dimension(other, dimension) for other in wanted):
                 wanted.append(dimension)
     native = []
     for dimension in wanted:
@@ -261,177 +354,33 @@ def _dimensions(
         if of == "contact":
             if contact_table is None:
                 raise ConfigError(f"by {name!r}: breaking down by a property of the contact needs contacts=")
-            key_name = options.get("contacts_key") or first_column(
-                contact_table, (str(options.get("contact", "contact_id")), "contact_id", "id"), "contacts", "contacts_key"
-            )
-            keys = column(contact_table, key_name, "contacts")
-            number, distinct = codes(column(contact_table, name, "contacts"))
-            if values is not None:
-                keys = pc.index_in(keys.cast(values.type), value_set=values).cast(pa.int64())
-            elif not pa.types.is_integer(keys.type):
-                raise SchemaError(f"contacts: column {key_name!r} has the type {keys.type}, and the events' contacts are whole numbers")
-            known = keys.is_valid().to_numpy()
-            key_array = pa.array(keys.filter(pa.array(known)).cast(pa.int64()).to_numpy())
-            native.append((of, key_array, pa.array(number[known]), len(distinct), top))
+            native.append((of, *_contact_values(contact_table, name, options, values, dimension), top))
         elif of in ("first", "last"):
-            number, distinct = codes(column(events, name, "events"))
-            native.append((of, None, pa.array(number), len(distinct), top))
+            number, dimension["values"] = codes(column(events, name, "events"))
+            native.append((of, None, pa.array(number), len(dimension["values"]), top))
         else:
             raise ConfigError(f"by {name!r}: of is {of!r}, and it must be 'first', 'last' or 'contact'")
-        dimension["values"] = distinct
     return wanted, native
 
 
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(one.get(key) == other.get(key) for key in ("column", "of", "top"))
+def _contacts_key(contacts: pa.Table, options: dict[str, Any]) -> str:
+    names = (str(options.get("contact", "contact_id")), "contact_id", "id")
+    return str(options.get("contacts_key") or first_column(contacts, names, "contacts", "contacts_key"))
 
 
-def _breakdown_plan(options: dict[str, Any], dimensions: list[dict[str, Any]]) -> list[tuple[str, list[int]]]:
-    """What to break down by, as (what it is, dimensions): the breakdown, the total, each of its columns alone, further breakdowns."""
-
-    def numbers(by: Any) -> list[int]:
-        items = [by] if isinstance(by, str | Mapping) else by
-        wanted = [{"column": item} if isinstance(item, str) else item for item in items]
-        return [next(number for number, known in enumerate(dimensions) if _same(known, item)) for item in wanted]
-
-    by = numbers(options.get("by") or [])
-    plan = [("steps", by)]
-    if by:
-        plan.append(("totals", []))
-    if len(by) > 1:
-        plan += [("subtotals", [dimension]) for dimension in by]
-    further = options.get("breakdowns") or []
-    for key, item in further.items() if isinstance(further, Mapping) else [(None, item) for item in further]:
-        dims = numbers(item)
-        plan.append(("/" + (key or ", ".join(dimensions[d]["name"] for d in dims)), dims))
-    return plan
-
-
-def _tables(
-    found: dict[str, Any],
-    plan: list[tuple[str, list[int]]],
-    dimensions: list[dict[str, Any]],
-    step_names: list[str],
-    optional: list[bool],
-    empty: bool,
-) -> dict[str, Any]:
-    tables: dict[str, Any] = {"breakdowns": {}, "attempts": None}
-    subtotals = []
-    for (what, by), breakdown in zip(plan, found["breakdowns"], strict=True):
-        if empty:
-            breakdown = {**breakdown, "groups": []}
-        groups = _group_columns(breakdown["groups"], [dimensions[number] for number in by], len(step_names))
-        table = _step_table(groups, breakdown, step_names, optional, "contacts")
-        if what == "steps":
-            tables["steps"] = table
-            tables["histogram"] = _histogram(breakdown, [dimensions[number] for number in by], step_names)
-            if len(breakdown["attempts"]):
-                tables["attempts"] = _step_table(groups, breakdown, step_names, optional, "attempts").drop_columns(
-                    ["median_seconds", "p90_seconds"]
-                )
-        elif what == "totals":
-            tables["totals"] = table
-        elif what == "subtotals":
-            name = table.column_names[0]
-            value = table[name].cast(pa.string())
-            subtotals.append(
-                pa.table(
-                    [pa.array([name] * len(table), pa.string()), value, *table.columns[1:]],
-                    names=["column", "value", *table.column_names[1:]],
-                )
-            )
-        else:
-            tables["breakdowns"][what[1:]] = table
-    tables.setdefault("totals", tables["steps"])
-    if not subtotals:
-        head = pa.table({"column": pa.array([], pa.string()), "value": pa.array([], pa.string())})
-        empty_table = tables["totals"].slice(0, 0)
-        subtotals = [pa.table(head.columns + empty_table.columns, names=head.column_names + empty_table.column_names)]
-        if plan[0][1]:
-            steps, name = tables["steps"], tables["steps"].column_names[0]
-            subtotals = [
-                pa.table(
-                    [pa.array([name] * len(steps), pa.string()), steps[name].cast(pa.string()), *steps.columns[1:]],
-                    names=["column", "value", *steps.column_names[1:]],
-                )
-            ]
-    tables["subtotals"] = pa.concat_tables(subtotals)
-    return tables
-
-
-def _group_columns(groups: list[list[int]], dimensions: list[dict[str, Any]], repeat: int) -> dict[str, pa.Array]:
-    """The breakdown's columns, each group ``repeat`` times. What a top left out is called ``other``; then the column is text."""
-    numbers = np.array(groups, np.int64).reshape(len(groups), len(dimensions))
-    columns = {}
-    for place, dimension in enumerate(dimensions):
-        values = dimension["values"]
-        if dimension.get("top") is not None:
-            values = pa.concat_arrays([values.cast(pa.string()), pa.array([None, "other"], pa.string())])
-        else:
-            values = pa.concat_arrays([values, pa.nulls(1, values.type)])
-        columns[dimension["name"]] = values.take(pa.array(np.repeat(numbers[:, place], repeat)))
-    return columns
-
-
-def _step_table(
-    groups: dict[str, pa.Array], breakdown: dict[str, Any], step_names: list[str], optional: list[bool], count: str
-) -> pa.Table:
-    n_steps = len(step_names)
-    n_groups = len(breakdown["groups"])
-    counts = breakdown[count].reshape(-1, n_steps)[:n_groups].astype(np.int64)
-    previous = counts.copy()
-    required = 0
-    for step in range(n_steps):
-        previous[:, step] = counts[:, required]
-        if not optional[step]:
-            required = step
-    start = np.repeat(counts[:, :1], n_steps, axis=1)
-    return pa.table(
-        {
-            **groups,
-            "step": pa.array(np.tile(np.arange(1, n_steps + 1), n_groups), pa.int32()),
-            "name": pa.array(step_names * n_groups, pa.string()),
-            count: counts.reshape(-1),
-            "conversion_from_previous": share(counts, previous),
-            "conversion_from_start": share(counts, start),
-            "median_seconds": number_or_null(breakdown["median_seconds"][: n_groups * n_steps]),
-            "p90_seconds": number_or_null(breakdown["p90_seconds"][: n_groups * n_steps]),
-        }
-    )
-
-
-def share(part: np.ndarray, whole: np.ndarray) -> pa.Array:
-    """``part / whole`` flat, null where the whole is none."""
-    part, whole = part.reshape(-1), whole.reshape(-1)
-    return pa.array(np.divide(part, whole, out=np.zeros(len(part)), where=whole != 0), mask=whole == 0)
-
-
-def number_or_null(values: np.ndarray) -> pa.Array:
-    """Floating point numbers, null for NaN."""
-    return pa.array(values, mask=np.isnan(values))
-
-
-def _histogram(breakdown: dict[str, Any], dimensions: list[dict[str, Any]], step_names: list[str]) -> pa.Table:
-    """How long contacts took, from the required step before to each step, and from the first to the last (``step`` 0)."""
-    n_bins = len(HISTOGRAM_EDGES) + 1
-    n_steps = len(step_names)
-    n_groups = len(breakdown["groups"])
-    counts = breakdown["histogram"].reshape(-1, n_steps + 1, n_bins)[:n_groups]
-    # Step 1 takes no time.
-    places = [0, *range(2, n_steps + 1)]
-    counts = counts[:, places, :]
-    names = ["from start to end", *step_names[1:]]
-    groups = _group_columns(breakdown["groups"], dimensions, len(places) * n_bins)
-    edges = np.array(HISTOGRAM_EDGES)
-    return pa.table(
-        {
-            **groups,
-            "step": pa.array(np.tile(np.repeat(places, n_bins), n_groups), pa.int32()),
-            "name": pa.array(np.tile(np.repeat(names, n_bins), n_groups).tolist(), pa.string()),
-            "from_seconds": pa.array(np.tile(np.r_[0, edges], n_groups * len(places)), pa.int64()),
-            "to_seconds": pa.array(
-                np.tile(np.r_[edges, 0], n_groups * len(places)), pa.int64(), mask=np.tile(np.r_[edges * 0, 1] == 1, n_groups * len(places))
-            ),
-            "contacts": counts.reshape(-1).astype(np.int64),
-        }
-    )
+def _contact_values(
+    contacts: pa.Table, name: str, options: dict[str, Any], values: pa.Array | None, dimension: dict[str, Any]
+) -> tuple[pa.ChunkedArray, pa.Array, int]:
+    """Each contact's number and the number of its value, for a column of the contacts."""
+    key_name = _contacts_key(contacts, options)
+    keys = column(contacts, key_name, "contacts")
+    number, distinct = codes(column(contacts, name, "contacts"))
+    dimension["values"] = distinct
+    if values is not None:
+        keys = pc.index_in(keys.cast(values.type), value_set=values)
+    elif not pa.types.is_integer(keys.type):
+        raise SchemaError(f"contacts: column {key_name!r} has the type {keys.type}, and the events' contacts are whole numbers")
+    if keys.null_count:
+        known = keys.is_valid()
+        keys, number = keys.filter(known), number[known.to_numpy()]
+    return keys.cast(pa.int64()), pa.array(number), len(distinct)

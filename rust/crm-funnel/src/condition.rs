@@ -127,6 +127,16 @@ impl Coder {
         (0..n).try_for_each(|number| self.code(1 << number).map(|_| ()))
     }
 
+    /// Steps that are different values of one text column get the codes from 1 on; others are numbered as they are met.
+    pub fn number_exclusive_steps(&self, n_steps: usize) -> Result<()> {
+        match self.columns.as_slice() {
+            [(_, values)] if self.rules.is_empty() && values.values().all(|conditions| conditions.count_ones() == 1) => {
+                self.number_in_order(n_steps)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What each code fulfils; code 0 is [`INVISIBLE`].
     pub fn conditions(&self) -> Vec<Conditions> {
         let codes = self.codes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

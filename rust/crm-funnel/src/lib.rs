@@ -4,18 +4,22 @@
 //! - [`events`] finds how far each contact gets through ordered steps; a step's condition arrives as a code per row, so that any
 //!   rule language can stand before it.
 //! - [`pipeline`] follows deals through stages: reached, lost, time in stage, moves, forecast.
-//! - [`quantile()`] and [`Durations`] give exact quantiles of many cells at once.
+//! - [`Attributes`] and [`Groups`] tell contacts and deals apart, [`Durations`] gives exact quantiles of many cells in one sweep.
 //!
 //! Nothing here reads a clock, a file or the environment; results do not depend on threads or batches.
 #![warn(missing_docs)]
 
+mod breakdown;
 mod condition;
+mod durations;
+mod event_request;
 pub mod events;
 pub mod grouping;
 pub mod pipeline;
-mod quantile;
-mod request;
+mod pipeline_request;
 
+pub use breakdown::{Attributes, Groups};
 pub use condition::{Coder, Condition, Evaluate};
-pub use quantile::{CellDurations, Durations, quantile};
-pub use request::{EventOutcome, EventRequest, amounts, check_key_columns, follow};
+pub use durations::{CellDurations, Durations, SortedDurations};
+pub use event_request::{EventOutcome, EventRequest};
+pub use pipeline_request::{DealColumns, PipelineOutcome, PipelineRequest, amounts, check_key_columns};

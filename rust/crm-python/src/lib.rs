@@ -21,7 +21,7 @@ mod _core {
     #[pymodule_export]
     use super::files::{FileTable, open_file};
     #[pymodule_export]
-    use super::funnel::{event_funnel, pipeline_funnel};
+    use super::funnel::{PipelineDeals, event_funnel, pipeline_funnel};
     #[pymodule_export]
     use super::roles::{column_facts, detect_roles, list_roles, role_names};
     #[pymodule_export]

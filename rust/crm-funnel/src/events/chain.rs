@@ -38,6 +38,8 @@ pub struct Scanner<'p> {
     standing: Vec<Standing>,
     before: Vec<Standing>,
     reached: Vec<bool>,
+    /// Whether the plan is plain and code `i` is step `i` and nothing else.
+    codes_are_steps: bool,
     /// The best chain of the contact scanned last.
     pub chain: Chain,
 }
@@ -54,9 +56,11 @@ impl<'p> Scanner<'p> {
     /// `conditions` are those of each code.
     pub fn new(plan: &'p Plan, conditions: &'p [Conditions]) -> Self {
         let n = plan.n_steps + 1;
+        let one_each = conditions.iter().skip(1).enumerate().all(|(step, &fulfilled)| fulfilled == 1 << step);
         Self {
             plan,
             conditions,
+            codes_are_steps: plan.is_plain() && conditions.len() == n && one_each,
             moments: Vec::new(),
             standing: vec![NOBODY; n],
             before: vec![NOBODY; n],
@@ -69,7 +73,9 @@ impl<'p> Scanner<'p> {
     pub fn scan(&mut self, events: &[Event]) {
         self.chain.level = 0;
         self.chain.times.fill(NEVER);
-        if self.plan.is_plain() {
+        if self.codes_are_steps {
+            self.scan_steps(events);
+        } else if self.plan.is_plain() {
             self.scan_plain(events);
         } else {
             self.collect_moments(events);
@@ -118,6 +124,65 @@ impl<'p> Scanner<'p> {
             .map(|event| values[event.row as usize])
             .min()
             .unwrap_or(none)
+    }
+
+    /// Whether the order of a contact's events matters, given their codes: without a second step only the first time of the first does.
+    pub fn needs_order(&self, codes: u64) -> bool {
+        !self.codes_are_steps || codes & 0b110 == 0b110
+    }
+
+    /// Order and window only, and each event is one step: those of one time come by step, so one look at each is enough.
+    fn scan_steps(&mut self, events: &[Event]) {
+        let codes = events.iter().fold(0_u128, |codes, event| codes | 1 << event.code);
+        // Without a step between, no later one is reached.
+        let most = (codes >> 1).trailing_ones() as usize;
+        if most == 0 {
+            return;
+        }
+        if most == 1 {
+            self.chain.level = 1;
+            self.chain.times[1] = events.iter().filter(|event| event.code == 1).map(|event| event.time).min().unwrap_or(NEVER);
+            return;
+        }
+        let standing = &mut self.standing[..=most];
+        let (mut level, mut start, mut first) = (0, NEVER, 0);
+        for (index, event) in events.iter().enumerate() {
+            let step = event.code as usize;
+            if step == 1 {
+                standing[1].start = event.time;
+                if level == 0 {
+                    (level, start, first) = (1, event.time, index);
+                }
+            } else if step <= (level + 1).min(most) {
+                let from = standing[step - 1].start;
+                if event.time - from > self.plan.window {
+                    continue;
+                }
+                standing[step].start = from;
+                if step > level {
+                    (level, start) = (step, from);
+                    if level == most {
+                        break;
+                    }
+                }
+            }
+        }
+        self.chain.level = level;
+        if level == 0 {
+            return;
+        }
+        // The first chain from that start takes each step as soon as it can.
+        self.chain.times[1] = start;
+        let mut step = 1;
+        for event in &events[first..] {
+            if step == level {
+                break;
+            }
+            if event.time >= start && event.code as usize == step + 1 {
+                step += 1;
+                self.chain.times[step] = event.time;
+            }
+        }
     }
 
     /// Order and window only: each event looks at the chain one step below.

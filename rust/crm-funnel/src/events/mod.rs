@@ -3,16 +3,21 @@ mod any_order;
 mod attempts;
 mod chain;
 mod config;
+mod grouped;
+mod key_values;
 mod path;
 
-use crm_core::{Control, Error, Result};
+use crm_core::{Control, Result};
 use hashbrown::HashMap;
 
 pub use chain::{Chain, Conditions, NEVER, Scanner};
 pub use config::{EventFunnelConfig, ExclusionConfig, MAX_CONDITIONS, Plan, StepConfig};
+pub use grouped::GroupedFunnel;
+pub use key_values::KeyValues;
 
-use crate::grouping::{Event, Rows, Span, visit_keys};
-use crate::quantile::{CellDurations, Durations};
+use crate::breakdown::{Attributes, Groups};
+use crate::durations::{CellDurations, Durations, SortedDurations};
+use crate::grouping::{Event, Rows, Span, Stretch, Visit, visit_keys};
 
 /// Upper edges of the histogram of times to convert, in seconds; the last bin has none.
 pub const HISTOGRAM_EDGES_SECONDS: [u64; 14] =
@@ -40,51 +45,45 @@ pub enum DimensionOf {
     LastStep(Vec<u32>),
 }
 
-/// Numbers by key.
-#[derive(Debug, Clone)]
-pub enum KeyValues {
-    /// Keys from a base on.
-    Dense(i64, Vec<u32>),
-    /// Any keys.
-    Sparse(HashMap<i64, u32, foldhash::fast::FixedState>),
-}
-
-impl KeyValues {
-    /// Of several values for one key the last counts; keys that are missing have `none`.
-    pub fn new(keys: &[i64], values: &[u32], none: u32) -> Self {
-        let (min, max) = (keys.iter().copied().min().unwrap_or(0), keys.iter().copied().max().unwrap_or(0));
-        if max.abs_diff(min) < (keys.len() as u64) * 8 + 1_024 {
-            let mut dense = vec![none; max.abs_diff(min) as usize + 1];
-            for (&key, &value) in keys.iter().zip(values) {
-                dense[key.abs_diff(min) as usize] = value;
-            }
-            return Self::Dense(min, dense);
-        }
-        Self::Sparse(keys.iter().copied().zip(values.iter().copied()).collect())
-    }
-
-    /// The value of `key`, or `none`.
-    #[inline]
-    pub fn find(&self, key: i64, none: u32) -> u32 {
-        match self {
-            Self::Dense(base, values) => {
-                // Below the base the difference wraps around to a number beyond the end.
-                values.get(key.wrapping_sub(*base) as u64 as usize).copied().unwrap_or(none)
-            }
-            Self::Sparse(values) => values.get(&key).copied().unwrap_or(none),
-        }
-    }
-}
-
 /// What [`run`] found.
 #[derive(Debug, Clone, Default)]
 pub struct EventFunnelResult {
     /// One per breakdown asked for.
     pub breakdowns: Vec<Breakdown>,
-    /// Every contact with an event that takes part.
-    pub contacts: Vec<i64>,
-    /// How far each came, 0 to the number of steps.
-    pub levels: Vec<u8>,
+    /// How far each contact came.
+    pub levels: Levels,
+}
+
+/// How far each contact with an event that takes part came, 0 to the number of steps.
+#[derive(Debug, Clone, Default)]
+pub struct Levels {
+    /// Contacts whose keys lie close together: the level of the first key, of the next, and so on; [`Levels::ABSENT`] for keys without events.
+    pub dense: Vec<(i64, Vec<u8>)>,
+    /// All others.
+    pub listed: Vec<(i64, u8)>,
+}
+
+impl Levels {
+    /// No event of this key takes part.
+    pub const ABSENT: u8 = u8::MAX;
+
+    /// Lists the contacts of stretches of keys that are mostly absent.
+    fn list_sparse(&mut self) {
+        for (first, levels) in std::mem::take(&mut self.dense) {
+            let present = levels.iter().filter(|level| **level != Self::ABSENT).count();
+            if present * 9 >= levels.len() {
+                self.dense.push((first, levels));
+            } else {
+                self.listed.extend((first..).zip(levels).filter(|(_, level)| *level != Self::ABSENT));
+            }
+        }
+    }
+
+    /// Each contact and its level.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, u8)> + '_ {
+        let dense = self.dense.iter().flat_map(|(first, levels)| (*first..).zip(levels.iter().copied()));
+        dense.filter(|(_, level)| *level != Self::ABSENT).chain(self.listed.iter().copied())
+    }
 }
 
 /// The funnel of each group of contacts; arrays are `[n_groups, n_steps]`.
@@ -100,55 +99,145 @@ pub struct Breakdown {
     pub median_seconds: Vec<f64>,
     /// The 90 % quantile likewise.
     pub p90_seconds: Vec<f64>,
-    /// The mean likewise.
-    pub mean_seconds: Vec<f64>,
-    /// Seconds from the first step to the last: median per group.
-    pub total_median_seconds: Vec<f64>,
-    /// The 90 % quantile likewise.
-    pub total_p90_seconds: Vec<f64>,
     /// Contacts by time to convert, `[n_groups, n_steps + 1, bins]`; place 0 is from the first step to the last.
     pub histogram: Vec<u64>,
 }
 
-/// What one stretch of contacts adds up to. A tuple is a combination of all dimensions' values.
-struct Collected<'p> {
-    scanner: Scanner<'p>,
-    tuple_of: HashMap<u128, u32, foldhash::fast::FixedState>,
-    last_tuple: Option<(u128, u32)>,
-    tuples: Vec<u128>,
-    reached: Vec<u64>,
-    attempts: Vec<u64>,
+/// What contacts have come to so far, of however many stretches and batches.
+#[derive(Debug)]
+pub struct Tally {
+    attributes: Attributes,
+    place_bits: u32,
+    /// Contacts that began, by attributes.
+    began: Began,
+    /// Time to each step taken after the first, and at place 0 from the first to the last; marks are `attributes << place_bits | place`.
     durations: Durations,
-    contacts: Vec<i64>,
-    levels: Vec<u8>,
+    attempts: HashMap<u64, Vec<u64>, foldhash::fast::FixedState>,
+    levels: Levels,
     ticks: u64,
+}
+
+/// How many contacts began with each combination of attributes.
+#[derive(Debug)]
+enum Began {
+    /// Few bits: a count for each combination.
+    Counted(Vec<u64>),
+    /// Many: a list, with repetitions.
+    Listed(Vec<u64>),
+}
+
+/// Bits of attributes up to which combinations are counted.
+const COUNTED_BITS: u32 = 14;
+
+impl Began {
+    fn new(bits: u32) -> Self {
+        if bits <= COUNTED_BITS { Self::Counted(vec![0; 1 << bits]) } else { Self::Listed(Vec::new()) }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, word: u64) {
+        match self {
+            Self::Counted(counts) => counts[word as usize] += 1,
+            Self::Listed(words) => words.push(word),
+        }
+    }
+
+    fn append(&mut self, other: &mut Self) {
+        match (self, other) {
+            (Self::Counted(counts), Self::Counted(more)) => counts.iter_mut().zip(more).for_each(|(sum, n)| *sum += *n),
+            (Self::Listed(words), Self::Listed(more)) => words.append(more),
+            // Both are made for the same attributes.
+            _ => {}
+        }
+    }
+
+    fn words(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let (counts, words): (&[u64], &[u64]) = match self {
+            Self::Counted(counts) => (counts, &[]),
+            Self::Listed(words) => (&[], words),
+        };
+        let counted = (0..).zip(counts.iter().copied()).filter(|(_, n)| *n > 0);
+        counted.chain(words.iter().map(|&word| (word, 1)))
+    }
+}
+
+impl Tally {
+    fn new(attributes: Attributes, n_steps: usize, span: Span) -> Self {
+        let place_bits = 64 - (n_steps as u64).leading_zeros();
+        Self {
+            place_bits,
+            began: Began::new(attributes.bits),
+            durations: Durations::new(attributes.bits + place_bits, span.last),
+            attempts: HashMap::default(),
+            levels: Levels::default(),
+            ticks: span.ticks,
+            attributes,
+        }
+    }
+
+    /// Adds another tally of the same funnel, whose tick is a multiple of this one's.
+    fn append(&mut self, mut other: Self) {
+        self.began.append(&mut other.began);
+        self.durations.append_scaled(&mut other.durations, other.ticks / self.ticks);
+        for (word, reached) in other.attempts {
+            let sums = self.attempts.entry(word).or_insert_with(|| vec![0; reached.len()]);
+            sums.iter_mut().zip(reached).for_each(|(sum, n)| *sum += n);
+        }
+        self.levels.dense.append(&mut other.levels.dense);
+        self.levels.listed.append(&mut other.levels.listed);
+    }
+}
+
+/// Visits contacts and adds them to a tally.
+struct Visitor<'p> {
+    scanner: Scanner<'p>,
+    dimensions: &'p [Dimension],
+    first_key: Option<i64>,
+    dense: Vec<u8>,
+    tally: Tally,
 }
 
 /// Runs a funnel: `conditions` says what each code fulfils, `breakdowns` which dimensions each breakdown combines.
 pub fn run(
     plan: &Plan,
     conditions: &[Conditions],
-    batches: &[Rows<'_>],
+    batches: Vec<Rows<'_>>,
     dimensions: &[Dimension],
     breakdowns: &[Vec<usize>],
     ticks_per_second: u64,
     control: &dyn Control,
 ) -> Result<EventFunnelResult> {
-    let radices = radices(dimensions)?;
+    let attributes = Attributes::new(dimensions.iter().map(|dimension| dimension.n_values))?;
+    let tally = tally(plan, conditions, batches, dimensions, &attributes, control)?;
+    let tally = tally.unwrap_or_else(|| Tally::new(attributes, plan.n_steps, Span { first_time: 0, ticks: 1, last: 0 }));
+    finish(plan, tally, dimensions, breakdowns, ticks_per_second, control)
+}
+
+/// What the contacts of some batches come to; `None` if no row takes part.
+fn tally(
+    plan: &Plan,
+    conditions: &[Conditions],
+    batches: Vec<Rows<'_>>,
+    dimensions: &[Dimension],
+    attributes: &Attributes,
+    control: &dyn Control,
+) -> Result<Option<Tally>> {
     let with_rows = dimensions.iter().any(|dimension| !matches!(dimension.of, DimensionOf::Contact(_)));
     // Plans differ by the span's tick only, and the span is known when the first piece is.
     let scaled = std::sync::OnceLock::new();
-    let collected = visit_keys(
-        batches,
-        with_rows,
-        control,
-        |span| {
-            let plan: &Plan = scaled.get_or_init(|| plan_in(plan, span));
-            Collected::new(plan, conditions, span)
-        },
-        |collected, key, events| collected.add(key, events, dimensions, &radices),
-    )?;
-    finish(plan, collected, dimensions, &radices, breakdowns, ticks_per_second)
+    let visitors = visit_keys(batches, with_rows, control, |stretch| {
+        let plan: &Plan = scaled.get_or_init(|| plan_in(plan, stretch.span));
+        Visitor::new(plan, conditions, dimensions, attributes, stretch)
+    })?;
+    let mut whole: Option<Tally> = None;
+    for visitor in visitors {
+        let part = visitor.finish();
+        match &mut whole {
+            Some(tally) => tally.append(part),
+            None => whole = Some(part),
+        }
+    }
+    Ok(whole)
 }
 
 /// The plan with windows in the span's ticks.
@@ -160,214 +249,164 @@ fn plan_in(plan: &Plan, span: Span) -> Plan {
     plan
 }
 
-fn radices(dimensions: &[Dimension]) -> Result<Vec<u128>> {
-    let mut product = 1_u128;
-    let mut radices = Vec::new();
-    for dimension in dimensions {
-        radices.push(product);
-        product = product
-            .checked_mul(u128::from(dimension.n_values) + 1)
-            .ok_or_else(|| Error::limit("the breakdowns have too many values together; leave some out or give them a top"))?;
-    }
-    Ok(radices)
-}
-
-impl<'p> Collected<'p> {
-    fn new(plan: &'p Plan, conditions: &'p [Conditions], span: Span) -> Self {
+impl<'p> Visitor<'p> {
+    fn new(plan: &'p Plan, conditions: &'p [Conditions], dimensions: &'p [Dimension], attributes: &Attributes, stretch: Stretch) -> Self {
         Self {
             scanner: Scanner::new(plan, conditions),
-            tuple_of: HashMap::default(),
-            last_tuple: None,
-            tuples: Vec::new(),
-            reached: Vec::new(),
-            attempts: Vec::new(),
-            durations: Durations::default(),
-            contacts: Vec::new(),
-            levels: Vec::new(),
-            ticks: span.ticks,
+            dimensions,
+            first_key: stretch.keys.map(|keys| keys.0),
+            dense: vec![Levels::ABSENT; stretch.keys.map_or(0, |keys| keys.1)],
+            tally: Tally::new(attributes.clone(), plan.n_steps, stretch.span),
         }
     }
-}
 
-impl Collected<'_> {
-    fn add(&mut self, key: i64, events: &[Event], dimensions: &[Dimension], radices: &[u128]) {
-        self.scanner.scan(events);
-        let plan = self.scanner.plan();
-        let level = self.scanner.chain.level;
-        self.contacts.push(key);
-        self.levels.push(level as u8);
-        if level == 0 {
-            return;
+    fn finish(mut self) -> Tally {
+        if let Some(first) = self.first_key {
+            self.tally.levels.dense.push((first, self.dense));
         }
-        let mut tuple = 0;
-        for (dimension, radix) in dimensions.iter().zip(radices) {
+        self.tally
+    }
+
+    #[inline(always)]
+    fn attributes(&self, key: i64, events: &[Event], level: usize) -> u64 {
+        let mut word = 0;
+        for (number, dimension) in self.dimensions.iter().enumerate() {
             let value = match &dimension.of {
                 DimensionOf::Contact(values) => values.find(key, dimension.n_values),
                 DimensionOf::FirstStep(values) => self.scanner.least_value(events, 1, values, dimension.n_values),
                 DimensionOf::LastStep(values) => self.scanner.least_value(events, level, values, dimension.n_values),
             };
-            tuple += u128::from(value) * radix;
+            word |= self.tally.attributes.pack(number, value);
         }
-        let places = plan.n_steps + 1;
-        let index = match self.last_tuple {
-            Some((last, index)) if last == tuple => index,
-            _ => {
-                let fresh = self.tuples.len() as u32;
-                let index = *self.tuple_of.entry(tuple).or_insert(fresh);
-                if index == fresh {
-                    self.tuples.push(tuple);
-                    self.reached.resize(self.tuples.len() * places, 0);
-                    if plan.attempts {
-                        self.attempts.resize(self.tuples.len() * places, 0);
-                    }
-                }
-                self.last_tuple = Some((tuple, index));
-                index
-            }
-        };
-        let from = index as usize * places;
+        word
+    }
+}
+
+impl Visit for Visitor<'_> {
+    fn needs_order(&self, codes: u64) -> bool {
+        self.scanner.needs_order(codes)
+    }
+
+    fn visit(&mut self, key: i64, events: &[Event]) {
+        self.scanner.scan(events);
+        let plan = self.scanner.plan();
+        let level = self.scanner.chain.level;
+        match self.first_key {
+            Some(first) => self.dense[key.abs_diff(first) as usize] = level as u8,
+            None => self.tally.levels.listed.push((key, level as u8)),
+        }
+        if level == 0 {
+            return;
+        }
+        let word = self.attributes(key, events, level);
+        self.tally.began.add(word);
+        let mark = word << self.tally.place_bits;
         let times = &self.scanner.chain.times;
-        let reached = &mut self.reached[from..from + places];
-        for step in 1..=level {
-            if times[step] == NEVER {
-                continue;
-            }
-            reached[step] += 1;
-            if step > 1 {
-                self.durations.push((from + step) as u32, times[step] - times[plan.required_before[step]]);
+        for step in 2..=level {
+            if times[step] != NEVER {
+                self.tally.durations.push(mark | step as u64, times[step] - times[plan.required_before[step]]);
             }
         }
         if level == plan.n_steps && level > 1 {
-            self.durations.push(from as u32, times[level] - times[1]);
+            self.tally.durations.push(mark, times[level] - times[1]);
         }
         if plan.attempts {
-            self.scanner.count_attempts(events, &mut self.attempts[from..from + places]);
+            let reached = self.tally.attempts.entry(word).or_insert_with(|| vec![0; plan.n_steps + 1]);
+            self.scanner.count_attempts(events, reached);
         }
     }
 }
 
 fn finish(
     plan: &Plan,
-    collected: Vec<Collected<'_>>,
+    tally: Tally,
     dimensions: &[Dimension],
-    radices: &[u128],
     breakdowns: &[Vec<usize>],
     ticks_per_second: u64,
+    control: &dyn Control,
 ) -> Result<EventFunnelResult> {
-    let places = plan.n_steps + 1;
-    let ticks = collected.first().map_or(1, |part| part.ticks);
-    // Multiply and then divide: a product with 1e-9 would not be exact.
-    let seconds = |in_ticks: f64| in_ticks * ticks as f64 / ticks_per_second as f64;
-    let mut result = EventFunnelResult::default();
-    let mut tuples: Vec<u128> = collected.iter().flat_map(|part| part.tuples.iter().copied()).collect();
-    tuples.sort_unstable();
-    tuples.dedup();
-    let mut reached = vec![0; tuples.len() * places];
-    let mut attempts = vec![0; if plan.attempts { tuples.len() * places } else { 0 }];
-    let mut durations = Vec::new();
-    for mut part in collected {
-        let global: Vec<usize> = part.tuples.iter().map(|tuple| tuples.partition_point(|other| other < tuple)).collect();
-        for (&to, from) in global.iter().zip(0..) {
-            for place in 0..places {
-                reached[to * places + place] += part.reached[from * places + place];
-                if plan.attempts {
-                    attempts[to * places + place] += part.attempts[from * places + place];
-                }
+    let mut result = EventFunnelResult { levels: tally.levels, ..EventFunnelResult::default() };
+    let durations = tally.durations.sort();
+    let scale = Scale { ticks: tally.ticks, per_second: ticks_per_second };
+    for by in breakdowns {
+        control.check()?;
+        let counts_as = by.iter().map(|&dimension| counts_as(&dimensions[dimension], dimension, &tally.attributes, &tally.began)).collect();
+        let groups = Groups::new(&tally.attributes, by, counts_as, tally.began.words().map(|(word, _)| word));
+        let mut breakdown = breakdown(plan, &durations, &groups, tally.place_bits, &scale);
+        for (word, n) in tally.began.words() {
+            breakdown.contacts[groups.of(word) * plan.n_steps] += n;
+        }
+        if plan.attempts {
+            breakdown.attempts = vec![0; groups.len() * plan.n_steps];
+            for (&word, reached) in &tally.attempts {
+                let from = groups.of(word) * plan.n_steps;
+                breakdown.attempts[from..from + plan.n_steps].iter_mut().zip(&reached[1..]).for_each(|(sum, n)| *sum += n);
             }
         }
-        part.durations.renumber(|cell| (global[cell as usize / places] * places + cell as usize % places) as u32);
-        durations.push(part.durations);
-        result.contacts.append(&mut part.contacts);
-        result.levels.append(&mut part.levels);
-    }
-    if breakdowns.len() > 1 {
-        // Sorted once, the durations of each breakdown's cells are sorted too.
-        durations = vec![Durations::sorted(durations)];
-    }
-    let value_of = |tuple: u128, dimension: usize| (tuple / radices[dimension] % (u128::from(dimensions[dimension].n_values) + 1)) as u32;
-    for by in breakdowns {
-        let kept: Vec<Option<Vec<bool>>> =
-            by.iter().map(|&d| kept_values(&dimensions[d], d, &tuples, &reached, places, &value_of)).collect();
-        let group_of_tuple: Vec<Vec<u32>> = tuples
-            .iter()
-            .map(|&tuple| {
-                let values = by.iter().zip(&kept).map(|(&dimension, kept)| {
-                    let value = value_of(tuple, dimension);
-                    match kept {
-                        Some(kept) if !kept[value as usize] => dimensions[dimension].n_values + 1,
-                        _ => value,
-                    }
-                });
-                values.collect()
-            })
-            .collect();
-        let mut groups = group_of_tuple.clone();
-        groups.sort_unstable();
-        groups.dedup();
-        if by.is_empty() && groups.is_empty() {
-            groups.push(Vec::new());
+        breakdown.groups = groups.values;
+        if by.is_empty() && breakdown.groups.is_empty() {
+            breakdown.add_empty_group(plan);
         }
-        let index: Vec<usize> = group_of_tuple.iter().map(|group| groups.partition_point(|other| other < group)).collect();
-        let n_cells = groups.len() * places;
-        let cell_of = |cell: u32| index[cell as usize / places] * places + cell as usize % places;
-        let cells = Durations::per_cell(&durations, n_cells, cell_of);
-        let edges: Vec<u64> = HISTOGRAM_EDGES_SECONDS.iter().map(|&edge| edge * ticks_per_second / ticks).collect();
-        let mut breakdown = breakdown(&cells, groups.len(), places, &seconds);
-        breakdown.histogram = Durations::histogram(&durations, n_cells, &edges, cell_of);
-        breakdown.contacts = fold(&reached, &index, groups.len(), places);
-        if plan.attempts {
-            breakdown.attempts = fold(&attempts, &index, groups.len(), places);
-        }
-        breakdown.groups = groups;
         result.breakdowns.push(breakdown);
     }
     Ok(result)
 }
 
-/// Which values of a dimension with a top are kept; `None` keeps all.
-fn kept_values(
-    dimension: &Dimension,
-    number: usize,
-    tuples: &[u128],
-    reached: &[u64],
-    places: usize,
-    value_of: &impl Fn(u128, usize) -> u32,
-) -> Option<Vec<bool>> {
+/// The unit of times.
+struct Scale {
+    /// The caller's ticks in one of ours.
+    ticks: u64,
+    /// The caller's ticks in a second.
+    per_second: u64,
+}
+
+impl Scale {
+    /// Multiplies and then divides: a product with 1e-9 would not be exact.
+    fn seconds(&self, in_ticks: f64) -> f64 {
+        in_ticks * self.ticks as f64 / self.per_second as f64
+    }
+
+    fn edges(&self) -> Vec<u64> {
+        HISTOGRAM_EDGES_SECONDS.iter().map(|&edge| (edge * self.per_second).div_ceil(self.ticks)).collect()
+    }
+}
+
+/// Everything of a breakdown that durations tell: they count the contacts of each step after the first.
+fn breakdown(plan: &Plan, durations: &SortedDurations, groups: &Groups, place_bits: u32, scale: &Scale) -> Breakdown {
+    let places = plan.n_steps + 1;
+    let cell_of = |mark: u64| groups.of(mark >> place_bits) * places + (mark & ((1 << place_bits) - 1)) as usize;
+    let cells: CellDurations = durations.per_cell(groups.len() * places, &scale.edges(), cell_of);
+    let mut breakdown = Breakdown { histogram: cells.histogram, ..Breakdown::default() };
+    for cell in (0..groups.len()).flat_map(|group| group * places + 1..(group + 1) * places) {
+        breakdown.contacts.push(cells.count[cell]);
+        breakdown.median_seconds.push(scale.seconds(cells.median[cell]));
+        breakdown.p90_seconds.push(scale.seconds(cells.p90[cell]));
+    }
+    breakdown
+}
+
+impl Breakdown {
+    /// The funnel of nobody.
+    fn add_empty_group(&mut self, plan: &Plan) {
+        self.groups.push(Vec::new());
+        self.contacts = vec![0; plan.n_steps];
+        self.attempts = vec![0; if plan.attempts { plan.n_steps } else { 0 }];
+        self.median_seconds = vec![f64::NAN; plan.n_steps];
+        self.p90_seconds = vec![f64::NAN; plan.n_steps];
+        self.histogram = vec![0; (plan.n_steps + 1) * (HISTOGRAM_EDGES_SECONDS.len() + 1)];
+    }
+}
+
+/// What each value of a dimension with a top counts as; `None` keeps all.
+fn counts_as(dimension: &Dimension, number: usize, attributes: &Attributes, began: &Began) -> Option<Vec<u32>> {
     let top = dimension.top?;
     let mut contacts = vec![0_u64; dimension.n_values as usize + 1];
-    for (index, &tuple) in tuples.iter().enumerate() {
-        contacts[value_of(tuple, number) as usize] += reached[index * places + 1];
+    for (word, n) in began.words() {
+        contacts[attributes.value(word, number) as usize] += n;
     }
     let mut order: Vec<usize> = (0..contacts.len()).filter(|&value| contacts[value] > 0).collect();
     order.sort_by_key(|&value| (std::cmp::Reverse(contacts[value]), value));
-    let mut kept = vec![false; contacts.len()];
-    order.iter().take(top).for_each(|&value| kept[value] = true);
-    Some(kept)
-}
-
-/// `[n_tuples, places]` to `[n_groups, n_steps]`.
-fn fold(counts: &[u64], group: &[usize], n_groups: usize, places: usize) -> Vec<u64> {
-    let n_steps = places - 1;
-    let mut folded = vec![0; n_groups * n_steps];
-    for (tuple, &group) in group.iter().enumerate() {
-        for step in 0..n_steps {
-            folded[group * n_steps + step] += counts[tuple * places + step + 1];
-        }
-    }
-    folded
-}
-
-fn breakdown(cells: &CellDurations, n_groups: usize, places: usize, seconds: &impl Fn(f64) -> f64) -> Breakdown {
-    let mut breakdown = Breakdown::default();
-    for group in 0..n_groups {
-        for step in 1..places {
-            let cell = group * places + step;
-            breakdown.median_seconds.push(seconds(cells.median[cell]));
-            breakdown.p90_seconds.push(seconds(cells.p90[cell]));
-            breakdown.mean_seconds.push(seconds(cells.sum[cell] as f64 / cells.count[cell] as f64));
-        }
-        breakdown.total_median_seconds.push(seconds(cells.median[group * places]));
-        breakdown.total_p90_seconds.push(seconds(cells.p90[group * places]));
-    }
-    breakdown
+    let mut counts_as = vec![dimension.n_values + 1; contacts.len()];
+    order.iter().take(top).for_each(|&value| counts_as[value] = value as u32);
+    Some(counts_as)
 }

@@ -4,15 +4,17 @@
 //! history is its stage rows by (time, stage); a stage that follows itself is one visit.
 mod counts;
 mod forecast;
+mod standing;
 
 use crm_core::{Control, Error, Result};
 
-pub use counts::{LossKey, PipelineCounts, count};
+pub use counts::{Amounts, Cell, Counts, Details, LossKey, amounts, count, details, fold};
 pub use forecast::{Forecast, ForecastCell};
+pub use standing::{Created, Standing, standing};
 
+use crate::durations::{Durations, SortedDurations};
 use crate::events::KeyValues;
-use crate::grouping::{Event, Rows, Span, visit_keys};
-use crate::quantile::Durations;
+use crate::grouping::{Event, Rows, Span, Visit, visit_keys};
 
 /// A stage and lost fit a code of a row; entered stages fit the bits of one number.
 pub const MAX_STAGES: usize = 62;
@@ -28,6 +30,10 @@ pub struct Deals<'a> {
     pub amounts: &'a [i128],
     /// The number of each amount's currency.
     pub currency: &'a [u16],
+    /// What each deal is told apart by, as [`crate::Attributes`] packs it.
+    pub attributes: &'a [u64],
+    /// Bits of the attributes.
+    pub attribute_bits: u32,
     /// How many currencies there are.
     pub n_currencies: usize,
 }
@@ -52,17 +58,17 @@ pub struct Deal {
 }
 
 /// What [`follow`] found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Followed {
     /// Per row of the deals.
     pub deals: Vec<Deal>,
-    /// Closed visits: a cell is `deal << stage_bits | stage`.
-    pub visits: Vec<Durations>,
-    /// Moves to an earlier stage, as the cell of the stage left.
-    pub back_moves: Vec<u32>,
+    /// Closed visits; a mark is `attributes << stage_bits | stage`.
+    pub visits: SortedDurations,
+    /// Moves to an earlier stage, as the mark of the stage left.
+    pub back_moves: Vec<u64>,
     /// Moves `[n_stages + 2, n_stages + 2]`: from and to.
     pub moves: Vec<u64>,
-    /// Bits of the stage in a cell.
+    /// Bits of the stage in a mark.
     pub stage_bits: u32,
     /// The caller's ticks in one tick of a visit.
     pub ticks: u64,
@@ -74,108 +80,139 @@ pub struct Followed {
     pub forecast: Option<Forecast>,
 }
 
-struct Collected {
-    deals: Vec<(u32, Deal)>,
+/// What one stretch of deals adds up to.
+struct Walker<'d> {
+    deals: &'d Deals<'d>,
+    row_of: &'d KeyValues,
+    check_times: &'d [i64],
+    lost: u8,
+    stage_bits: u32,
+    span: Span,
+    walked: Vec<(u32, Deal)>,
     visits: Durations,
-    back_moves: Vec<u32>,
+    back_moves: Vec<u64>,
     moves: Vec<u64>,
     orphan_rows: u64,
     forecast: Forecast,
-    span: Span,
 }
 
 /// Follows each deal through its stage rows, whose codes are stages; `check_times` are past times for which a forecast is made and checked.
-pub fn follow(deals: &Deals<'_>, rows: &[Rows<'_>], n_stages: usize, check_times: &[i64], control: &dyn Control) -> Result<Followed> {
+pub fn follow(deals: &Deals<'_>, rows: Vec<Rows<'_>>, n_stages: usize, check_times: &[i64], control: &dyn Control) -> Result<Followed> {
     if n_stages > MAX_STAGES {
         return Err(Error::limit(format!("{n_stages} stages are more than {MAX_STAGES}")));
     }
-    let lost = n_stages as u8 + 1;
     let stage_bits = 64 - (n_stages as u64 + 1).leading_zeros();
-    if (deals.ids.len() as u64) << stage_bits > u64::from(u32::MAX) {
-        return Err(Error::limit(format!("{} deals are more than one pipeline funnel takes; split them by a period", deals.ids.len())));
-    }
-    let numbers: Vec<u32> = (0..deals.ids.len() as u32).collect();
-    let row_of = KeyValues::new(deals.ids, &numbers, u32::MAX);
-    let repeated = deals.ids.iter().zip(&numbers).find(|(id, row)| row_of.find(**id, u32::MAX) != **row);
-    if let Some((_, &row)) = repeated {
-        return Err(Error::schema(format!("the deal of row {} of the deals occurs again further down; each deal may occur once", row + 1)));
+    let row_of = KeyValues::places(deals.ids);
+    if !matches!(row_of, KeyValues::Places(..)) {
+        let repeated = (0..).zip(deals.ids).find(|(row, id)| row_of.find(**id, u32::MAX) != *row);
+        if let Some((row, _)) = repeated {
+            return Err(Error::schema(format!(
+                "the deal of row {} of the deals occurs again further down; each deal may occur once",
+                row + 1
+            )));
+        }
     }
     let width = n_stages + 2;
-    let collected = visit_keys(
-        rows,
-        false,
-        control,
-        |span| Collected {
-            deals: Vec::new(),
-            visits: Durations::default(),
-            back_moves: Vec::new(),
-            moves: vec![0; width * width],
-            orphan_rows: 0,
-            forecast: Forecast::new(check_times.len(), n_stages, deals.n_currencies),
-            span,
-        },
-        |collected, id, events| {
-            let row = row_of.find(id, u32::MAX);
-            if row == u32::MAX {
-                collected.orphan_rows += events.len() as u64;
-                return;
-            }
-            let deal = collected.walk(row << stage_bits, events, lost, width);
-            if !check_times.is_empty() {
-                let (amount, currency) = (deals.amounts[row as usize], deals.currency[row as usize] as usize);
-                collected.forecast.add(events, collected.span, check_times, lost, deal.current, amount, currency);
-            }
-            collected.deals.push((row, deal));
-        },
-    )?;
-    let mut followed = Followed { deals: vec![Deal::default(); deals.ids.len()], stage_bits, ticks: 1, ..Followed::default() };
-    followed.moves = vec![0; width * width];
-    let mut forecast = Forecast::new(check_times.len(), n_stages, deals.n_currencies);
-    for mut part in collected {
+    let walkers = visit_keys(rows, false, control, |stretch| Walker {
+        deals,
+        row_of: &row_of,
+        check_times,
+        lost: n_stages as u8 + 1,
+        stage_bits,
+        span: stretch.span,
+        walked: Vec::with_capacity(stretch.keys.map_or(0, |keys| keys.1.min(deals.ids.len()))),
+        visits: Durations::new(deals.attribute_bits + stage_bits, stretch.span.last),
+        back_moves: Vec::new(),
+        moves: vec![0; width * width],
+        orphan_rows: 0,
+        forecast: Forecast::new(check_times.len(), n_stages, deals.n_currencies),
+    })?;
+    Ok(gather(deals, walkers, n_stages, stage_bits, !check_times.is_empty()))
+}
+
+fn gather(deals: &Deals<'_>, walkers: Vec<Walker<'_>>, n_stages: usize, stage_bits: u32, with_forecast: bool) -> Followed {
+    let width = n_stages + 2;
+    let mut visits: Option<Durations> = None;
+    let mut forecast: Option<Forecast> = None;
+    let mut followed = Followed {
+        deals: vec![Deal::default(); deals.ids.len()],
+        visits: Durations::new(0, 0).sort(),
+        back_moves: Vec::new(),
+        moves: vec![0; width * width],
+        stage_bits,
+        ticks: 1,
+        orphan_rows: 0,
+        disagreeing: 0,
+        forecast: None,
+    };
+    for mut part in walkers {
         followed.ticks = part.span.ticks;
         followed.orphan_rows += part.orphan_rows;
         followed.moves.iter_mut().zip(&part.moves).for_each(|(sum, n)| *sum += n);
         followed.back_moves.append(&mut part.back_moves);
-        forecast.merge(&part.forecast);
-        for (row, deal) in part.deals {
-            followed.disagreeing += u64::from(deals.stage[row as usize] != 0 && deals.stage[row as usize] != deal.current);
-            followed.deals[row as usize] = deal;
+        match &mut forecast {
+            Some(forecast) => forecast.merge(&part.forecast),
+            None => forecast = Some(part.forecast),
         }
-        followed.visits.push(part.visits);
+        for (row, deal) in part.walked {
+            let row = row as usize;
+            followed.disagreeing += u64::from(deals.stage[row] != 0 && deals.stage[row] != deal.current);
+            followed.deals[row] = deal;
+        }
+        match &mut visits {
+            Some(visits) => visits.append(&mut part.visits),
+            None => visits = Some(part.visits),
+        }
     }
+    let lost = n_stages as u8 + 1;
     for (deal, &stage) in followed.deals.iter_mut().zip(deals.stage).filter(|(deal, _)| !deal.has_history) {
         deal.current = stage;
         if stage != 0 && stage != lost {
             deal.furthest = stage;
         }
     }
-    // Sorted once, the visits of every grouping's cells are sorted too.
-    followed.visits = vec![Durations::sorted(followed.visits)];
-    followed.forecast = (!check_times.is_empty()).then_some(forecast);
-    Ok(followed)
+    if let Some(visits) = visits {
+        followed.visits = visits.sort();
+    }
+    if with_forecast {
+        followed.forecast = forecast;
+    }
+    followed
 }
 
-impl Collected {
-    fn walk(&mut self, cell: u32, events: &[Event], lost: u8, width: usize) -> Deal {
+impl Visit for Walker<'_> {
+    fn visit(&mut self, id: i64, events: &[Event]) {
+        let row = self.row_of.find(id, u32::MAX);
+        if row == u32::MAX {
+            self.orphan_rows += events.len() as u64;
+            return;
+        }
+        let mark = self.deals.attributes[row as usize] << self.stage_bits;
+        let deal = self.walk(mark, events);
+        if !self.check_times.is_empty() {
+            let (amount, currency) = (self.deals.amounts[row as usize], self.deals.currency[row as usize] as usize);
+            self.forecast.add(events, self.span, self.check_times, self.lost, deal.current, amount, currency);
+        }
+        self.walked.push((row, deal));
+    }
+}
+
+impl Walker<'_> {
+    fn walk(&mut self, mark: u64, events: &[Event]) -> Deal {
+        let (lost, width) = (self.lost, self.lost as usize + 1);
         let mut deal = Deal { has_history: true, ..Deal::default() };
         let (mut stage, mut since, mut last_open) = (0_u8, 0_u64, 0_u8);
-        let time = |ticks: u64| self.span.first_time.wrapping_add((ticks * self.span.ticks) as i64);
-        deal.first_time = time(events[0].time);
         for event in events {
             let next = event.code;
             if next == stage {
                 continue;
             }
-            if stage != 0 {
-                self.moves[stage as usize * width + next as usize] += 1;
-                if stage != lost {
-                    self.visits.push(cell | u32::from(stage), event.time - since);
-                    if next < stage {
-                        self.back_moves.push(cell | u32::from(stage));
-                    }
+            self.moves[stage as usize * width + next as usize] += 1;
+            if stage != 0 && stage != lost {
+                self.visits.push(mark | u64::from(stage), event.time - since);
+                if next < stage {
+                    self.back_moves.push(mark | u64::from(stage));
                 }
-            } else {
-                self.moves[next as usize] += 1;
             }
             if next != lost {
                 deal.entered |= 1 << next;
@@ -184,8 +221,9 @@ impl Collected {
             }
             (stage, since) = (next, event.time);
         }
+        let time = |ticks: u64| self.span.first_time.wrapping_add((ticks * self.span.ticks) as i64);
         deal.current = stage;
-        deal.last_time = time(since);
+        (deal.first_time, deal.last_time) = (time(events[0].time), time(since));
         deal.lost_at = if stage == lost { last_open } else { 0 };
         deal
     }

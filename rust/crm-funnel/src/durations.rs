@@ -1,0 +1,302 @@
+//! Exact quantiles of durations that fall into cells (a group and a step), for many breakdowns at once.
+//!
+//! A duration and what it belongs to share one word. The words are sorted by duration once; after that one sweep per breakdown
+//! finds all its quantiles, because each cell's durations come by in ascending order and the wanted one is the n-th.
+
+/// Bits of a digit when words are sorted.
+const DIGIT_BITS: u32 = 11;
+
+/// Durations in ticks, each with a mark of up to 64 bits that says what it belongs to.
+#[derive(Debug, Clone)]
+pub struct Durations {
+    mark_bits: u32,
+    value_bits: u32,
+    words: Words,
+}
+
+/// `duration << mark_bits | mark`.
+#[derive(Debug, Clone)]
+enum Words {
+    Narrow(Vec<u64>),
+    Wide(Vec<u128>),
+}
+
+/// Per cell: how many durations, their median, 90 % quantile and sum, in ticks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CellDurations {
+    /// How many.
+    pub count: Vec<u64>,
+    /// The median, `NaN` without durations.
+    pub median: Vec<f64>,
+    /// The 90 % quantile, `NaN` without durations.
+    pub p90: Vec<f64>,
+    /// The sum.
+    pub sum: Vec<u128>,
+    /// How many lie below each edge, `[n_cells, edges + 1]`, the last for the rest; empty without edges.
+    pub histogram: Vec<u64>,
+}
+
+impl Durations {
+    /// For marks of some bits and durations up to `greatest`.
+    pub fn new(mark_bits: u32, greatest: u64) -> Self {
+        let value_bits = 64 - greatest.leading_zeros();
+        let narrow = mark_bits < 64 && mark_bits + value_bits <= 64;
+        Self { mark_bits, value_bits, words: if narrow { Words::Narrow(Vec::new()) } else { Words::Wide(Vec::new()) } }
+    }
+
+    /// Adds one.
+    #[inline(always)]
+    pub fn push(&mut self, mark: u64, duration: u64) {
+        match &mut self.words {
+            Words::Narrow(words) => words.push(duration << self.mark_bits | mark),
+            Words::Wide(words) => words.push(u128::from(duration) << self.mark_bits | u128::from(mark)),
+        }
+    }
+
+    /// Adds those of another with marks of the same bits.
+    pub fn append(&mut self, other: &mut Self) {
+        self.append_scaled(other, 1);
+    }
+
+    /// Adds those of another with marks of the same bits, whose tick is `scale` of these.
+    pub fn append_scaled(&mut self, other: &mut Self, scale: u64) {
+        let marks = other.mark_bits;
+        match (&mut self.words, &mut other.words) {
+            (Words::Narrow(words), Words::Narrow(more)) if scale == 1 && words.is_empty() => std::mem::swap(words, more),
+            (Words::Narrow(words), Words::Narrow(more)) if scale == 1 => words.append(more),
+            (Words::Wide(words), Words::Wide(more)) if scale == 1 => words.append(more),
+            (_, Words::Narrow(more)) => more.iter().for_each(|&word| self.push(word.mark(marks), word.value(marks) * scale)),
+            (_, Words::Wide(more)) => more.iter().for_each(|&word| self.push(word.mark(marks), word.value(marks) * scale)),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match &self.words {
+            Words::Narrow(words) => words.len(),
+            Words::Wide(words) => words.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Brings them into ascending order.
+    pub fn sort(mut self) -> SortedDurations {
+        match &mut self.words {
+            Words::Narrow(words) => sort(words, self.mark_bits, self.value_bits),
+            Words::Wide(words) => sort(words, self.mark_bits, self.value_bits),
+        }
+        SortedDurations(self)
+    }
+}
+
+/// [`Durations`] in ascending order.
+#[derive(Debug, Clone)]
+pub struct SortedDurations(Durations);
+
+impl SortedDurations {
+    /// The quantiles of each of `n_cells` cells; `cell_of` says to which a mark belongs. `edges` ascend.
+    pub fn per_cell(&self, n_cells: usize, edges: &[u64], cell_of: impl Fn(u64) -> usize) -> CellDurations {
+        let counts = match &self.0.words {
+            Words::Narrow(words) => counts(words, self.0.mark_bits, n_cells, &cell_of),
+            Words::Wide(words) => counts(words, self.0.mark_bits, n_cells, &cell_of),
+        };
+        self.per_counted_cell(counts, edges, cell_of)
+    }
+
+    /// [`SortedDurations::per_cell`] where it is known how many durations each cell has.
+    pub fn per_counted_cell(&self, counts: Vec<u32>, edges: &[u64], cell_of: impl Fn(u64) -> usize) -> CellDurations {
+        match &self.0.words {
+            Words::Narrow(words) => sweep(words, self.0.mark_bits, counts, edges, cell_of),
+            Words::Wide(words) => sweep(words, self.0.mark_bits, counts, edges, cell_of),
+        }
+    }
+}
+
+trait Word: Copy + Default + Ord {
+    fn value(self, mark_bits: u32) -> u64;
+    fn mark(self, mark_bits: u32) -> u64;
+}
+
+impl Word for u64 {
+    #[inline(always)]
+    fn value(self, mark_bits: u32) -> u64 {
+        self >> mark_bits
+    }
+
+    #[inline(always)]
+    fn mark(self, mark_bits: u32) -> u64 {
+        self & ((1 << mark_bits) - 1)
+    }
+}
+
+impl Word for u128 {
+    #[inline(always)]
+    fn value(self, mark_bits: u32) -> u64 {
+        (self >> mark_bits) as u64
+    }
+
+    #[inline(always)]
+    fn mark(self, mark_bits: u32) -> u64 {
+        (self & ((1 << mark_bits) - 1)) as u64
+    }
+}
+
+/// Few words by comparing, many by their digits from the lowest up, each pass keeping the order of the one before.
+fn sort<W: Word>(words: &mut Vec<W>, mark_bits: u32, value_bits: u32) {
+    if words.len() < 1 << 12 {
+        words.sort_unstable();
+        return;
+    }
+    let n_passes = value_bits.div_ceil(DIGIT_BITS);
+    let digit_bits = if n_passes == 0 { 0 } else { value_bits.div_ceil(n_passes) };
+    let mut spare = vec![W::default(); words.len()];
+    for pass in 0..n_passes {
+        let digit = |word: W| (word.value(mark_bits) >> (pass * digit_bits)) as usize & ((1 << digit_bits) - 1);
+        let mut next = vec![0_usize; 1 << digit_bits];
+        words.iter().for_each(|&word| next[digit(word)] += 1);
+        let mut total = 0;
+        for count in &mut next {
+            (*count, total) = (total, total + *count);
+        }
+        for &word in words.iter() {
+            let at = &mut next[digit(word)];
+            spare[*at] = word;
+            *at += 1;
+        }
+        std::mem::swap(words, &mut spare);
+    }
+}
+
+/// What is known of a cell while its durations come by.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    n: u32,
+    /// The next place among the cell's durations that a quantile rests on.
+    wanted: u32,
+    sum: u64,
+}
+
+/// The places that the median and the 90 % quantile of `n` durations rest on.
+fn places(n: u32) -> [u32; 4] {
+    let at = |share: f64| {
+        let below = (share * f64::from(n - 1)).floor() as u32;
+        (below, (below + 1).min(n - 1))
+    };
+    let (median, p90) = (at(0.5), at(0.9));
+    [median.0, median.1, p90.0, p90.1]
+}
+
+fn counts<W: Word>(words: &[W], mark_bits: u32, n_cells: usize, cell_of: &impl Fn(u64) -> usize) -> Vec<u32> {
+    let mut counts = vec![0_u32; n_cells];
+    words.iter().for_each(|word| counts[cell_of(word.mark(mark_bits))] += 1);
+    counts
+}
+
+fn sweep<W: Word>(words: &[W], mark_bits: u32, counts: Vec<u32>, edges: &[u64], cell_of: impl Fn(u64) -> usize) -> CellDurations {
+    let n_cells = counts.len();
+    let mut cells: Vec<Seen> = counts.iter().map(|&n| Seen { n: 0, wanted: if n == 0 { 0 } else { places(n)[0] }, sum: 0 }).collect();
+    let mut carries = vec![0_u32; n_cells];
+    let mut picked = vec![[0_u64; 4]; n_cells];
+    let n_bins = if edges.is_empty() { 0 } else { edges.len() + 1 };
+    let mut histogram = vec![0_u64; n_cells * n_bins];
+    let mut before: Vec<u32> = vec![0; if n_bins == 0 { 0 } else { n_cells }];
+    let mut rest = words;
+    for bin in 0..n_bins.max(1) {
+        let end = edges.get(bin).map_or(rest.len(), |&edge| rest.partition_point(|word| word.value(mark_bits) < edge));
+        let (part, after) = rest.split_at(end);
+        rest = after;
+        for word in part {
+            let (value, cell) = (word.value(mark_bits), cell_of(word.mark(mark_bits)));
+            let seen = &mut cells[cell];
+            if seen.n == seen.wanted {
+                let places = places(counts[cell]);
+                (0..4).filter(|&place| places[place] == seen.n).for_each(|place| picked[cell][place] = value);
+                seen.wanted = places.into_iter().find(|&place| place > seen.n).unwrap_or(u32::MAX);
+            }
+            seen.n += 1;
+            let (sum, over) = seen.sum.overflowing_add(value);
+            seen.sum = sum;
+            carries[cell] += u32::from(over);
+        }
+        for (cell, before) in before.iter_mut().enumerate() {
+            histogram[cell * n_bins + bin] = u64::from(cells[cell].n - *before);
+            *before = cells[cell].n;
+        }
+    }
+    let mut found = CellDurations { histogram, ..CellDurations::default() };
+    for (cell, &n) in counts.iter().enumerate() {
+        found.count.push(u64::from(n));
+        found.sum.push(u128::from(carries[cell]) << 64 | u128::from(cells[cell].sum));
+        let between = |share: f64, low: u64, high: u64| {
+            let place = share * (f64::from(n) - 1.0);
+            low as f64 + (high - low) as f64 * (place - place.floor())
+        };
+        let [low, high, low_90, high_90] = picked[cell];
+        found.median.push(if n == 0 { f64::NAN } else { between(0.5, low, high) });
+        found.p90.push(if n == 0 { f64::NAN } else { between(0.9, low_90, high_90) });
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn quantile(values: &[u64], share: f64) -> f64 {
+        let Some(last) = values.len().checked_sub(1) else { return f64::NAN };
+        let place = share * last as f64;
+        let (low, high) = (values[place.floor() as usize], values[(place.floor() as usize + 1).min(last)]);
+        low as f64 + (high - low) as f64 * (place - place.floor())
+    }
+
+    fn check(pairs: &[(u64, u64)], mark_bits: u32, greatest: u64, n_cells: usize, edges: &[u64]) {
+        let (one, other) = pairs.split_at(pairs.len() / 2);
+        let mut durations = Durations::new(mark_bits, greatest);
+        for part in [one, other] {
+            let mut more = Durations::new(mark_bits, greatest);
+            part.iter().for_each(|&(mark, value)| more.push(mark, value));
+            durations.append(&mut more);
+        }
+        let cell_of = |mark: u64| (mark % n_cells as u64) as usize;
+        let found = durations.sort().per_cell(n_cells, edges, cell_of);
+        for cell in 0..n_cells {
+            let mut values: Vec<u64> = pairs.iter().filter(|(mark, _)| cell_of(*mark) == cell).map(|(_, value)| *value).collect();
+            values.sort_unstable();
+            assert_eq!(found.count[cell], values.len() as u64);
+            assert_eq!(found.sum[cell], values.iter().map(|&value| u128::from(value)).sum::<u128>());
+            assert_eq!(found.median[cell].to_bits(), quantile(&values, 0.5).to_bits());
+            assert_eq!(found.p90[cell].to_bits(), quantile(&values, 0.9).to_bits());
+            for (bin, window) in std::iter::once(0).chain(edges.iter().copied()).zip(edges.iter().copied().chain([u64::MAX])).enumerate() {
+                if !edges.is_empty() {
+                    let here = values.iter().filter(|&&value| value >= window.0 && (value < window.1 || bin == edges.len())).count();
+                    assert_eq!(found.histogram[cell * (edges.len() + 1) + bin], here as u64);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_agree_with_sorting_each_cell(
+            pairs in prop::collection::vec((0_u64..16, prop_oneof![0_u64..9, any::<u64>()]), 0..60), n_cells in 1_usize..5, narrow: bool,
+        ) {
+            let pairs: Vec<(u64, u64)> = pairs.into_iter().map(|(mark, value)| (mark, if narrow { value >> 20 } else { value })).collect();
+            check(&pairs, 4, if narrow { u64::MAX >> 20 } else { u64::MAX }, n_cells, &[2, 10]);
+            check(&pairs, 64, u64::MAX, n_cells, &[]);
+        }
+    }
+
+    #[test]
+    fn many_are_sorted_by_digits() {
+        let pairs: Vec<(u64, u64)> = (0..9_000_u64).map(|n| (n % 7, n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 38)).collect();
+        check(&pairs, 3, u64::MAX >> 38, 7, &[1_000, 1 << 20]);
+        check(&pairs, 64, u64::MAX >> 38, 3, &[]);
+        check(&pairs.iter().map(|pair| (pair.0, 0)).collect::<Vec<_>>(), 3, 0, 2, &[]);
+    }
+}

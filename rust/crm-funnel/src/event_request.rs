@@ -1,0 +1,246 @@
+//! Event funnels over Arrow batches: columns by place, conditions to codes, then the kernel.
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, SchemaRef};
+use crm_core::{Control, Error, Result};
+use rayon::prelude::*;
+use serde::Deserialize;
+
+use crate::condition::{Coder, Condition, Evaluate};
+use crate::events::{self, Dimension, DimensionOf, EventFunnelConfig, EventFunnelResult, Plan};
+use crate::grouping::{INVISIBLE, Rows};
+
+/// An event funnel over batches whose first column is the contact's number and whose second the time in ticks, both `int64`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventRequest {
+    /// The funnel.
+    pub funnel: EventFunnelConfig,
+    /// The conditions of the steps and then of the exclusions, as rules.
+    pub conditions: Vec<String>,
+    /// Which rows take part at all, as a rule.
+    #[serde(default)]
+    pub filter: Option<String>,
+    /// Ticks of the time column in a second.
+    pub ticks_per_second: u64,
+    /// Which dimensions each breakdown combines.
+    pub breakdowns: Vec<Vec<usize>>,
+    /// Today as days since 1970, for rules that need it.
+    pub today: i32,
+}
+
+/// What came of a request: the funnel, and how many rows could not take part.
+#[derive(Debug, Default)]
+pub struct EventOutcome {
+    /// The funnel.
+    pub result: EventFunnelResult,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows without a contact or without a time.
+    pub rows_without_key: u64,
+}
+
+impl EventRequest {
+    /// Reads a request from JSON.
+    pub fn from_json(json: &str) -> Result<Self> {
+        serde_json::from_str(json).map_err(|error| Error::config(format!("funnel: {error}")))
+    }
+
+    /// What the condition with some number belongs to, for messages.
+    fn name(&self, number: usize) -> String {
+        match self.funnel.steps.get(number) {
+            Some(step) => format!("step {} ('{}')", number + 1, step.name),
+            None => format!("exclusion {}", number + 1 - self.funnel.steps.len()),
+        }
+    }
+
+    /// Runs it. `rule` compiles a condition that is no plain comparison of a text column.
+    pub fn run(
+        &self,
+        schema: &SchemaRef,
+        batches: &[RecordBatch],
+        dimensions: &[Dimension],
+        rule: impl Fn(&str) -> Result<Condition>,
+        control: &dyn Control,
+    ) -> Result<EventOutcome> {
+        let compiled = self.compile(schema, rule)?;
+        let (rows, counted) = compiled.rows(batches, control)?;
+        let result =
+            events::run(&compiled.plan, &compiled.coder.conditions(), rows, dimensions, &self.breakdowns, self.ticks_per_second, control)?;
+        Ok(EventOutcome { result, ..counted })
+    }
+
+    /// Runs it over rows where each contact's follow each other, a stretch of batches at a time: memory grows with contacts, not with rows.
+    pub fn run_grouped(
+        &self,
+        schema: &SchemaRef,
+        batches: impl Iterator<Item = Result<RecordBatch>>,
+        dimensions: &[Dimension],
+        rule: impl Fn(&str) -> Result<Condition>,
+        control: &dyn Control,
+    ) -> Result<EventOutcome> {
+        if dimensions.iter().any(|dimension| !matches!(dimension.of, DimensionOf::Contact(_))) {
+            return Err(Error::config(
+                "grouped events are not broken down by a column of their own; name columns of the contacts, or leave out 'grouped'",
+            ));
+        }
+        let compiled = self.compile(schema, rule)?;
+        let mut outcome = EventOutcome::default();
+        let mut funnel = events::GroupedFunnel::new(&compiled.plan, dimensions)?;
+        for stretch in Stretches::new(batches) {
+            let stretch = stretch?;
+            let (rows, counted) = compiled.rows(&stretch, control)?;
+            funnel.add(&compiled.coder.conditions(), rows, outcome.rows, control)?;
+            outcome.rows += counted.rows;
+            outcome.rows_without_key += counted.rows_without_key;
+        }
+        outcome.result = funnel.finish(&self.breakdowns, self.ticks_per_second, control)?;
+        Ok(outcome)
+    }
+
+    fn compile(&self, schema: &SchemaRef, rule: impl Fn(&str) -> Result<Condition>) -> Result<Compiled> {
+        let plan = Plan::new(&self.funnel, self.ticks_per_second)?;
+        let conditions = self.conditions.iter().enumerate().map(|(number, text)| match Condition::plain(text) {
+            Some(Condition::Values { column, values }) if is_text(schema, &column) => Ok(Condition::Values { column, values }),
+            _ => rule(text).map_err(|error| Error::new(error.kind().clone(), format!("{}: {}", self.name(number), error.message()))),
+        });
+        let coder = Coder::new(conditions.collect::<Result<_>>()?, plan.sees_other_rows());
+        coder.number_exclusive_steps(plan.n_steps)?;
+        let filter = match self.filter.as_deref().map(&rule).transpose()? {
+            Some(Condition::Rule(evaluate)) => Some(evaluate),
+            _ => None,
+        };
+        Ok(Compiled { plan, coder, filter })
+    }
+}
+
+/// A request whose conditions can be evaluated.
+struct Compiled {
+    plan: Plan,
+    coder: Coder,
+    filter: Option<Evaluate>,
+}
+
+impl Compiled {
+    fn rows<'b>(&self, batches: &'b [RecordBatch], control: &dyn Control) -> Result<(Vec<Rows<'b>>, EventOutcome)> {
+        let coded = codes(batches, &self.coder, self.filter.as_ref(), control)?;
+        let counted = EventOutcome {
+            rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
+            rows_without_key: coded.iter().map(|coded| coded.absent).sum(),
+            ..EventOutcome::default()
+        };
+        Ok((rows(batches, coded), counted))
+    }
+}
+
+/// Rows taken together at least, so that the kernel has something to share out.
+const STRETCH_ROWS: usize = 1 << 20;
+
+/// Batches to stretches of whole contacts: what may belong to the next batch's contact is held back.
+struct Stretches<I> {
+    batches: I,
+    held: Vec<RecordBatch>,
+    n_rows: usize,
+}
+
+impl<I: Iterator<Item = Result<RecordBatch>>> Stretches<I> {
+    fn new(batches: I) -> Self {
+        Self { batches, held: Vec::new(), n_rows: 0 }
+    }
+
+    /// Cuts the last contact's rows off what is held; nothing if all rows are one contact's.
+    fn cut(&mut self) -> Option<Vec<RecordBatch>> {
+        let last = self.held.last()?;
+        let last_key = key_at(last, last.num_rows() - 1);
+        let mut kept = Vec::new();
+        while let Some(batch) = self.held.pop() {
+            let from = (0..batch.num_rows()).rev().take_while(|&row| key_at(&batch, row) == last_key).last().unwrap_or(batch.num_rows());
+            if from < batch.num_rows() {
+                kept.push(batch.slice(from, batch.num_rows() - from));
+            }
+            if from > 0 {
+                self.held.push(batch.slice(0, from));
+                break;
+            }
+        }
+        kept.reverse();
+        self.n_rows = kept.iter().map(RecordBatch::num_rows).sum();
+        let whole = std::mem::replace(&mut self.held, kept);
+        (!whole.is_empty()).then_some(whole)
+    }
+}
+
+impl<I: Iterator<Item = Result<RecordBatch>>> Iterator for Stretches<I> {
+    type Item = Result<Vec<RecordBatch>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.batches.next() {
+                Some(Err(error)) => return Some(Err(error)),
+                Some(Ok(batch)) if batch.num_rows() == 0 => {}
+                Some(Ok(batch)) => {
+                    self.n_rows += batch.num_rows();
+                    self.held.push(batch);
+                    if self.n_rows >= STRETCH_ROWS
+                        && let Some(whole) = self.cut()
+                    {
+                        return Some(Ok(whole));
+                    }
+                }
+                None => return (!self.held.is_empty()).then(|| Ok(std::mem::take(&mut self.held))),
+            }
+        }
+    }
+}
+
+/// The contact of a row; rows without one belong together as little as others do.
+fn key_at(batch: &RecordBatch, row: usize) -> Option<i64> {
+    let keys = batch.column(0).as_primitive::<Int64Type>();
+    keys.is_valid(row).then(|| keys.value(row))
+}
+
+fn is_text(schema: &SchemaRef, column: &str) -> bool {
+    let is = |data_type: &DataType| matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    schema.field_with_name(column).is_ok_and(|field| match field.data_type() {
+        DataType::Dictionary(_, value) => is(value),
+        other => is(other),
+    })
+}
+
+/// The codes of a batch's rows, and how many have no key or time.
+pub(crate) struct Coded {
+    pub codes: Vec<u8>,
+    absent: u64,
+}
+
+pub(crate) fn codes(batches: &[RecordBatch], coder: &Coder, filter: Option<&Evaluate>, control: &dyn Control) -> Result<Vec<Coded>> {
+    batches
+        .par_iter()
+        .map(|batch| {
+            control.check()?;
+            let (keys, times) = (batch.column(0), batch.column(1));
+            let absent = (0..batch.num_rows()).filter(|&row| keys.is_null(row) || times.is_null(row));
+            let all_present = keys.null_count() == 0 && times.null_count() == 0;
+            let absent = if all_present { 0 } else { absent.count() as u64 };
+            let mut codes = coder.codes(batch, |row| keys.is_valid(row) && times.is_valid(row), all_present)?;
+            if let Some(filter) = filter {
+                let kept = filter(batch)?;
+                let gone = |row: usize| kept.is_null(row) || !kept.value(row);
+                codes.iter_mut().enumerate().filter(|(row, _)| gone(*row)).for_each(|(_, code)| *code = INVISIBLE);
+            }
+            Ok(Coded { codes, absent })
+        })
+        .collect()
+}
+
+pub(crate) fn rows(batches: &[RecordBatch], coded: Vec<Coded>) -> Vec<Rows<'_>> {
+    let mut first_row = 0_u32;
+    let mut rows = Vec::with_capacity(batches.len());
+    for (batch, coded) in batches.iter().zip(coded) {
+        let ints = |column: usize| batch.column(column).as_primitive::<Int64Type>().values();
+        rows.push(Rows { keys: ints(0), times: ints(1), codes: coded.codes, first_row });
+        first_row = first_row.wrapping_add(batch.num_rows() as u32);
+    }
+    rows
+}
