@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod audience;
+mod base;
 mod dedupe;
 mod errors;
 mod files;
@@ -16,6 +17,8 @@ mod workbook;
 mod _core {
     #[pymodule_export]
     use super::audience::{consents, contact_points, phone_region};
+    #[pymodule_export]
+    use super::base::{BaseChange, BaseIndex, BaseOutcome};
     #[pymodule_export]
     use super::dedupe::{DedupeOutcome, DedupeRun, GoldenReader, Reconciliation};
     #[pymodule_export]

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod compare;
 mod config;
 mod edge;
+pub mod increment;
 mod mapping;
 pub mod merge;
 pub mod normalize;

@@ -5,6 +5,9 @@
 //! holds of it is given back under pressure instead of counting against the process.
 #![warn(missing_docs)]
 
+pub mod cells;
+pub mod index;
+pub mod segment;
 mod spool;
 
 pub use spool::Spool;

@@ -99,6 +99,13 @@ struct Portion<'a> {
 impl GoldenPlan {
     /// Lays out the golden columns: the roles that any source has, in canonical order, then the custom fields in the order of the input.
     pub fn new(layouts: Vec<SourceLayout>, survivorship: Survivorship) -> Result<Self> {
+        let plan = Self::lenient(layouts, survivorship)?;
+        plan.survivorship.check(&plan.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>())?;
+        Ok(plan)
+    }
+
+    /// As [`GoldenPlan::new`], where survivorship may name fields that no source has (yet).
+    pub fn lenient(layouts: Vec<SourceLayout>, survivorship: Survivorship) -> Result<Self> {
         let places = |role: Role| layouts.iter().map(|layout| layout.places_of(role)).collect::<Vec<_>>();
         let has = |places: &[Vec<usize>]| places.iter().any(|places| !places.is_empty());
         let (updated_at, created_at) = (places(Role::UpdatedAt), places(Role::CreatedAt));
@@ -125,7 +132,6 @@ impl GoldenPlan {
             }
         }
         columns.extend(custom_columns(&layouts, &survivorship, has_updated_at));
-        survivorship.check(&columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>())?;
         let (contacts_schema, lineage_schema) = schemas(&columns);
         let (source, source_key, company) = (places(Role::Source), places(Role::SourceKey), places(Role::CompanyName));
         let of_person = [Role::FamilyName, Role::GivenName, Role::FullName, Role::BirthDate];
@@ -155,6 +161,11 @@ impl GoldenPlan {
         } else {
             None
         }
+    }
+
+    /// Number of layouts.
+    pub fn n_layouts(&self) -> usize {
+        self.layouts.len()
     }
 
     fn uses(&self, strategy: Strategy) -> bool {

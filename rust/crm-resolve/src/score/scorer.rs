@@ -186,7 +186,7 @@ impl<'a> Scorer<'a> {
     /// All that equality of numbers decides is settled first, the rest held to be as good as it can get; then one comparison
     /// after the other is settled, the cheap and telling ones first, until the threshold is out of reach.
     #[inline]
-    pub(super) fn weight_above(&self, a: u32, b: u32, cache: &mut LevelCache) -> Option<i32> {
+    pub(crate) fn weight_above(&self, a: u32, b: u32, cache: &mut LevelCache) -> Option<i32> {
         let (row_a, row_b) = (self.comparer.records.row(a), self.comparer.records.row(b));
         let comparisons = self.comparer.comparisons();
         let mut weights = [(0i32, Spread::Personal); MOST_COMPARISONS];

@@ -74,6 +74,26 @@ impl Prepared {
     pub fn new(records: &Records, model: &Model) -> Self {
         Self { keys: Keys::new(records, &model.rules), collapsed: representatives(records) }
     }
+
+    /// The same, where each content is represented by the record with the lowest id, so that the order of records does not matter.
+    pub(crate) fn by_ids(records: &Records, model: &Model, ids: &[i64]) -> Self {
+        let mut order: Vec<(u64, i64, u32)> = (0..records.len() as u32)
+            .into_par_iter()
+            .map(|record| (crate::increment::content_of(records, record), ids[record as usize], record))
+            .collect();
+        order.par_sort_unstable();
+        let mut collapsed = Collapsed { representatives: Vec::with_capacity(order.len()), identical: Vec::new() };
+        for (place, (content, _, record)) in order.iter().enumerate() {
+            if place > 0 && order[place - 1].0 == *content {
+                let representative = collapsed.representatives[collapsed.representatives.len() - 1];
+                collapsed.identical.push((representative, *record));
+            } else {
+                collapsed.representatives.push(*record);
+            }
+        }
+        collapsed.representatives.sort_unstable();
+        Self { keys: Keys::new(records, &model.rules), collapsed }
+    }
 }
 
 /// Scores every candidate pair and hands those at or above the review threshold to `sink`, each once, in no particular order.
