@@ -42,6 +42,11 @@ pub struct LayoutAbout {
 }
 
 impl LayoutAbout {
+    pub fn new(layout: &SourceLayout, n_records: u64) -> Self {
+        let column = |column: &SourceColumn| (column.name.clone(), column.role.map(|role| role.name().to_owned()));
+        Self { source: layout.source.clone(), columns: layout.columns.iter().map(column).collect(), n_records }
+    }
+
     /// The layout as resolving sees it.
     pub fn layout(&self) -> Result<SourceLayout> {
         let column = |(name, role): &(String, Option<String>)| {

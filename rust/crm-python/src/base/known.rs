@@ -100,9 +100,32 @@ impl KnownIndex {
     pub fn row(&self, record: i64) -> Result<Option<(Row<'_>, usize)>> {
         let Some(at) = self.index.find(record) else { return Ok(None) };
         let row = self.index.row(at)?;
-        let layout = self.layout_of[at.segment()].get(row.layout as usize).copied();
-        let layout = layout.ok_or_else(|| Error::store("a row of the index has a layout that no segment names; run verify --repair"))?;
+        let layout = self.layout_at(at.segment(), row.layout)?;
         Ok(Some((row, layout)))
+    }
+
+    /// The place in `layouts` of a layout that a segment numbers so.
+    pub fn layout_at(&self, segment: usize, number: u32) -> Result<usize> {
+        let layout = self.layout_of.get(segment).and_then(|places| places.get(number as usize)).copied();
+        layout.ok_or_else(|| Error::store("a row of the index has a layout that no segment names; run verify --repair"))
+    }
+
+    /// Per layout whether any record has it.
+    pub fn used_layouts(&self) -> Result<Vec<bool>> {
+        let mut used = vec![false; self.layouts.len()];
+        for about in self.about.layouts.iter().filter(|about| about.n_records > 0) {
+            let layout = about.layout()?;
+            if let Some(place) = self.layouts.iter().position(|known| *known == layout) {
+                used[place] = true;
+            }
+        }
+        Ok(used)
+    }
+
+    /// The contact of a record that the base has.
+    pub fn contact_if_known(&self, record: i64) -> Option<i64> {
+        self.index.find(record)?;
+        self.contact(record).ok()
     }
 
     /// The edits of a record.
@@ -170,6 +193,14 @@ impl Known for KnownIndex {
 
     fn with_key(&self, rule: usize, key: u32, found: &mut Vec<i64>) -> Result<()> {
         self.index.each_with_key(rule, key, false, |record| found.push(record))
+    }
+
+    fn with_wide_key(&self, rule: usize, key: u32, most: usize, found: &mut Vec<i64>) -> Result<()> {
+        self.index.each_with_key(rule, key, true, |record| {
+            if found.len() < most {
+                found.push(record);
+            }
+        })
     }
 
     fn edges(&self, record: i64, found: &mut Vec<(i64, i32)>) -> Result<()> {

@@ -1,5 +1,7 @@
 //! The index of a base from Python: what is known, and changes to it.
 mod about;
+mod compact;
+mod finding;
 mod known;
 mod outcome;
 mod pending;
@@ -14,15 +16,15 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, String
 use arrow_schema::{Field, Schema};
 use crm_core::{Error, Result, TextColumn};
 use crm_resolve::Model;
-use crm_resolve::increment::{Edit, Known, Verdict};
-use crm_resolve::merge::contact_id;
+use crm_resolve::increment::{Cells, Edit, Known, Verdict};
+use crm_resolve::merge::{contact_id, record_id_of_contact};
 use crm_store::index::{IndexWriter, section};
 use pyo3::prelude::*;
 use pyo3_arrow::{PyArray, PyRecordBatch};
 
 use crate::errors::to_python;
 use crate::gate::gate;
-use about::{About, BaseOptions};
+use about::{About, BaseOptions, LayoutAbout};
 use known::KnownIndex;
 use outcome::Derived;
 use pending::{NO_TIME, Pending, PendingRow};
@@ -106,6 +108,63 @@ impl BaseIndex {
         })
     }
 
+    /// The contacts that fit a query (JSON: role to value) best, as a JSON list.
+    #[pyo3(signature = (query, limit=10))]
+    fn find(&self, py: Python<'_>, query: &str, limit: usize) -> PyResult<String> {
+        // Milliseconds: no thread is made for it.
+        py.detach(|| finding::find_json(self.known()?.as_ref(), query, limit)).map_err(|error| to_python(py, error))
+    }
+
+    /// The records of contacts: one row per record.
+    fn members<'py>(&self, py: Python<'py>, contact_ids: PyArray) -> PyResult<Bound<'py, PyAny>> {
+        let found = gate(py, None, |_| {
+            let known = self.known()?;
+            let asked = texts(&contact_ids)?;
+            let (mut contacts, mut records) = (StringBuilder::new(), Int64Builder::new());
+            for row in 0..asked.len() {
+                let founder = asked.get(row).and_then(record_id_of_contact);
+                let Some(founder) = founder.filter(|founder| known.contact_if_known(*founder) == Some(*founder)) else { continue };
+                let mut members = Vec::new();
+                known.members(founder, &mut members)?;
+                for member in members {
+                    contacts.append_value(contact_id(founder).as_str());
+                    records.append_value(member);
+                }
+            }
+            self::batch(vec![("contact_id", Arc::new(contacts.finish())), ("record_id", Arc::new(records.finish()))])
+        })?;
+        PyRecordBatch::new(found).into_pyarrow(py)
+    }
+
+    /// The original cells of records: per layout (source, columns as (name, role or None), record ids, batch of cells).
+    fn rows<'py>(&self, py: Python<'py>, record_ids: PyArray) -> PyResult<Vec<StoredRows<'py>>> {
+        let found = gate(py, None, |_| {
+            let known = self.known()?;
+            let mut ids = integers(&record_ids)?;
+            ids.retain(|id| known.contact_if_known(*id).is_some());
+            let mut found = Vec::new();
+            known.read(&ids, &mut |layout, some, columns| {
+                let about = LayoutAbout::new(&known.layouts[layout], 0);
+                let mut cells: Vec<(&str, ArrayRef)> = vec![("record_id", Arc::new(Int64Array::from(some.to_vec())))];
+                cells.extend(about.columns.iter().zip(columns).map(|((name, _), column)| (name.as_str(), Arc::new(column) as ArrayRef)));
+                found.push((about.source.clone(), about.columns.clone(), self::batch(cells)?));
+                Ok(())
+            })?;
+            Ok(found)
+        })?;
+        found.into_iter().map(|(source, columns, batch)| Ok((source, columns, PyRecordBatch::new(batch).into_pyarrow(py)?))).collect()
+    }
+
+    /// Writes one segment that holds all that counts; returns its name, which takes the place of all others once registered. Of records that
+    /// are gone, and of `erased` ones, nothing goes into it.
+    #[pyo3(signature = (erased=None, progress=None))]
+    fn compact(&self, py: Python<'_>, erased: Option<PyArray>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<String>> {
+        gate(py, progress, |control| {
+            let erased = erased.as_ref().map(integers).transpose()?.unwrap_or_default();
+            Ok(vec![compact::compact(self.known()?.as_ref(), &erased, control)?])
+        })
+    }
+
     /// Compares all segments with their checksums.
     fn verify(&self, py: Python<'_>) -> PyResult<()> {
         gate(py, None, |_| self.known()?.index.verify())
@@ -117,6 +176,9 @@ impl BaseIndex {
         Ok(self.known.read().map_err(|_| poisoned())?.clone())
     }
 }
+
+/// Rows of one layout: source, columns, and a batch of `record_id` and the cells.
+type StoredRows<'py> = (String, Vec<(String, Option<String>)>, Bound<'py, PyAny>);
 
 fn poisoned() -> Error {
     Error::internal("an earlier call failed")

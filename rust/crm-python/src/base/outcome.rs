@@ -161,11 +161,12 @@ impl Derived {
         let places = places_among(&facts, &gone);
         for rule in 0..self.outcome.keys.n_rules() {
             control.check()?;
-            let mut entries = self.outcome.keys.entries(rule);
-            if !gone.is_empty() {
-                entries.iter_mut().for_each(|entry| *entry = *entry & !0xffff_ffff | u64::from(places[*entry as u32 as usize]));
+            for (is_wide, mut entries) in [(false, self.outcome.keys.entries(rule)), (true, self.outcome.keys.wide_entries(rule))] {
+                if !gone.is_empty() {
+                    entries.iter_mut().for_each(|entry| *entry = *entry & !0xffff_ffff | u64::from(places[*entry as u32 as usize]));
+                }
+                writer.postings(rule, is_wide, &entries)?;
             }
-            writer.postings(rule, false, &entries)?;
         }
         let edits = self.parts.edits.iter().map(|(record, edits)| Ok((*record, encode_edits(edits)?))).collect::<Result<_>>()?;
         for (number, lists) in [
@@ -291,11 +292,7 @@ fn about_after(known: &KnownIndex, cells: &ChangeCells, parts: &PendingParts, ch
         }
     }
     cells.rows.iter().for_each(|row| counts[row.layout as usize] += 1);
-    let layouts = cells.layouts.iter().zip(counts).map(|(layout, n)| LayoutAbout {
-        source: layout.source.clone(),
-        columns: layout.columns.iter().map(|column| (column.name.clone(), column.role.map(|role| role.name().to_owned()))).collect(),
-        n_records: n.max(0) as u64,
-    });
+    let layouts = cells.layouts.iter().zip(counts).map(|(layout, n)| LayoutAbout::new(layout, n.max(0) as u64));
     let mut edited = known.about.edited.clone();
     for (record, edits) in &parts.edits {
         for edit in known.edits(*record)? {

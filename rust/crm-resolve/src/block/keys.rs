@@ -19,9 +19,15 @@ pub(super) struct KeySet {
 impl KeySet {
     #[inline]
     fn push(&mut self, key: u32) {
-        if key != 0 && self.len < MOST_KEYS && !self.as_slice().contains(&key) {
+        if key == 0 || self.as_slice().contains(&key) {
+            return;
+        }
+        if self.len < MOST_KEYS {
             self.keys[self.len] = key;
             self.len += 1;
+        } else if let Some(highest) = self.keys.iter_mut().max_by_key(|key| **key).filter(|highest| **highest > key) {
+            // The lowest stay: which ones must not depend on the order in which they come.
+            *highest = key;
         }
     }
 

@@ -133,6 +133,7 @@ impl<'a> Comparer<'a> {
         let (low, high) = (a.min(b), a.max(b));
         let dictionary = self.records.dictionary(field);
         if !matches!(kind, Kind::Given | Kind::Family | Kind::Middle | Kind::City | Kind::Region | Kind::Company) {
+            let (low, high) = dictionary.in_order(low, high);
             return levels::value_level(kind, dictionary, low, high);
         }
         let key = u64::from(low) << 32 | u64::from(high);
@@ -142,6 +143,7 @@ impl<'a> Comparer<'a> {
         if known == key && found & !0xff == tag {
             return found as u8;
         }
+        let (low, high) = dictionary.in_order(low, high);
         let level = if matches!(kind, Kind::Given | Kind::Family | Kind::Middle) {
             names::value_level(kind, self.records, dictionary, low, high)
         } else {

@@ -106,7 +106,10 @@ pub(super) fn compare(
             let all_a = parts([given_a, family_a, middle_a, alias_a]);
             let all_b = parts([given_b, family_b, middle_b, alias_b]);
             let (few, many) = if all_a.len() <= all_b.len() { (&all_a, &all_b) } else { (&all_b, &all_a) };
-            let n_met = few.iter().filter(|one| many.iter().any(|other| is_good(grade(**one, *other)))).count();
+            let mut met =
+                |few: &[ValueId], many: &[ValueId]| few.iter().filter(|one| many.iter().any(|other| is_good(grade(**one, *other)))).count();
+            // Of equally many either may be the few; the result must not depend on which record comes first.
+            let n_met = if few.len() == many.len() { met(few, many).min(met(many, few)) } else { met(few, many) };
             if n_met >= 2 && n_met + usize::from(few.len() >= 4) >= few.len() {
                 (given, family) = (name_level::SWAPPED, name_level::SWAPPED);
             }

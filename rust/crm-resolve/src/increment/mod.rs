@@ -15,6 +15,7 @@
 mod candidates;
 mod closure;
 mod contents;
+mod find;
 mod gather;
 mod golden;
 mod partition;
@@ -27,9 +28,10 @@ use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::block::Keys;
+use crate::block::{Keys, Rule};
 use crate::merge::SourceLayout;
 use crate::{Model, ResolveConfig};
+pub use find::{Asked, Found, find};
 pub use gather::{Gathered, fit, normalize};
 pub use golden::{Edit, GoldenMaker};
 
@@ -61,6 +63,8 @@ pub trait Known: Sync {
     fn with_content(&self, content: u64, found: &mut Vec<i64>) -> Result<()>;
     /// The records that bear a key under a rule.
     fn with_key(&self, rule: usize, key: u32, found: &mut Vec<i64>) -> Result<()>;
+    /// Some records that bear a key which matching leaves out under a rule, `most` at most: what finding goes by.
+    fn with_wide_key(&self, rule: usize, key: u32, most: usize, found: &mut Vec<i64>) -> Result<()>;
     /// The edges of a record, with their match weights.
     fn edges(&self, record: i64, found: &mut Vec<(i64, i32)>) -> Result<()>;
     /// The decisions on pairs of which the record is one, whether the base has the other or not.
@@ -175,7 +179,8 @@ impl Contacts {
         self.founders.iter().enumerate().map(|(contact, founder)| (*founder, self.members(contact)))
     }
 
-    fn push(&mut self, founder: i64, members: &[i64]) {
+    /// Adds a contact; founders come in order.
+    pub fn push(&mut self, founder: i64, members: &[i64]) {
         self.founders.push(founder);
         self.members.extend_from_slice(members);
         self.offsets.push(self.members.len() as u32);
@@ -242,6 +247,8 @@ pub struct Outcome {
 #[derive(Debug, Default)]
 pub struct AddedKeys {
     keys: Option<Keys>,
+    /// The rules whose oversized keys are kept for finding, and the keys.
+    wide: Option<(Vec<(usize, Rule)>, Keys, Vec<Rule>)>,
     /// Per added record its place among the normalized ones.
     places: Vec<u32>,
 }
@@ -249,7 +256,12 @@ pub struct AddedKeys {
 impl AddedKeys {
     fn new(setting: &Setting<'_>, change: &Change, normalized: &Gathered) -> Result<Self> {
         let places = change.added.iter().map(|added| normalized.place(added.record)).collect::<Result<_>>()?;
-        Ok(Self { keys: Some(Keys::new(&normalized.records, &setting.model.rules)), places })
+        let rules = &setting.model.rules;
+        let wide = find::wide_rules(setting.model);
+        let plain: Vec<Rule> = wide.iter().map(|(_, rule)| rule.clone()).collect();
+        let wide_keys = Keys::new(&normalized.records, &plain);
+        let oversized = wide.iter().map(|(rule, _)| rules[*rule].clone()).collect();
+        Ok(Self { keys: Some(Keys::new(&normalized.records, rules)), wide: Some((wide, wide_keys, oversized)), places })
     }
 
     /// Number of rules.
@@ -263,6 +275,24 @@ impl AddedKeys {
         let mut entries = Vec::with_capacity(self.places.len());
         for (place, record) in self.places.iter().enumerate() {
             keys.each(*record, rule, |key| entries.push(u64::from(key) << 32 | place as u64));
+        }
+        entries.par_sort_unstable();
+        entries.dedup();
+        entries
+    }
+
+    /// The same for the keys that matching leaves out under the rule and finding goes by.
+    pub fn wide_entries(&self, rule: usize) -> Vec<u64> {
+        let Some((wide, keys, definitions)) = &self.wide else { return Vec::new() };
+        let Some(at) = wide.iter().position(|(place, _)| *place == rule) else { return Vec::new() };
+        let oversized = &definitions[at].oversized;
+        let mut entries = Vec::new();
+        for (place, record) in self.places.iter().enumerate() {
+            keys.each(*record, at, |key| {
+                if oversized.contains(&key) {
+                    entries.push(u64::from(key) << 32 | place as u64);
+                }
+            });
         }
         entries.par_sort_unstable();
         entries.dedup();

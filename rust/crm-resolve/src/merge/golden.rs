@@ -49,6 +49,8 @@ struct GoldenColumn {
     name: String,
     kind: Kind,
     strategy: Strategy,
+    /// Nobody chose the strategy: where no record of a contact says when it was updated, the most frequent value wins.
+    is_default: bool,
     /// Per layout the places of the columns that it is made of.
     places: Vec<Vec<usize>>,
     /// Per layout whether its consent column says who refused.
@@ -109,7 +111,6 @@ impl GoldenPlan {
         let places = |role: Role| layouts.iter().map(|layout| layout.places_of(role)).collect::<Vec<_>>();
         let has = |places: &[Vec<usize>]| places.iter().any(|places| !places.is_empty());
         let (updated_at, created_at) = (places(Role::UpdatedAt), places(Role::CreatedAt));
-        let has_updated_at = has(&updated_at);
         let mut columns = Vec::new();
         for role in Role::ALL {
             let places = places(*role);
@@ -125,13 +126,14 @@ impl GoldenPlan {
                 columns.push(GoldenColumn {
                     name: role.name().to_owned(),
                     kind,
-                    strategy: survivorship.strategy(role.name(), role.is_list(), has_updated_at),
+                    strategy: survivorship.strategy(role.name(), role.is_list()),
+                    is_default: survivorship.is_default(role.name(), role.is_list()),
                     is_negated: is_negated.collect(),
                     places,
                 });
             }
         }
-        columns.extend(custom_columns(&layouts, &survivorship, has_updated_at));
+        columns.extend(custom_columns(&layouts, &survivorship));
         let (contacts_schema, lineage_schema) = schemas(&columns);
         let (source, source_key, company) = (places(Role::Source), places(Role::SourceKey), places(Role::CompanyName));
         let of_person = [Role::FamilyName, Role::GivenName, Role::FullName, Role::BirthDate];
@@ -256,7 +258,7 @@ impl Portion<'_> {
 }
 
 /// Columns without a role, the same name in several sources being one.
-fn custom_columns(layouts: &[SourceLayout], survivorship: &Survivorship, has_updated_at: bool) -> Vec<GoldenColumn> {
+fn custom_columns(layouts: &[SourceLayout], survivorship: &Survivorship) -> Vec<GoldenColumn> {
     let mut columns: Vec<GoldenColumn> = Vec::new();
     let mut place_of: HashMap<&str, usize> = HashMap::new();
     for (index, layout) in layouts.iter().enumerate() {
@@ -265,7 +267,8 @@ fn custom_columns(layouts: &[SourceLayout], survivorship: &Survivorship, has_upd
                 let is_taken = OWN_COLUMNS.contains(&column.name.as_str()) || column.name.parse::<Role>().is_ok();
                 let name = if is_taken { format!("{}_original", column.name) } else { column.name.clone() };
                 columns.push(GoldenColumn {
-                    strategy: survivorship.strategy(&name, false, has_updated_at),
+                    strategy: survivorship.strategy(&name, false),
+                    is_default: survivorship.is_default(&name, false),
                     name,
                     kind: Kind::Custom,
                     places: vec![Vec::new(); layouts.len()],

@@ -30,7 +30,8 @@ pub enum Strategy {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Survivorship {
-    /// For fields not named in `fields`; if absent, `most_recent` where the input has `updated_at`, else `most_frequent`. Lists are united.
+    /// For fields not named in `fields`; if absent, `most_recent` where a record of the contact has `updated_at`, else `most_frequent`. Lists are
+    /// united.
     pub default: Option<Strategy>,
     /// Per role or custom column.
     pub fields: BTreeMap<String, Strategy>,
@@ -40,16 +41,21 @@ pub struct Survivorship {
 
 impl Survivorship {
     /// The strategy of a column of the golden records.
-    pub fn strategy(&self, column: &str, is_list: bool, has_updated_at: bool) -> Strategy {
+    pub fn strategy(&self, column: &str, is_list: bool) -> Strategy {
         if let Some(strategy) = self.fields.get(column) {
             return *strategy;
         }
         match self.default {
             _ if is_list => Strategy::Union,
             Some(strategy) => strategy,
-            None if has_updated_at => Strategy::MostRecent,
-            None => Strategy::MostFrequent,
+            None => Strategy::MostRecent,
         }
+    }
+
+    /// Whether nobody chose the strategy of a column: then it is `most_recent` for contacts with a record that says when it was updated, and
+    /// `most_frequent` for others. It depends on the contact's records alone, so that a base comes to the same values as one run.
+    pub fn is_default(&self, column: &str, is_list: bool) -> bool {
+        !is_list && self.default.is_none() && !self.fields.contains_key(column)
     }
 
     /// Refuses fields that no column of the golden records has, naming the nearest.

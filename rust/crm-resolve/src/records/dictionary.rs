@@ -110,6 +110,13 @@ impl Dictionary {
         &self.entries[id as usize].keys
     }
 
+    /// Two values in an order that does not depend on their numbers, so that no comparison does.
+    #[inline]
+    pub fn in_order(&self, a: ValueId, b: ValueId) -> (ValueId, ValueId) {
+        let order = self.keys(a).cmp(self.keys(b)).then_with(|| self.text(a).cmp(self.text(b)));
+        if order.is_le() { (a, b) } else { (b, a) }
+    }
+
     /// In how many kinds of letters two values differ.
     #[inline]
     pub fn letters_apart(&self, a: ValueId, b: ValueId) -> u32 {

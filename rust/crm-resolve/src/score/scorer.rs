@@ -171,11 +171,9 @@ impl<'a> Scorer<'a> {
         let records = self.comparer.records;
         let (many_a, many_b) = (records.values(field, &a), records.values(field, &b));
         if many_a.len() == 1 && many_b.len() == 1 {
-            // Graded exact though the values differ (a flat left out): the more frequent one decides.
-            return match frequent.get(&b) {
-                Some(weight) if a != b => *weight,
-                _ => self.rare[place],
-            };
+            // Graded exact though the values differ (a flat left out): the more frequent one decides, whichever record has it.
+            let weight_of = |value: u32| frequent.get(&value).copied().unwrap_or(self.rare[place]);
+            return weight_of(a).min(weight_of(b));
         }
         let shared = many_a.iter().filter(|value| many_b.contains(value));
         shared.map(|value| frequent.get(value).copied().unwrap_or(self.rare[place])).max().unwrap_or(self.rare[place])

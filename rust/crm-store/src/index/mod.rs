@@ -84,6 +84,17 @@ impl IndexSegment {
         self.lists.get(number as usize)
     }
 
+    /// The postings of a rule, as they are; those of rows that a newer segment has count no more.
+    pub fn postings(&self, rule: usize, is_wide: bool) -> &[u64] {
+        let tables = if is_wide { &self.wide_postings } else { &self.postings };
+        tables.get(rule).map_or(&[], PostingTable::entries)
+    }
+
+    /// Number of rules that it has postings of.
+    pub fn n_rules(&self) -> usize {
+        self.postings.len().max(self.wide_postings.len())
+    }
+
     /// The bytes of a section as they are.
     pub fn bytes(&self, kind: u32) -> arrow_buffer::Buffer {
         self.segment.bytes((kind, 0))
@@ -109,6 +120,11 @@ impl RowAt {
     /// The place of its segment.
     pub fn segment(self) -> usize {
         self.segment as usize
+    }
+
+    /// The place of the row in its segment.
+    pub fn place(self) -> usize {
+        self.place as usize
     }
 }
 

@@ -163,6 +163,11 @@ impl PostingTable {
         Ok(Self(segment.values(id)?))
     }
 
+    /// All entries.
+    pub fn entries(&self) -> &[u64] {
+        &self.0
+    }
+
     /// The entries of a key, the row's place in the low half of each.
     pub fn of(&self, key: u32) -> &[u64] {
         let start = lower_bound(&self.0, u64::from(key) << 32);

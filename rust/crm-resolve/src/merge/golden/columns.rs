@@ -56,6 +56,8 @@ fn choose<'a>(portion: &Portion<'_>, column: &GoldenColumn, range: &Range<usize>
     }
     let candidates: Vec<Candidate<'_>> =
         buffer.spans.iter().map(|(member, span)| Candidate { member: *member as usize, value: &buffer.text[span.clone()] }).collect();
+    let is_undated = column.is_default && !portion.precedence.is_dated(range);
+    let strategy = if is_undated { Strategy::MostFrequent } else { column.strategy };
     let chosen = match column.kind {
         // The founding record names the contact, so it also names its source.
         Kind::Source | Kind::Role(Role::SourceKey) => {
@@ -63,9 +65,9 @@ fn choose<'a>(portion: &Portion<'_>, column: &GoldenColumn, range: &Range<usize>
             candidates.iter().copied().find(|candidate| portion.ids[portion.records[range.start + candidate.member] as usize] == founder)
         }
         Kind::Role(Role::MarketingConsent) => {
-            candidates.iter().copied().find(|candidate| candidate.value == "no").or_else(|| winner(column.strategy, &candidates))
+            candidates.iter().copied().find(|candidate| candidate.value == "no").or_else(|| winner(strategy, &candidates))
         }
-        _ => winner(column.strategy, &candidates),
+        _ => winner(strategy, &candidates),
     }?;
     let chosen = if keeps_spelling(column.kind) { best_spelling(chosen, &candidates) } else { chosen };
     Some((chosen.member, chosen.value))

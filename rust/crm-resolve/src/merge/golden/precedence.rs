@@ -13,6 +13,8 @@ pub struct Precedence {
     trusted: Vec<u32>,
     /// Earliest `created_at` first.
     first: Vec<u32>,
+    /// At the first record of each contact whether any of its records says when it was updated.
+    is_dated: Vec<bool>,
 }
 
 struct Standing<'a> {
@@ -37,7 +39,12 @@ impl Precedence {
     ) -> Self {
         let (uses_trust, uses_first) = (plan.uses(Strategy::SourcePriority), plan.uses(Strategy::First));
         let len_if = |used: bool| if used { records.len() } else { 0 };
-        let mut orders = Self { recent: vec![0; records.len()], trusted: vec![0; len_if(uses_trust)], first: vec![0; len_if(uses_first)] };
+        let mut orders = Self {
+            recent: vec![0; records.len()],
+            trusted: vec![0; len_if(uses_trust)],
+            first: vec![0; len_if(uses_first)],
+            is_dated: vec![false; records.len()],
+        };
         let mut standings = Vec::new();
         for range in ranges.iter().filter(|range| range.len() > 1) {
             standings.clear();
@@ -57,6 +64,7 @@ impl Precedence {
                     id: ids[records[at] as usize],
                 }
             }));
+            orders.is_dated[range.start] = standings.iter().any(|standing| standing.updated_at.is_some());
             let tie = |a: &Standing<'_>, b: &Standing<'_>| (a.source, a.source_key, a.id).cmp(&(b.source, b.source_key, b.id));
             standings.sort_by(|a, b| Reverse(a.updated_at).cmp(&Reverse(b.updated_at)).then_with(|| tie(a, b)));
             write(&mut orders.recent[range.clone()], &standings);
@@ -71,6 +79,11 @@ impl Precedence {
             }
         }
         orders
+    }
+
+    /// Whether any record of a contact of several says when it was updated.
+    pub fn is_dated(&self, range: &Range<usize>) -> bool {
+        self.is_dated.get(range.start).copied().unwrap_or(false)
     }
 
     /// The places of a contact's records in the order in which `strategy` asks them.
