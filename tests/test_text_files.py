@@ -181,6 +181,29 @@ def test_naughty_strings_survive_csv(shared: Path, tmp_path: Path) -> None:
     assert [row[1] for row in read.rows] == strings
 
 
+def test_options_and_mapping_say_how_files_are_read(tmp_path: Path) -> None:
+    """On the command line, in a mapping file, and both: the option wins."""
+    path = tmp_path / "old.txt"
+    path.write_bytes("note;1\nnote;2\nName|Town\n'A|B'|Rīga\n'C'|Cēsis\n".encode("cp1257"))
+    mapping = tmp_path / "map.yaml"
+    mapping.write_text("encoding: cp1252\ndelimiter: '|'\nquote: \"'\"\nheader_row: 3\n", encoding="utf-8")
+
+    def profile(*options: object) -> dict[str, Any]:
+        command = [sys.executable, "-c", "from crm_engine.cli import main; main()", "profile", str(path), "--json", *map(str, options)]
+        table: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["tables"][0]
+        return table
+
+    told = profile("--encoding", "cp1257", "--delimiter", "|", "--quote", "'", "--header-row", 3)
+    assert [column["column"] for column in told["columns"]] == ["Name", "Town"]
+    assert (told["rows"], told["file"]["encoding"], told["file"]["dialect"]["quote"]) == (2, "windows-1257", "'")
+    assert "header on row 3, as told" in told["file"]["reasons"]
+    assert profile("--mapping", mapping)["file"]["encoding"] == "windows-1252"
+    assert profile("--mapping", mapping, "--encoding", "cp1257") == told
+    skipped = profile("--mapping", mapping, "--header-row", 0, "--skip-rows", 3)
+    assert [column["column"] for column in skipped["columns"]] == ["column_1", "column_2"]
+    assert skipped["rows"] == 2
+
+
 def test_batches_and_threads_do_not_matter(tmp_path: Path) -> None:
     lines = ["id,name,note"]
     for idx in range(120_000):

@@ -358,7 +358,7 @@ class Settings:
 def load_config(
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     *,
-    mapping: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    mapping: str | os.PathLike[str] | Mapping[str, Any] | ColumnMapping | None = None,
     **overrides: Any,
 ) -> Settings:
     """Reads and checks a config (a path, a dict, or nothing) and a mapping; ``overrides`` (keys of the config) win over the file.

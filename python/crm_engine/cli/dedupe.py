@@ -22,6 +22,7 @@ from crm_engine.cli.options import (
     terminal_options,
     threads_option,
 )
+from crm_engine.cli.reading import read_options
 from crm_engine.cli.result_folder import clear_stale, require_folder_for_result
 from crm_engine.cli.terminal import Terminal, print_json
 
@@ -43,6 +44,7 @@ def _print_schema(context: click.Context, _parameter: click.Parameter, value: bo
 @click.option("--overwrite", is_flag=True, help="Write into a folder that holds other files; those that are not ours stay.")
 @config_option
 @mapping_option
+@read_options
 @click.option(
     "--model", "model_path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Decide with a saved model.json."
 )

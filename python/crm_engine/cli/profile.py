@@ -9,6 +9,7 @@ import click
 
 from crm_engine.cli import exits
 from crm_engine.cli.options import input_argument, mapping_option, strict_option, terminal_options
+from crm_engine.cli.reading import read_options
 from crm_engine.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 @click.command("profile", short_help="Show what a file holds: roles found and why, fill rates, invalid values, problems.")
 @input_argument
 @mapping_option
+@read_options
 @click.option(
     "--write-mapping", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what was found as a mapping to edit."
 )
@@ -46,6 +48,7 @@ def command(
       crm-engine profile export.csv
       crm-engine profile clients.xlsx --write-mapping map.yaml
       crm-engine profile clients.xlsx --mapping map.yaml --json
+      crm-engine profile old.txt --encoding cp1251 --delimiter tab --header-row 3
     """
     from crm_engine.profile import profile
     from crm_engine.profile import write_mapping as write_mapping_file
@@ -95,6 +98,8 @@ def _show_table(console: Console, table: TableProfile) -> None:
     for column in table.columns:
         grid.add_row(*_cells(column))
     console.print(grid)
+    for reason in table.file.get("reasons") or []:
+        console.print(Text.assemble(("· ", "dim"), (reason, "dim")))
     for problem in table.problems:
         console.print(Text.assemble(("! ", "bold yellow"), problem))
 

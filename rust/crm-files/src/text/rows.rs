@@ -97,7 +97,12 @@ impl Rows {
         }
         match place {
             Place::Row => self.push((0..record.cells.len()).map(|idx| record.cell(input, idx)), row),
-            Place::RowCutTo(n) => self.push((0..n).map(|idx| record.cell(input, idx)), row),
+            Place::RowCutTo(n) => {
+                self.push((0..n).map(|idx| record.cell(input, idx)), row);
+                if !layout.spare_cells {
+                    self.notes.spare_delimiter.add(row);
+                }
+            }
             Place::RowMended(Mend::Without(first, last)) => {
                 let kept = (0..record.cells.len()).filter(|idx| !(first..=last).contains(idx));
                 self.push(kept.map(|idx| record.cell(input, idx)), row);

@@ -29,7 +29,8 @@ pub(super) struct Sniffed {
 struct Score {
     total: f64,
     n_cells: usize,
-    consistency: f64,
+    /// The share of the rows that have so many cells.
+    share: f64,
 }
 
 /// Finds the syntax of `text`, which begins where the table or what precedes it begins.
@@ -80,7 +81,7 @@ pub(super) fn sniff(text: &[u8], is_whole: bool, fixed: &Fixed) -> Sniffed {
             }
         }
     }
-    let (mut syntax, score) = best.unwrap_or_else(|| (Syntax::default(), Score { total: 0.0, n_cells: 1, consistency: 0.0 }));
+    let (mut syntax, score) = best.unwrap_or_else(|| (Syntax::default(), Score { total: 0.0, n_cells: 1, share: 0.0 }));
     if score.n_cells == 1
         && fixed.delimiter.is_none()
         && let Some(inner) = unwrapped_lines(text)
@@ -101,7 +102,7 @@ pub(super) fn sniff(text: &[u8], is_whole: bool, fixed: &Fixed) -> Sniffed {
         reasons.push("no delimiter divides the lines evenly: one column".to_owned());
     } else {
         let shown = String::from_utf8_lossy(&syntax.delimiter).escape_debug().to_string();
-        let share = (score.consistency * 100.0).round();
+        let share = (score.share * 100.0).round();
         let how = if fixed.delimiter.is_some() { "as told" } else { "the best of all tried" };
         let runs = if syntax.run.is_some() { ", as many as there are" } else { "" };
         reasons.push(format!("delimiter '{shown}'{runs} ({how}): {share} % of the sampled rows have {} cells", score.n_cells));
@@ -173,11 +174,12 @@ fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
         rows.push((n_cells, weights / n_cells.min(200) as f64, record.stray_quote || runaway));
     }
     if rows.is_empty() {
-        return Score { total: 0.0, n_cells: 1, consistency: 0.0 };
+        return Score { total: 0.0, n_cells: 1, share: 0.0 };
     }
     let widths: Vec<usize> = rows.iter().map(|row| row.0).collect();
     let n_cells = table_width(&widths);
     let consistency = consistency(&widths, n_cells);
+    let share = widths.iter().filter(|width| **width == n_cells).count() as f64 / widths.len() as f64;
     // Lines that the delimiter does not divide count as well: a title does not look like several cells in one.
     let weight_of = |row: &(usize, f64, bool)| if row.0 == n_cells { 1.0 } else { OUTSIDE_WEIGHT };
     let n_weighed: f64 = rows.iter().map(weight_of).sum();
@@ -190,7 +192,7 @@ fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
     let gain = if n_cells == 1 && n_values * 10 >= rows.len() * 7 { 0.95 } else { gain(n_cells) };
     // Quotes that quote something speak for themselves: without them the cells would carry them.
     let quoted = if n_quoted > 0 { 1.01 } else { 1.0 };
-    Score { total: consistency.powf(1.5) * looks * gain * (1.0 - 0.5 * stray) * quoted, n_cells, consistency }
+    Score { total: consistency.powf(1.5) * looks * gain * (1.0 - 0.5 * stray) * quoted, n_cells, share }
 }
 
 /// What dividing lines into so many cells is worth.

@@ -43,8 +43,8 @@ const CANDIDATES: [(&Encoding, i64); 22] = [
     (encoding_rs::ISO_8859_16, 12),
     (encoding_rs::ISO_8859_3, 14),
     (encoding_rs::KOI8_U, 6),
-    (encoding_rs::MACINTOSH, 10),
-    (encoding_rs::X_MAC_CYRILLIC, 10),
+    (encoding_rs::MACINTOSH, 24),
+    (encoding_rs::X_MAC_CYRILLIC, 24),
     (encoding_rs::ISO_8859_14, 16),
     (encoding_rs::WINDOWS_1258, 16),
 ];
@@ -153,6 +153,7 @@ fn against(words: &[String]) -> (i64, &'static str) {
         }
         let mut before: Option<char> = None;
         let mut before_lower = '^';
+        let mut n_letters = 0;
         // The end of the word closes the last pair.
         let mut chars = text.chars().map(Some).chain([None]).peekable();
         while let Some(char) = chars.next() {
@@ -162,19 +163,8 @@ fn against(words: &[String]) -> (i64, &'static str) {
                 break;
             };
             if !char.is_alphabetic() {
-                common += match char {
-                    // Nobody writes these between the letters of a word.
-                    '№' if before.is_some() || is_before_letter => SYMBOL,
-                    '«' | '»' | '“' | '”' | '„' | '°' | '€' | '§' | '•' if before.is_some() && is_before_letter => SYMBOL,
-                    '\u{FFFD}' => NO_CHARACTER,
-                    '\u{80}'..='\u{9f}' => NO_CHARACTER,
-                    // What stands around words: quotes, dashes, blanks, ordinals, units.
-                    '«' | '»' | '“' | '”' | '„' | '‘' | '’' | '–' | '—' | '…' | '\u{a0}' | '№' | '°' | '€' | '§' | '·' | '•' => {
-                        8
-                    }
-                    '£' | '©' | '®' | '™' | '±' | '²' | '³' | 'º' | 'ª' | '½' => 16,
-                    _ => SYMBOL,
-                };
+                common += symbol_cost(char, n_letters, is_before_letter);
+                n_letters = 0;
                 add_pair(before_lower, '$', &mut per_language);
                 before_lower = '^';
                 before = None;
@@ -193,10 +183,74 @@ fn against(words: &[String]) -> (i64, &'static str) {
             add_pair(before_lower, lower, &mut per_language);
             before_lower = lower;
             before = Some(char);
+            n_letters += 1;
         }
     }
     let best = per_language.iter().enumerate().min_by_key(|(_, score)| **score);
     best.map_or((common, ""), |(idx, score)| (common + score, languages()[idx].code))
+}
+
+/// Half bits against a character that is no letter, behind so many letters and perhaps before one: what stands around words, or only
+/// between them, does not stand within.
+fn symbol_cost(char: char, n_letters: usize, is_before_letter: bool) -> i64 {
+    let is_inner = n_letters > 0 && is_before_letter;
+    match char {
+        '\u{FFFD}' | '\u{80}'..='\u{9f}' => NO_CHARACTER,
+        // Between letters too: apostrophes, dashes, blanks that do not break, soft hyphens.
+        '’' | '–' | '\u{a0}' | '\u{ad}' if is_inner => 8,
+        '\u{a0}' => 8,
+        _ if is_inner => SYMBOL,
+        // Openings stand before words, closings behind them.
+        '«' | '“' | '„' | '‘' | '¡' | '¿' if n_letters == 0 => 8,
+        '»' | '”' | '“' | '’' | '‘' | '…' if !is_before_letter => 8,
+        '»' if n_letters == 0 => 40,
+        '’' | '”' | '…' => 40,
+        // A dash before a word has a blank behind it.
+        '–' | '—' => {
+            if is_before_letter {
+                40
+            } else {
+                8
+            }
+        }
+        '№' | '°' | '§' | '•' | '·' => {
+            if n_letters > 0 || is_before_letter {
+                40
+            } else {
+                8
+            }
+        }
+        '€' | '£' => {
+            if n_letters > 0 || is_before_letter {
+                60
+            } else {
+                12
+            }
+        }
+        '©' | '®' | '™' => {
+            if is_before_letter {
+                SYMBOL
+            } else {
+                16
+            }
+        }
+        // Square metres have a letter or two before them, words more.
+        '²' | '³' => {
+            if n_letters > 2 || is_before_letter {
+                SYMBOL
+            } else {
+                16
+            }
+        }
+        '±' | '½' => {
+            if n_letters > 0 || is_before_letter {
+                SYMBOL
+            } else {
+                24
+            }
+        }
+        _ => SYMBOL,
+    }
 }
 
 fn add_pair(first: char, second: char, per_language: &mut [i64]) {

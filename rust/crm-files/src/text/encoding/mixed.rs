@@ -1,4 +1,6 @@
 //! Text that is in more than one encoding: lines that are no UTF-8 in a file that is, and UTF-8 that was decoded wrongly and encoded again.
+use std::collections::HashSet;
+
 use encoding_rs::Encoding;
 
 use super::letters::{Judged, judge};
@@ -31,7 +33,25 @@ pub(super) fn purity(text: &[u8]) -> Purity {
             Err(_) => n_invalid += 1,
         }
     }
+    if n_invalid > 0 && n_valid > 0 && is_valid_by_chance(text) {
+        n_valid = 0;
+    }
     if n_invalid == 0 { Purity::Utf8 } else { Purity::Mixed { n_valid, n_invalid } }
+}
+
+/// Whether the words that are valid UTF-8 are so few, against those that are not, that two letters of another encoding made them.
+fn is_valid_by_chance(text: &[u8]) -> bool {
+    let mut seen = HashSet::new();
+    let (mut n_valid_chars, mut n_invalid) = (0_usize, 0_usize);
+    for word in text.split(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic()).filter(|word| !word.is_ascii()) {
+        if seen.len() < 2_000 && seen.insert(word) {
+            match std::str::from_utf8(word) {
+                Ok(valid) => n_valid_chars += valid.chars().filter(|char| !char.is_ascii()).count(),
+                Err(_) => n_invalid += 1,
+            }
+        }
+    }
+    n_valid_chars < 3 && n_invalid > 2 * n_valid_chars
 }
 
 /// The encoding of the lines of `text` that are no UTF-8, where they are text in one.

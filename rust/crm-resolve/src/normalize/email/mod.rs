@@ -219,7 +219,8 @@ fn write_local(local: &str, out: &mut String) -> Result<(), Reason> {
             let atom = c.is_alphanumeric() || c.is_ascii() && b"!#$%&'*+-/=?^_`{|}~".contains(&(c as u8));
             bad |= !(atom || c == '.' && before != b'.');
             before = if c == '.' { b'.' } else { b'a' };
-            out.extend(c.to_lowercase());
+            // The Turkish capital İ becomes i and a dot above it that no address has.
+            out.extend(c.to_lowercase().filter(|lower| *lower != '\u{307}'));
         }
     }
     if bad || before == b'.' || out.is_empty() {

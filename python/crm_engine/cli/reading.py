@@ -1,0 +1,44 @@
+"""Options that say how files are read, where detection should not decide: ``--encoding``, ``--delimiter``, ``--quote``, ...
+
+They win over the mapping file, whose keys of the same names they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+_OPTIONS = (
+    click.option("--encoding", metavar="NAME", help="Encoding of text files (utf-8, cp1251, ...); detected otherwise."),
+    click.option("--delimiter", metavar="TEXT", help="Delimiter of text files, one or several characters, or 'tab'; detected otherwise."),
+    click.option("--quote", metavar="CHAR", help="Quote character of text files; '' means that there is none."),
+    click.option("--header-row", type=click.IntRange(min=0), metavar="N", help="Row of the header, from 1; 0 means that there is none."),
+    click.option("--skip-rows", type=click.IntRange(min=0), metavar="N", help="Rows at the top that are no data."),
+    click.option("--sheet", metavar="NAME", help="The one sheet of a workbook to read, by name or by number from 1."),
+)
+_NAMES = ("encoding", "delimiter", "quote", "header_row", "skip_rows", "sheet")
+
+
+def read_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options; the command gets them within ``mapping``, over what the mapping file says."""
+
+    @functools.wraps(command)
+    def with_mapping(*args: Any, mapping: Path | None, **options: Any) -> Any:
+        given = {name: value for name in _NAMES if (value := options.pop(name)) is not None}
+        return command(*args, mapping=_mapping(mapping, given) if given else mapping, **options)
+
+    for option in reversed(_OPTIONS):
+        with_mapping = option(with_mapping)
+    return with_mapping
+
+
+def _mapping(path: Path | None, given: dict[str, Any]) -> Any:
+    from crm_engine.config import ColumnMapping, load_mapping
+
+    said = load_mapping(path) if path is not None else ColumnMapping()
+    return dataclasses.replace(said, read={**said.read, **given})
