@@ -24,6 +24,8 @@ from crm_engine.errors import (
 if TYPE_CHECKING:
     from crm_engine.audience import Audience as Audience
     from crm_engine.audience import audience as audience
+    from crm_engine.base import Base as Base
+    from crm_engine.base import Run as Run
     from crm_engine.dedupe import dedupe as dedupe
     from crm_engine.evaluate import Evaluation as Evaluation
     from crm_engine.evaluate import evaluate as evaluate
@@ -45,6 +47,7 @@ __version__ = _version()
 __all__ = [
     "Analysis",
     "Audience",
+    "Base",
     "ConfigError",
     "CrmError",
     "DedupeResult",
@@ -60,6 +63,7 @@ __all__ = [
     "ReconcileResult",
     "Rule",
     "RuleError",
+    "Run",
     "SchemaError",
     "SegmentResult",
     "StoreError",
@@ -86,6 +90,8 @@ _DEFINED_IN: dict[str, str] = {
     "Analysis": "analyze",
     "Audience": "audience",
     "audience": "audience",
+    "Base": "base",
+    "Run": "base",
     "DedupeResult": "result",
     "Evaluation": "evaluate",
     "EventFunnel": "funnel",

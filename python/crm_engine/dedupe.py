@@ -69,8 +69,8 @@ def dedupe(
     sources = open_sources(source, settings.mapping.read, progress=progress)
     if not sources:
         raise ConfigError("nothing to read: give at least one file or table")
-    tables = _with_roles(sources, settings.mapping)
-    declared = [(settings.source_name or _source_name(table.source.name), table.source.name, table.columns) for table in tables]
+    tables = with_roles(sources, settings.mapping)
+    declared = [(settings.source_name or source_name_of(table.source.name), table.source.name, table.columns) for table in tables]
     resolve = _resolve_options(settings, tables, is_fitted=model is not None)
     run = _core.DedupeRun(_run_options(settings, resolve), declared, model.text if model is not None else None)
     n_rows = 0
@@ -86,7 +86,7 @@ def dedupe(
     return DedupeResult(outcome, {**_summary(outcome, tables), "config": resolve}, rejects, skipped)
 
 
-class _Table(NamedTuple):
+class InputTable(NamedTuple):
     """A source whose columns are understood; what was read for that comes again in ``batches``."""
 
     source: Source
@@ -95,7 +95,7 @@ class _Table(NamedTuple):
     batches: Iterator[TextBatch]
 
 
-def _with_roles(sources: list[Source], mapping: ColumnMapping) -> list[_Table]:
+def with_roles(sources: list[Source], mapping: ColumnMapping) -> list[InputTable]:
     """Finds the roles of all columns; files of the same header are understood alike, by the first of them."""
     mapping.check_columns(dict.fromkeys(column for source in sources for column in source.columns))
     known: dict[tuple[str, ...], tuple[list[tuple[str, str | None]], list[str]]] = {}
@@ -111,11 +111,11 @@ def _with_roles(sources: list[Source], mapping: ColumnMapping) -> list[_Table]:
             known[header] = roles, [name for name, role in roles if role is None and name in counts]
             if first is not None:
                 batches = itertools.chain([first], batches)
-        tables.append(_Table(source, *known[header], batches))
+        tables.append(InputTable(source, *known[header], batches))
     return tables
 
 
-def _resolve_options(settings: Settings, tables: list[_Table], *, is_fitted: bool) -> dict[str, Any]:
+def _resolve_options(settings: Settings, tables: list[InputTable], *, is_fitted: bool) -> dict[str, Any]:
     # A fitted model knows which columns take part; what looks like a counter among a few rows must not take one away.
     counters = set() if is_fitted else {name for table in tables for name in table.row_counters}
     return {**settings.resolve, "ignore": sorted({*settings.resolve.get("ignore", []), *settings.mapping.ignored, *counters})}
@@ -131,13 +131,13 @@ def _run_options(settings: Settings, resolve: dict[str, Any]) -> str:
     return json.dumps({**known, "tmp_dir": settings.tmp_dir or tempfile.gettempdir(), "resolve": resolve})
 
 
-def _source_name(file: str) -> str:
+def source_name_of(file: str) -> str:
     """What records of a file without a source column are known by: the file's name without folder and extension."""
     path, separator, sheet = file.partition("#")
     return Path(path).stem + separator + sheet
 
 
-def _summary(outcome: _core.DedupeOutcome, tables: list[_Table]) -> dict[str, Any]:
+def _summary(outcome: _core.DedupeOutcome, tables: list[InputTable]) -> dict[str, Any]:
     counts = json.loads(outcome.counts())
     reports = [{**table.source.report(), "roles": dict(table.columns)} for table in tables]
     total = {name: sum(report["counts"][name] for report in reports) for name in ("rows_in", "rejected", "skipped")}

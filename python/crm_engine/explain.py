@@ -93,7 +93,14 @@ def _explain_rows(rows: list[dict[str, Any]], summary: dict[str, Any], model: Mo
         batches.append(
             pa.record_batch([pa.array([None if row[name] is None else str(row[name])], pa.string()) for name in columns], columns)
         )
-    options = {"tmp_dir": tempfile.gettempdir(), "resolve": summary.get("config", {})}
+    return explain_records(declared, batches, summary.get("config", {}), model)
+
+
+def explain_records(
+    declared: list[tuple[str, str, list[tuple[str, str | None]]]], batches: list[Any], resolve: dict[str, Any], model: Model
+) -> dict[str, Any]:
+    """Resolves two tables of one row each under a model and explains their pair."""
+    options = {"tmp_dir": tempfile.gettempdir(), "resolve": resolve}
     run = _core.DedupeRun(json.dumps(options), declared, model.text)
     for number, batch in enumerate(batches):
         run.push(number, batch, 1)

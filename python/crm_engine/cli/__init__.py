@@ -20,6 +20,8 @@ from crm_engine.cli.options import debug_option
 #: The commands as ``--help`` shows them; a command ``NAME`` lives in ``crm_engine.cli.NAME`` as ``command``.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Contacts": ("profile", "dedupe", "explain", "evaluate", "reconcile"),
+    "Base": ("init", "import", "find", "decide", "split", "set", "changes"),
+    "Upkeep": ("history", "undo", "refit", "erase", "compact", "verify"),
     "Ask": ("segment", "export", "funnel", "analyze", "plan"),
     "Try it": ("demo",),
 }
@@ -34,7 +36,8 @@ class LazyGroup(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(context):
             return None
-        module = importlib.import_module(f"crm_engine.cli.{name.replace('-', '_')}")
+        # `import` is a word of Python and can name no module.
+        module = importlib.import_module(f"crm_engine.cli.{'import_' if name == 'import' else name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

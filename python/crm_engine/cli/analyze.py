@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import terminal_options
 from crm_engine.cli.terminal import Terminal
 
@@ -48,7 +50,7 @@ def command(
     table: str | None,
     output: Path | None,
 ) -> None:
-    """Answer a question from the tables in FOLDER (orders, deals, interactions, tasks, campaigns, costs, ...).
+    """Answer a question from the tables in FOLDER (orders, deals, interactions, tasks, campaigns, costs, ...), or in a base.
 
     \b
       crm-engine analyze channels demo/exports -o channels.html
@@ -65,7 +67,8 @@ def command(
         options[key] = int(value) if value.lstrip("-").isdigit() else value
     if contact is not None:
         options["contact"] = contact
-    result = analyze(name, tables, today=today.date() if today else None, timezone=timezone, **options)
+    with opened(Path(tables)) if is_base(tables) else contextlib.nullcontext(tables) as where:
+        result = analyze(name, where, today=today.date() if today else None, timezone=timezone, **options)
     if output is not None:
         write(result, table, output)
         terminal.note(f"wrote {output}")

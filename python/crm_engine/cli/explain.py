@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import terminal_options
 from crm_engine.cli.result_folder import read_summary
 from crm_engine.cli.terminal import Terminal
@@ -21,20 +22,24 @@ if TYPE_CHECKING:
 @click.argument("record_b", metavar="B")
 @terminal_options
 def command(terminal: Terminal, result: Path, record_a: str, record_b: str) -> None:
-    """Show why the records A and B in the folder OUT, which dedupe wrote, are or are not the same contact: per comparison the
-    level that was reached, the two values, and the weight in bits that it gave.
+    """Show why the records A and B in the folder OUT, which dedupe wrote, or in a base, are or are not the same contact: per
+    comparison the level that was reached, the two values, and the weight in bits that it gave.
 
-    A record is named by its record_id (see records and pairs), or as FILE:ROW.
+    A record is named by its record_id (see records and pairs), or as FILE:ROW; in a base by its record_id or the contact_id it founded.
 
     \b
       crm-engine explain out/ 4011 87220
       crm-engine explain out/ hubspot.csv:17 contacts.xlsx:301
       crm-engine explain out/ 4011 87220 --json
     """
-    from crm_engine.explain import explain_pair
+    if is_base(result):
+        with opened(result) as base:
+            explained = base.explain(record_a, record_b)
+    else:
+        from crm_engine.explain import explain_pair
 
-    read_summary(result)
-    explained = explain_pair(result, record_a, record_b)
+        read_summary(result)
+        explained = explain_pair(result, record_a, record_b)
     terminal.result(explained, lambda console: _show(console, explained))
 
 
@@ -73,4 +78,6 @@ def _show(console: Console, explained: dict[str, Any]) -> None:
             (f"{explained['match_weight']:+.1f}", "bold"),
         )
     )
+    if explained.get("decision"):
+        console.print(f"a person said: {explained['decision']}")
     console.print(Text.assemble(f"match probability {explained['match_probability']:.4f}: ", verdict))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from pathlib import Path
 
 import click
 
 from crm_engine.cli.analyze import json_of, show, write
+from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import InputPath, terminal_options
 from crm_engine.cli.terminal import Terminal
 
@@ -47,14 +49,16 @@ def command(
 ) -> None:
     """Compare PLANS (CSV or YAML: period, owner, metric, product, target, currency) with what happened.
 
-    The facts are the tables in FOLDER, or in the folder of PLANS.
+    The facts are the tables in FOLDER (or in a base), or in the folder of PLANS.
 
     \b
       crm-engine plan demo/exports/plans.csv -o plan.html
     """
     from crm_engine.plan import plan
 
-    result = plan(plans, tables or str(Path(plans).parent), today=today.date() if today else None, timezone=timezone, tolerance=tolerance)
+    folder = tables or str(Path(plans).parent)
+    with opened(Path(folder)) if is_base(folder) else contextlib.nullcontext(folder) as where:
+        result = plan(plans, where, today=today.date() if today else None, timezone=timezone, tolerance=tolerance)
     if output is not None:
         write(result, table, output)
         terminal.note(f"wrote {output}")

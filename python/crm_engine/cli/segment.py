@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import InputPath, terminal_options
 from crm_engine.cli.terminal import Terminal
 
@@ -57,7 +58,8 @@ def command(
     list_sets: bool,
     show: str | None,
 ) -> None:
-    """Find the members of every segment that RULES define. RULES are YAML files, or built-in sets as builtin:NAME.
+    """Find the members of every segment that RULES define. RULES are YAML files, or built-in sets as builtin:NAME. CONTACTS is a table, or
+    a base, which keeps the memberships and tells who entered and who left since the last time.
 
     \b
       crm-engine segment contacts.parquet segments.yaml --related orders=orders.csv -o members.parquet
@@ -84,7 +86,13 @@ def command(
     if contacts is None or not rules:
         raise click.UsageError("name the contacts and at least one rules file")
     tables, files = related_files(related), rule_files(rules)
-    result = segment(contacts, files, tables, today=today, previous=previous, key=key, threads=threads, progress=None)
+    if is_base(contacts):
+        if tables or previous or key:
+            raise click.UsageError("a base has its related tables and earlier memberships itself; leave --related, --previous and --key out")
+        base = click.get_current_context().with_resource(opened(Path(contacts)))
+        result = base.segment(files, today=today, threads=threads)
+    else:
+        result = segment(contacts, files, tables, today=today, previous=previous, key=key, threads=threads, progress=None)
     for warning in result.warnings:
         terminal.warn(warning)
     summary = result.summary

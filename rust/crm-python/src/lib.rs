@@ -8,6 +8,7 @@ mod errors;
 mod files;
 mod funnel;
 mod gate;
+mod identity;
 mod roles;
 mod segment;
 mod workbook;
@@ -25,6 +26,8 @@ mod _core {
     use super::files::{FileTable, open_file};
     #[pymodule_export]
     use super::funnel::{PipelineDeals, event_funnel, pipeline_funnel};
+    #[pymodule_export]
+    use super::identity::{contact_ids, founding_records, normal_values, record_ids};
     #[pymodule_export]
     use super::roles::{column_facts, detect_roles, list_roles, role_names};
     #[pymodule_export]

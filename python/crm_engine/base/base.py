@@ -1,0 +1,394 @@
+"""``Base``: the one object through which a base is used."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from crm_engine.base import runs as run_making
+from crm_engine.base import schema as tables
+from crm_engine.base.index import Index
+from crm_engine.base.lake import Lake, Transaction, name_data_folder
+from crm_engine.base.lock import Lock
+from crm_engine.base.runs import Run, Writing
+from crm_engine.config import Settings, load_config
+from crm_engine.errors import ConfigError
+from crm_engine.model import Model
+
+Progress = Callable[[str, int, int], Any]
+Config = str | os.PathLike[str] | Mapping[str, Any]
+
+
+class Base:
+    """A contact base in a directory. Make one with ``Base.create``, open it with ``Base.open``.
+
+    Reading needs no lock and sees the last committed state; every change is a run under the base's lock. One object serves many threads.
+
+    >>> import crm_engine as crm, pyarrow as pa
+    >>> base = crm.Base.create("base")
+    >>> people = pa.table({"id": ["1", "2"], "name": ["Anna Ozola", "OZOLA ANNA"], "email": ["anna@x.lv", "Anna@X.lv"]})
+    >>> base.import_contacts(people, source_name="crm").counts["new"]
+    2
+    >>> base.contacts().read_all().num_rows
+    1
+    """
+
+    def __init__(self, path: Path, lake: Lake) -> None:
+        self.path = path
+        self._lake = lake
+        self._lock = Lock(path)
+        self._index = Index(self)
+
+    # --- making and opening -----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], model: Model | None = None, *, config: Config | Settings | None = None) -> Base:
+        """Makes an empty base in a new or empty directory; ``model`` is pinned at once, otherwise the first import fits one.
+
+        ``config`` (see ``docs/config.md``) says how contacts are resolved and which values win, for good.
+        """
+        folder = Path(path)
+        if (folder / "catalog.sqlite").exists():
+            raise ConfigError(f"{folder}: there is a base already; open it, or choose another folder")
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ConfigError(f"{folder}: is no empty folder; a base is made in a new or an empty one")
+        settings = config if isinstance(config, Settings) else load_config(config)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Made beside its place and moved there whole, so that a base is never found half-made.
+        scratch = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            for made in (scratch, scratch / "data", scratch / "data" / "index", scratch / "tmp"):
+                made.mkdir(mode=0o700)
+            lake = Lake(scratch, create=True)
+            try:
+                _fill(cls(scratch, lake), settings, model)
+            finally:
+                lake.close()
+            run_making.close_to_others(scratch)
+            if folder.exists():
+                folder.rmdir()
+            name_data_folder(scratch, folder)
+            os.rename(scratch, folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, memory_limit: int | None = None) -> Base:
+        """Opens a base. One of a newer crm_engine is refused, tables of an older one are migrated."""
+        folder = Path(path)
+        if not (folder / "catalog.sqlite").is_file():
+            hint = f"make one with: crm-engine init {folder}" if not folder.exists() or folder.is_dir() else "a base is a folder"
+            raise ConfigError(f"{folder}: holds no base; {hint}")
+        lake = Lake(folder, memory_limit=memory_limit)
+        try:
+            base = cls(folder, lake)
+            base._migrate()
+        except BaseException:
+            lake.close()
+            raise
+        return base
+
+    def _migrate(self) -> None:
+        with self._lake.reading() as cursor:
+            version = tables.stored_version(cursor)
+        tables.require_known(version, str(self.path))
+        if version == tables.SCHEMA_VERSION:
+            return
+        with self._lock.held("migration", wait=60):
+            transaction = Transaction(self._lake)
+            try:
+                version = tables.stored_version(transaction)
+                tables.migrate(transaction, version)
+                transaction.commit()
+            finally:
+                transaction.close()
+
+    def close(self) -> None:
+        """Lets go of the base's files. Nothing that was committed depends on it."""
+        self._index.close()
+        self._lake.close()
+
+    def __enter__(self) -> Base:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Base({str(self.path)!r})"
+
+    # --- what the parts of this package share -----------------------------------------------------------------------------------
+
+    @property
+    def _index_folder(self) -> Path:
+        return self._lake.data / "index"
+
+    def _writing(self, kind: str, **options: Any) -> contextlib.AbstractContextManager[Writing]:
+        return run_making.writing(self, kind, **options)
+
+    def _committed(self) -> None:
+        self._index.changed()
+
+    # --- reading ----------------------------------------------------------------------------------------------------------------
+
+    @property
+    def model(self) -> Model | None:
+        """The pinned model; ``None`` until the first import has fitted one."""
+        text = self._index.opened().model()
+        return Model(text) if text else None
+
+    def contacts(self, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
+        """The golden records: ``contact_id``, ``n_records``, the roles that sources have, then their other columns."""
+        from crm_engine.base.reading import read_table
+
+        return read_table(self, "contacts", columns)
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
+        """Any table of the base: ``contacts``, ``records``, ``lineage``, ``edges``, ``decisions``, ``record_contact``, ``aliases``,
+        ``rejects``, ``skipped``, ``gone_records``, or a related one, whose rows come with the ``contact_id`` they belong to (null: an orphan).
+        """
+        from crm_engine.base.reading import read_table
+
+        return read_table(self, name, columns)
+
+    def tables(self) -> dict[str, int]:
+        """The tables that ``table`` knows, with their numbers of rows."""
+        from crm_engine.base.reading import count_tables
+
+        return count_tables(self)
+
+    def runs(self) -> pa.Table:
+        """Every run: ``run_id``, ``kind``, ``at`` (UTC), ``target``, ``source``, ``undoes``, ``undone_by``, ``counts`` and ``detail`` (JSON)."""
+        with self._lake.reading() as cursor:
+            return cursor.table(run_making.RUNS_SQL)
+
+    def changes(self, since: int = 0) -> pa.Table:
+        """What became of contacts in the runs after ``since``: ``run_id``, ``contact_id``, ``change`` (created, updated, merged, split, gone,
+        erased), ``fields`` (for updated ones), ``other_contact_id`` (the survivor of a merge, the origin of a split)."""
+        with self._lake.reading() as cursor:
+            return cursor.table("SELECT * FROM changes WHERE run_id > ? ORDER BY run_id, contact_id, change, other_contact_id", [since])
+
+    def find(self, wanted: Mapping[str, Any], limit: int = 10) -> list[dict[str, Any]]:
+        """Contacts that fit ``wanted`` (role to value: ``{"phone": "8 912 345-67-89"}``), the best first.
+
+        Each has ``contact_id``, ``match_weight``, ``match_probability``, ``reason`` (per comparison what was reached) and its golden record.
+        May be called from many threads.
+        """
+        from crm_engine.base.finding import find
+
+        return find(self, wanted, limit)
+
+    def explain(self, a: Any, b: Any) -> dict[str, Any]:
+        """Why two records (by ``record_id``, or the ``contact_id`` that one founded) are, or are not, held to be the same contact."""
+        from crm_engine.base.finding import explain
+
+        return explain(self, a, b)
+
+    # --- importing --------------------------------------------------------------------------------------------------------------
+
+    def import_contacts(
+        self,
+        source: Any,
+        *,
+        source_name: str | None = None,
+        mapping: Any = None,
+        snapshot: bool = False,
+        allow_large_merges: bool = False,
+        wait: float = 0,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Run:
+        """Takes in contacts: a path, a glob, ``-``, an Arrow object, or a list of these.
+
+        ``source_name`` is what the records' source is called where rows do not say (the file's name otherwise); together with the source's
+        own key it identifies a record, so that the same file again changes nothing. ``snapshot`` says that the input is the whole list of
+        its source: records that are not in it are marked as gone. An import that would merge suspiciously much is a ``LimitError`` unless
+        ``allow_large_merges``. ``dry_run`` gives the account and changes nothing.
+
+        The account, ``run.counts``: ``rows_in`` = ``new`` + ``updated`` + ``unchanged`` + ``duplicates`` + ``rejected`` + ``skipped``, then
+        what became of contacts.
+        """
+        from crm_engine.base.importing import import_contacts
+
+        return import_contacts(
+            self, source, source_name=source_name, mapping=mapping, snapshot=snapshot, allow_large_merges=allow_large_merges, wait=wait,
+            dry_run=dry_run, progress=progress,
+        )  # fmt: skip
+
+    def import_related(
+        self,
+        name: str,
+        source: Any,
+        *,
+        row_key: str | None = None,
+        contact_key: str | None = None,
+        source_name: str | None = None,
+        mapping: Any = None,
+        wait: float = 0,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Run:
+        """Takes in rows that belong to contacts (orders, deals, calls, ...) as the table ``name``.
+
+        ``row_key`` is the column that identifies a row, so that it is updated when it comes again; ``contact_key`` holds the contact's key in
+        the source ``source_name``, a phone, an e-mail address or a ``contact_id``. Both are found by their usual names where they are not
+        given. A row whose contact is not there is kept as an orphan and attached when the contact arrives.
+        """
+        from crm_engine.base.related import import_related
+
+        return import_related(
+            self, name, source, row_key=row_key, contact_key=contact_key, source_name=source_name, mapping=mapping, wait=wait,
+            dry_run=dry_run, progress=progress,
+        )  # fmt: skip
+
+    # --- people's word ----------------------------------------------------------------------------------------------------------
+
+    def review(self, limit: int | None = None) -> pa.Table:
+        """Uncertain pairs of records in different contacts on which nobody has decided (or said ``later``), the most probable first:
+        ``record_id_a``, ``record_id_b``, ``contact_id_a``, ``contact_id_b``, ``match_weight`` (bits), ``match_probability``, ``decision``.
+        """
+        from crm_engine.base.decisions import review_sql
+
+        with self._lake.reading() as cursor:
+            return cursor.table(review_sql(limit))
+
+    def decide(self, pairs: Any, decision: str | None = None, *, origin: str | None = None, wait: float = 0, dry_run: bool = False) -> Run:
+        """Keeps a person's word on pairs of records: ``same``, ``different``, ``later``, or ``none``, which takes an earlier word back.
+
+        ``pairs`` are pairs of ``record_id`` (or of ``contact_id``: then of the records that founded them), or a table with ``record_id_a``,
+        ``record_id_b`` and ``decision``, such as ``base.decisions()`` of another base gives. A decision outlives every later import.
+        """
+        from crm_engine.base.decisions import decide
+
+        return decide(self, pairs, decision, origin=origin, wait=wait, dry_run=dry_run)
+
+    def decisions(self) -> pa.Table:
+        """The last word on each pair, with the sources' own keys, so that another base can take it in."""
+        from crm_engine.base.decisions import portable_sql
+
+        with self._lake.reading() as cursor:
+            return cursor.table(portable_sql())
+
+    def split(self, contact_id: str, records: Sequence[Any] | None = None, *, wait: float = 0, dry_run: bool = False) -> Run:
+        """Takes ``records`` (all of them from each other where not given) out of a contact. They stay apart, whatever is imported later."""
+        from crm_engine.base.decisions import split
+
+        return split(self, contact_id, records, wait=wait, dry_run=dry_run)
+
+    def set(
+        self,
+        values: Mapping[str, Any],
+        *,
+        where: Any = None,
+        contacts: Sequence[str] | None = None,
+        today: Any = None,
+        wait: float = 0,
+        dry_run: bool = False,
+    ) -> Run:
+        """Sets columns of all contacts that a rule chooses (``where="city = 'Riga' and owner is null"``, or built with ``crm.field``), or of
+        those named. ``None`` clears. The value stands above what sources say, until the run is undone or another is set."""
+        from crm_engine.base.edits import set_values
+
+        return set_values(self, values, where, contacts, wait=wait, dry_run=dry_run, today=today)
+
+    def edit(self, edits: Any, *, origin: str = "edited", wait: float = 0, dry_run: bool = False) -> Run:
+        """Sets single cells: ``edits`` is a table (or a list of dicts) of ``contact_id``, ``column``, ``value`` (text; null clears).
+
+        Cells that have that value already change nothing. ``origin`` is told by the lineage.
+        """
+        from crm_engine.base.edits import edit
+
+        return edit(self, edits, origin=origin, wait=wait, dry_run=dry_run)
+
+    # --- history ----------------------------------------------------------------------------------------------------------------
+
+    def undo(self, run_id: int, *, go_on: bool = False, wait: float = 0, dry_run: bool = False) -> Run:
+        """Makes the base as if a run had never been. Where later runs depend on it they are named and nothing is done, unless ``go_on``."""
+        from crm_engine.base.undo import undo
+
+        return undo(self, run_id, go_on=go_on, wait=wait, dry_run=dry_run)
+
+    def erase(self, contact_ids: str | Sequence[str], *, wait: float = 0, dry_run: bool = False) -> Run:
+        """Removes people for good: from all tables, the index, the history and the files. Keyed hashes of their identifiers keep them out of
+        later imports. Cannot be undone."""
+        from crm_engine.base.erasure import erase
+
+        return erase(self, contact_ids, wait=wait, dry_run=dry_run)
+
+    # --- upkeep -----------------------------------------------------------------------------------------------------------------
+
+    def verify(self, *, repair: bool = False, wait: float = 0) -> dict[str, Any]:
+        """Checks every invariant of the base; returns ``checked``, ``contacts``, ``records`` and ``problems`` (empty where all is well).
+
+        ``repair`` derives the index, golden records and all else from the inputs again.
+        """
+        from crm_engine.base.verification import verify
+
+        return verify(self, repair=repair, wait=wait)
+
+    def compact(self, *, keep_days: float = 7, reject_days: float = 90, wait: float = 0) -> Run:
+        """Joins small files, writes deleted rows out of them, and forgets states of the catalog older than ``keep_days`` and rejected rows
+        older than ``reject_days``. What the base says stays the same, undo included."""
+        from crm_engine.base.compaction import compact
+
+        return compact(self, wait=wait, keep_days=keep_days, reject_days=reject_days)
+
+    def refit(self, *, wait: float = 0, dry_run: bool = False, progress: Progress | None = None) -> Run:
+        """Fits the model anew on all records and resolves them under it: a run of its own, that ``dry_run`` previews and ``undo`` takes back."""
+        from crm_engine.base.rebuilding import refit
+
+        return refit(self, wait=wait, dry_run=dry_run, progress=progress)
+
+    # --- asking -----------------------------------------------------------------------------------------------------------------
+
+    def segment(self, rules: Any, *, today: Any = None, keep: bool = True, wait: float = 0, **options: Any) -> Any:
+        """``crm.segment`` over the base's contacts and related tables. With ``keep`` the memberships are kept, so that the next run of the same
+        rules tells who ``entered`` and who ``left``."""
+        from crm_engine.base.asking import segment
+
+        return segment(self, rules, today=today, keep=keep, wait=wait, **options)
+
+    def analyze(self, name: str, **options: Any) -> Any:
+        """``crm.analyze`` over the base's tables."""
+        from crm_engine.analyze import analyze
+
+        return analyze(name, self, **options)
+
+    def plan(self, plans: Any = None, **options: Any) -> Any:
+        """``crm.plan`` over the base's tables; ``plans`` is the base's table ``plans`` where not given."""
+        from crm_engine.plan import plan
+
+        return plan(self.table("plans").read_all() if plans is None else plans, self, **options)
+
+
+def _fill(base: Base, settings: Settings, model: Model | None) -> None:
+    """The tables and the index of an empty base."""
+    transaction = Transaction(base._lake)
+    try:
+        tables.create_all(transaction)
+        options = index_options(settings)
+        files = base._index.create(options, model.text if model is not None else None)
+        base._index.register(transaction, files, 0)
+        secret = os.urandom(32).hex()
+        if model is not None:
+            transaction.insert("models", tables.rows_to_table("models", [(0, model.text)]))
+        values = [("options", options), ("secret", secret)]
+        transaction.insert("meta", pa.table({"key": [k for k, _ in values], "value": [v for _, v in values]}))
+        transaction.commit()
+    finally:
+        transaction.close()
+
+
+def index_options(settings: Settings) -> str:
+    """What the index is told for good: how to resolve, and which values survive."""
+    known = {"resolve": settings.resolve, "survivorship": settings.survivorship or None, "memory_limit": settings.memory_limit}
+    return json.dumps({name: value for name, value in known.items() if value is not None}, sort_keys=True)

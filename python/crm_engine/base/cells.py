@@ -1,0 +1,55 @@
+"""Source rows as one column of a map from column name to text, whatever columns a source has, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+CELLS = pa.map_(pa.string(), pa.string())
+
+
+def to_cells(batch: pa.RecordBatch) -> pa.Array:
+    """The filled cells of each row, in the order of the columns.
+
+    >>> to_cells(pa.record_batch({"name": ["Anna", None], "city": ["", "Riga"]})).to_pylist()
+    [[('name', 'Anna')], [('city', 'Riga')]]
+    """
+    n_rows, n_columns = batch.num_rows, batch.num_columns
+    if n_rows == 0 or n_columns == 0:
+        return pa.array([[]] * n_rows, CELLS)
+    filled = np.empty((n_rows, n_columns), bool)
+    for place, column in enumerate(batch.columns):
+        filled[:, place] = pc.fill_null(pc.not_equal(column, ""), False).to_numpy(zero_copy_only=False)
+    offsets = np.zeros(n_rows + 1, np.int32)
+    np.cumsum(filled.sum(axis=1), out=offsets[1:])
+    rows, places = np.nonzero(filled)
+    values = pa.concat_arrays(batch.columns).take(pa.array(places.astype(np.int64) * n_rows + rows))
+    names = pa.array(batch.schema.names, pa.string()).take(pa.array(places.astype(np.int32)))
+    return pa.MapArray.from_arrays(pa.array(offsets), names, values)
+
+
+def from_cells(cells: pa.Array | pa.ChunkedArray, columns: Sequence[str]) -> pa.RecordBatch:
+    """The named columns of each row as text, null where a row lacks one.
+
+    >>> from_cells(pa.array([[("name", "Anna")], [("city", "Riga")]], CELLS), ["name", "city"]).to_pylist()
+    [{'name': 'Anna', 'city': None}, {'name': None, 'city': 'Riga'}]
+    """
+    array = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+    n_rows = len(array)
+    # Without copying: offsets of the part that is meant, keys and items of the whole.
+    offsets = np.asarray(array.offsets.to_numpy(zero_copy_only=False)).astype(np.int64)
+    start, end = int(offsets[0]), int(offsets[-1])
+    keys, items = array.keys.slice(start, end - start), array.items.slice(start, end - start)
+    lengths = np.diff(offsets)
+    row_of = np.repeat(np.arange(n_rows), lengths)
+    place_of = np.asarray(pc.fill_null(pc.index_in(keys, pa.array(list(columns), pa.string())), -1).to_numpy(zero_copy_only=False))
+    made = []
+    for place in range(len(columns)):
+        chosen = np.flatnonzero(place_of == place)
+        at = np.full(n_rows, -1, np.int64)
+        at[row_of[chosen]] = chosen
+        made.append(items.take(pa.array(at, mask=at < 0)))
+    return pa.RecordBatch.from_arrays(made, list(columns))

@@ -1,0 +1,111 @@
+"""Compaction: many small files to few, deleted rows out of them, older states of the catalog forgotten."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from crm_engine.base.lake import LAKE, Transaction, literal
+from crm_engine.base.runs import Run
+
+if TYPE_CHECKING:
+    from crm_engine.base.base import Base
+
+
+def compact(base: Base, *, wait: float, keep_days: float, reject_days: float) -> Run:
+    """See ``Base.compact``."""
+    before = _sizes(base)
+    with base._writing("compact", wait=wait) as writing:
+        removed = 0
+        for table in ("rejects", "skipped"):
+            old = f'run_id IN (SELECT run_id FROM runs WHERE "at" < now()::TIMESTAMP - INTERVAL ({float(reject_days)}) DAY)'
+            removed += int(writing.transaction.value(f"SELECT count(*) FROM {table} WHERE {old}"))
+            writing.transaction.execute(f"DELETE FROM {table} WHERE {old}")
+        writing.run.counts = {"rejects_expired": removed, "files_before": before["files"], "bytes_before": before["bytes"]}
+
+        def shrink() -> None:
+            rewrite_index(base, [])
+            rewrite_files(base)
+            merge_files(base)
+            forget_history(base, keep_days=keep_days)
+
+        writing.after_commit(shrink)
+    after = _sizes(base)
+    writing.run.counts |= {"files_after": after["files"], "bytes_after": after["bytes"]}
+    return writing.run
+
+
+def _sizes(base: Base) -> dict[str, int]:
+    files = [path for path in base.path.rglob("*") if path.is_file()]
+    n_bytes = 0
+    for path in files:
+        with contextlib.suppress(FileNotFoundError):
+            n_bytes += path.stat().st_size
+    return {"files": len(files), "bytes": n_bytes}
+
+
+def rewrite_files(base: Base) -> None:
+    """Writes every file anew that has deleted rows, and rows that lie in the catalog to files."""
+    cursor = base._lake.cursor()
+    try:
+        cursor.value(f"SELECT count(*) FROM ducklake_flush_inlined_data({literal(LAKE)})")
+        tables = [row[0] for row in cursor.rows("SELECT table_name FROM duckdb_tables() WHERE database_name = ? ORDER BY 1", [LAKE])]
+        for table in tables:
+            with_deletes = cursor.value(
+                f"SELECT count(*) FROM ducklake_list_files({literal(LAKE)}, {literal(table)}) WHERE delete_file IS NOT NULL"
+            )
+            if with_deletes:
+                cursor.value(f"SELECT count(*) FROM ducklake_rewrite_data_files({literal(LAKE)}, {literal(table)}, delete_threshold => 0)")
+    finally:
+        cursor.close()
+
+
+def merge_files(base: Base) -> None:
+    """Joins small files of a table."""
+    cursor = base._lake.cursor()
+    try:
+        cursor.value(f"SELECT count(*) FROM ducklake_merge_adjacent_files({literal(LAKE)})")
+    finally:
+        cursor.close()
+
+
+def forget_history(base: Base, *, keep_days: float = 0) -> None:
+    """Forgets older states of the catalog, and deletes the files that only those needed."""
+    cursor = base._lake.cursor()
+    try:
+        older = f"now()::TIMESTAMPTZ - INTERVAL ({float(keep_days)}) DAY" if keep_days else "now()::TIMESTAMPTZ + INTERVAL 1 DAY"
+        cursor.value(f"SELECT count(*) FROM ducklake_expire_snapshots({literal(LAKE)}, older_than => {older})")
+        cursor.value(f"SELECT count(*) FROM ducklake_cleanup_old_files({literal(LAKE)}, cleanup_all => true)")
+    finally:
+        cursor.close()
+
+
+def rewrite_index(base: Base, erased: list[int]) -> None:
+    """One new set of segments without the erased records; the old files are deleted once the new ones are registered."""
+    index = base._index.opened()
+    old = list(index.segments())
+    files = list(index.compact(pa.array(erased, pa.int64())))
+    transaction = Transaction(base._lake)
+    try:
+        transaction.execute("DELETE FROM index_files")
+        run_id = int(transaction.value("SELECT coalesce(max(run_id), 0) FROM runs"))
+        base._index.register(transaction, files, run_id)
+        transaction.commit()
+    finally:
+        transaction.close()
+    base._index.changed()
+    base._index.opened()
+    for name in set(old) - set(files):
+        with contextlib.suppress(FileNotFoundError):
+            (base._index_folder / name).unlink()
+
+
+def expire_rejects(writing: Any, days: float) -> int:
+    """Removes rejected rows older than the retention limit; returns how many."""
+    old = f'run_id IN (SELECT run_id FROM runs WHERE "at" < now()::TIMESTAMP - INTERVAL ({float(days)}) DAY)'
+    found = int(writing.transaction.value(f"SELECT count(*) FROM rejects WHERE {old}"))
+    if found:
+        writing.transaction.execute(f"DELETE FROM rejects WHERE {old}")
+    return found

@@ -1,0 +1,349 @@
+"""The DuckLake of a base: opening it, transactions, and Parquet that the engine writes and registers itself.
+
+DuckDB is an extra; its two extensions come as wheels that carry DuckDB's own signature and are loaded by their path, so that no
+network is needed. Where the wheels are absent DuckDB is asked to ``INSTALL`` them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib.util
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crm_engine.errors import ConfigError, StoreError
+
+DUCKDB_VERSION = "1.5.5"
+_EXTENSIONS = ("sqlite_scanner", "ducklake")
+#: The catalog's name inside DuckDB.
+LAKE = "lake"
+#: Without these two concurrent readers fail while a writer commits.
+_ATTACH_OPTIONS = "META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 5000"
+_ROW_GROUP_ROWS = 128 * 1024
+#: Fewer rows than this are not worth a file that the engine writes itself.
+_FEW = 1_000
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever it holds.
+
+    >>> print(quoted('the "best" orders'))
+    "the ""best"" orders"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal, for the few places that take no parameter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def require_duckdb() -> ModuleType:
+    """DuckDB, or an error that names the extra which brings it."""
+    try:
+        import duckdb
+    except ImportError:
+        raise ConfigError("a base needs DuckDB; install it with: pip install 'crm_engine[base]'") from None
+    if duckdb.__version__ != DUCKDB_VERSION:
+        raise ConfigError(
+            f"a base needs duckdb {DUCKDB_VERSION}, and {duckdb.__version__} is installed; run: pip install 'crm_engine[base]'"
+        )
+    return duckdb
+
+
+class Lake:
+    """The tables of one base. Every thread works through a cursor of its own; one transaction at a time writes."""
+
+    def __init__(self, folder: Path, *, create: bool = False, memory_limit: int | None = None) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self._duckdb = require_duckdb()
+        # Readers and writers of other processes spill beside each other.
+        scratch = folder / "tmp" / f"{os.getpid()}-{secrets.token_hex(4)}"
+        config: dict[str, Any] = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "temp_directory": str(scratch),
+        }
+        if memory_limit is not None:
+            config["memory_limit"] = f"{memory_limit}B"
+        self._connection = self._duckdb.connect(":memory:", config=config)
+        try:
+            for name in _EXTENSIONS:
+                self._load(name)
+            catalog = folder / "catalog.sqlite"
+            # The catalog remembers where it was made; a base may be moved and copied all the same.
+            where = f"DATA_PATH {literal(str(self.data) + '/')}, " + ("" if create else "OVERRIDE_DATA_PATH true, ")
+            with translated(self._duckdb):
+                self._connection.execute(f"ATTACH {literal(f'ducklake:sqlite:{catalog}')} AS {LAKE} ({where}{_ATTACH_OPTIONS})")
+                self._connection.execute(f"USE {LAKE}")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _load(self, name: str) -> None:
+        path = extension_path(name)
+        try:
+            if path is None:
+                self._connection.execute(f"INSTALL {name}")
+                self._connection.execute(f"LOAD {name}")
+            else:
+                self._connection.execute(f"LOAD {literal(path)}")
+        except self._duckdb.Error as error:
+            wheel = f"duckdb-extension-{name.replace('_', '-')}=={DUCKDB_VERSION}"
+            raise StoreError(
+                f"DuckDB's extension {name} cannot be loaded ({_first_line(error)}); install its wheel with: pip install '{wheel}'"
+            ) from None
+
+    def close(self) -> None:
+        """Ends all cursors."""
+        self._connection.close()
+
+    def cursor(self) -> Cursor:
+        """A cursor of its own for one thread or one transaction."""
+        connection = self._connection.cursor()
+        connection.execute(f"USE {LAKE}")
+        return Cursor(self, connection)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Cursor]:
+        """A cursor that sees one state of the base throughout."""
+        cursor = self.cursor()
+        try:
+            cursor.execute("BEGIN")
+            yield cursor
+        finally:
+            cursor.close()
+
+    def stream(self, sql: str, parameters: Sequence[Any] = (), *, rows: int = 65_536) -> pa.RecordBatchReader:
+        """The rows of a query, as they are asked for; the state is that of this moment."""
+        cursor = self.cursor()
+        reader = cursor.stream(sql, parameters, rows=rows)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                with translated(self._duckdb):
+                    yield from reader
+            finally:
+                cursor.close()
+
+        return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+
+class Cursor:
+    """A connection to the tables whose errors are those of crm_engine."""
+
+    def __init__(self, lake: Lake, connection: Any) -> None:
+        self.lake = lake
+        self._connection = connection
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Runs a statement."""
+        with translated(self.lake._duckdb):
+            self._connection.execute(sql, list(parameters))
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a small result."""
+        with translated(self.lake._duckdb):
+            found: list[tuple[Any, ...]] = self._connection.execute(sql, list(parameters)).fetchall()
+        return found
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first value of the first row."""
+        found = self.rows(sql, parameters)
+        return found[0][0] if found else None
+
+    def table(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """All rows as an Arrow table."""
+        with translated(self.lake._duckdb):
+            return self._connection.execute(sql, list(parameters)).to_arrow_table()
+
+    def stream(self, sql: str, parameters: Sequence[Any] = (), *, rows: int = 65_536) -> pa.RecordBatchReader:
+        """The rows of a query, batch by batch."""
+        with translated(self.lake._duckdb):
+            return self._connection.execute(sql, list(parameters)).to_arrow_reader(rows)
+
+    def register(self, name: str, data: Any) -> None:
+        """Makes an Arrow table known to SQL under a name of ours."""
+        self._connection.register(name, data)
+
+    def unregister(self, name: str) -> None:
+        """Forgets an Arrow table."""
+        self._connection.unregister(name)
+
+    @contextlib.contextmanager
+    def known(self, **tables: Any) -> Iterator[None]:
+        """Arrow tables under names of ours, for the statements of the block."""
+        for name, data in tables.items():
+            self.register(name, data)
+        try:
+            yield
+        finally:
+            for name in tables:
+                self.unregister(name)
+
+    def close(self) -> None:
+        """Ends the cursor; a transaction that was not committed is rolled back."""
+        with contextlib.suppress(self.lake._duckdb.Error):
+            self._connection.close()
+
+
+class Transaction(Cursor):
+    """A write transaction: Parquet files that it wrote vanish if it is not committed."""
+
+    def __init__(self, lake: Lake) -> None:
+        connection = lake._connection.cursor()
+        super().__init__(lake, connection)
+        self.files: list[Path] = []
+        self.execute(f"USE {LAKE}")
+        self.execute("BEGIN")
+        self.committed = False
+
+    def insert(self, table: str, data: pa.Table | Iterator[pa.RecordBatch], schema: pa.Schema | None = None) -> int:
+        """Adds rows to a table: few go through DuckDB, many as a Parquet file that is registered. Columns go by name; returns the count."""
+        if isinstance(data, pa.Table):
+            if data.num_rows == 0:
+                return 0
+            if data.num_rows < _FEW:
+                columns = ", ".join(quoted(name) for name in data.column_names)
+                with self.known(_rows=data):
+                    self.execute(f"INSERT INTO {quoted(table)} ({columns}) SELECT {columns} FROM _rows")
+                return int(data.num_rows)
+            schema, data = data.schema, iter(data.to_batches())
+        assert schema is not None
+        path, n_rows = self.write(table, data, schema)
+        if n_rows:
+            self.register_file(table, path)
+        else:
+            path.unlink()
+        return n_rows
+
+    def insert_query(self, table: str, sql: str) -> int:
+        """Adds the rows of a query, whose columns go by name; returns the count."""
+        n_rows = int(self.value(f"SELECT count(*) FROM ({sql})"))
+        if n_rows < _FEW:
+            if n_rows:
+                columns = ", ".join(quoted(row[0]) for row in self.rows(f"DESCRIBE {sql}"))
+                self.execute(f"INSERT INTO {quoted(table)} ({columns}) {sql}")
+            return n_rows
+        reader = self.stream(sql, rows=_ROW_GROUP_ROWS)
+        path, n_rows = self.write(table, reader, reader.schema)
+        self.register_file(table, path)
+        return n_rows
+
+    def write(self, table: str, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> tuple[Path, int]:
+        """Writes a Parquet file into the table's folder; it belongs to the base only once it is registered."""
+        folder = self.lake.data / "main" / _folder_name(table)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / f"engine-{secrets.token_hex(12)}.parquet"
+        self.files.append(path)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        n_rows = 0
+        with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer, translated(self.lake._duckdb):
+            for rows in _gathered(batches, schema):
+                writer.write_table(rows, row_group_size=_ROW_GROUP_ROWS)
+                n_rows += rows.num_rows
+        sync(path)
+        return path, n_rows
+
+    def register_file(self, table: str, path: Path) -> None:
+        """Makes a file that ``write`` wrote a part of a table."""
+        self.execute(f"CALL ducklake_add_data_files({literal(LAKE)}, {literal(table)}, {literal(str(path))})")
+
+    def commit(self) -> None:
+        """Makes everything visible at once."""
+        self.execute("COMMIT")
+        self.committed = True
+
+    def close(self) -> None:
+        super().close()
+        if not self.committed:
+            for path in self.files:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def _gathered(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Batches gathered to row groups of some size: tiny ones make Parquet slow to read."""
+    pending: list[pa.RecordBatch] = []
+    n_pending = 0
+    for batch in batches:
+        pending.append(batch)
+        n_pending += batch.num_rows
+        if n_pending >= _ROW_GROUP_ROWS:
+            yield pa.Table.from_batches(pending, schema)
+            pending, n_pending = [], 0
+    if pending:
+        yield pa.Table.from_batches(pending, schema)
+
+
+def _folder_name(table: str) -> str:
+    """A folder for a table of any name."""
+    return table if table.isidentifier() and table.isascii() else f"table-{table.encode().hex()[:64]}"
+
+
+def extension_path(name: str) -> str | None:
+    """Where the wheel of an extension put its file, ``None`` where there is no wheel."""
+    found = importlib.util.find_spec(f"duckdb_extension_{name}")
+    if found is None or found.origin is None:
+        return None
+    path = Path(found.origin).parent / "extensions" / f"v{DUCKDB_VERSION}" / f"{name}.duckdb_extension"
+    return str(path) if path.exists() else None
+
+
+def name_data_folder(made_in: Path, final: Path) -> None:
+    """Tells the catalog where the base will stand, for those who open it with DuckDB alone."""
+    with contextlib.closing(sqlite3.connect(made_in / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute("UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path'", [f"{final.absolute() / 'data'}/"])
+
+
+def sync(path: Path) -> None:
+    """Waits until a file is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:300] if lines else type(error).__name__
+
+
+#: What DuckDB and SQLite say when the disk is full.
+_FULL = ("No space left", "disk is full", "database or disk", "Disk quota exceeded", "Could not write all bytes", "disk I/O error")
+
+
+@contextlib.contextmanager
+def translated(duckdb: ModuleType) -> Iterator[None]:
+    """DuckDB's errors as those of crm_engine. Their texts may quote data, so only what is about files is passed on."""
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except duckdb.OutOfMemoryException as error:
+        raise StoreError("DuckDB reached its memory limit; give --memory-limit a larger size") from error
+    except duckdb.Error as error:
+        text = _first_line(error)
+        if any(sign in str(error) for sign in _FULL):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        if "ermission denied" in text:
+            raise PermissionError(errno.EACCES, "a file of the base may not be read or written") from error
+        if isinstance(error, duckdb.IOException | duckdb.CatalogException | duckdb.BinderException | duckdb.TransactionException):
+            raise StoreError(f"the base's tables cannot be read or written: {text}") from error
+        raise StoreError(f"the base's tables cannot be read or written ({type(error).__name__})") from error
+
+
+def typed_table(columns: Mapping[str, Sequence[Any] | pa.Array], schema: pa.Schema) -> pa.Table:
+    """A table of a schema from columns by name."""
+    return pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)

@@ -1,0 +1,346 @@
+"""Related tables: orders, deals, calls, and whatever else belongs to a contact.
+
+A row is known by (source, ``row_key``), or by its content where it has no key. Its contact is never written into it: a row keeps what it
+was told (a key in a source, a phone, an e-mail address), and reading resolves that. So rows follow their contacts through merges, splits
+and undo, and an orphan is attached when its contact arrives, without a row being rewritten.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from crm_engine.base.accounting import log_inputs
+from crm_engine.base.lake import Transaction, literal, quoted
+from crm_engine.base.reading import related_names, resolved_rows
+from crm_engine.base.references import record_ids_of_contacts, record_ids_of_keys, reference_values
+from crm_engine.base.runs import Run, Writing
+from crm_engine.base.schema import RELATED_COLUMNS, RESERVED, create_table, rows_to_table
+from crm_engine.config import load_mapping, nearest
+from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.sources import Progress, Source, open_sources
+
+if TYPE_CHECKING:
+    from crm_engine.base.base import Base
+
+#: Columns that usually hold a contact's key in its source, then other ways to say whom a row is about; the first that is there is taken.
+_CONTACT_KEYS = (
+    "contact_id", "source_key", "contact_key", "customer_no", "customer_id", "customer_number", "client_id", "client_no", "contact_no",
+    "phone", "email", "e-mail", "from", "to",
+)  # fmt: skip
+_BY_VALUE = {"phone": "phone", "email": "email", "e-mail": "email", "e_mail": "email", "telephone": "phone", "mobile": "phone"}
+
+
+@dataclass
+class _Plan:
+    """Which columns say what."""
+
+    table: str
+    columns: list[str]
+    physical: dict[str, str]
+    row_key: str | None
+    contact_key: str | None
+    #: ``key`` (in a source), ``contact`` (a ``contact_id``), ``phone`` or ``email``.
+    reference: str | None
+    source_name: str
+    has_source_column: bool
+
+
+def import_related(
+    base: Base,
+    name: str,
+    source: Any,
+    *,
+    row_key: str | None,
+    contact_key: str | None,
+    source_name: str | None,
+    mapping: Any,
+    wait: float,
+    dry_run: bool,
+    progress: Progress | None,
+) -> Run:
+    """See ``Base.import_related``."""
+    _check_name(name)
+    read = load_mapping(mapping).read if mapping is not None else {}
+    sources = open_sources(source, read, progress=progress)
+    if not sources:
+        raise ConfigError("nothing to read: give at least one file or table")
+    columns = list(dict.fromkeys(column for one in sources for column in one.columns))
+    with base._writing("import", target=name, source=source_name, wait=wait, dry_run=dry_run) as writing:
+        plan = _plan(writing, name, columns, row_key, contact_key, source_name)
+        _stage(writing.transaction, plan, sources, progress)
+        _refer(writing, plan)
+        counts = _apply(writing, plan)
+        rejected, skipped = log_inputs(writing, plan.table, sources)
+        n_in = counts.pop("staged") + rejected + skipped
+        writing.run.counts = {"rows_in": n_in, **counts, "rejected": rejected, "skipped": skipped}
+        writing.run.source = plan.source_name
+        _warn(writing, plan)
+    return writing.run
+
+
+def _check_name(name: str) -> None:
+    if not name or name != name.strip() or len(name) > 100 or any(ord(letter) < 32 for letter in name):
+        raise ConfigError("a related table needs a name of 1 to 100 letters")
+    if name.casefold() in RESERVED or name.startswith("_") or name.casefold().startswith("ducklake"):
+        hint = "; contacts are imported without --table" if name.casefold() == "contacts" else ""
+        raise ConfigError(f"'{name}' is the name of a table of the base itself; choose another{hint}")
+
+
+def _plan(writing: Writing, name: str, columns: list[str], row_key: str | None, contact_key: str | None, source_name: str | None) -> _Plan:
+    transaction = writing.transaction
+    name = next((known for known in related_names(transaction) if known.casefold() == name.casefold()), name)
+    writing.run.target = name
+    for option, column in (("row_key", row_key), ("contact_key", contact_key)):
+        if column is not None and column not in columns:
+            raise SchemaError(
+                f"{name} has no column '{column}' for {option}{nearest(column, columns)}; its columns are {', '.join(columns)}"
+            )
+    folded = {column.casefold(): column for column in reversed(columns)}
+    row_key = row_key or next((folded[usual] for usual in _row_keys(name) if usual in folded), None)
+    contact_key = contact_key or next((folded[usual] for usual in _CONTACT_KEYS if usual in folded and folded[usual] != row_key), None)
+    reference = None
+    if contact_key is not None:
+        usual = contact_key.casefold()
+        reference = "contact" if usual == "contact_id" else _BY_VALUE.get(usual, "key")
+    has_source_column = "source" in columns
+    if source_name is None and not has_source_column:
+        source_name = _only_source(transaction) if reference == "key" else name
+    return _Plan(
+        name, columns, _physical_names(transaction, name, columns), row_key, contact_key, reference, source_name or name, has_source_column
+    )
+
+
+def _row_keys(name: str) -> Iterator[str]:
+    one = name.casefold().removesuffix("s")
+    yield "row_key"
+    for stem in (one, name.casefold(), one.replace("_", "")):
+        for ending in ("_id", "_no", "_number", "_key"):
+            yield stem + ending
+    yield "id"
+
+
+def _only_source(transaction: Transaction) -> str:
+    """The source of all contacts where there is but one."""
+    known = [row[0] for row in transaction.rows("SELECT DISTINCT source FROM records ORDER BY 1 LIMIT 20")]
+    if len(known) == 1:
+        return str(known[0])
+    told = f" (the base has {', '.join(known)})" if known else ""
+    raise ConfigError(f"say which source's keys these are: source_name=..., or --source NAME{told}")
+
+
+def _physical_names(transaction: Transaction, name: str, columns: Sequence[str]) -> dict[str, str]:
+    """Columns as the catalog calls them: by their own name, unless it differs from another only by case or is one of ours."""
+    known = dict(transaction.rows("SELECT DISTINCT column_name, physical FROM related_tables WHERE table_name = ?", [name]))
+    taken = {physical.casefold() for physical in known.values()} | {f"_{column}" for column in RELATED_COLUMNS.names}
+    taken |= {"_contact_id", "_by_record"}
+    physical = {}
+    for column in columns:
+        if column not in known:
+            candidate = column
+            for number in itertools.count(2):
+                if candidate.casefold() not in taken:
+                    break
+                candidate = f"{column}_{number}"
+            taken.add(candidate.casefold())
+            known[column] = candidate
+        physical[column] = known[column]
+    return physical
+
+
+def _stage(transaction: Transaction, plan: _Plan, sources: list[Source], progress: Progress | None) -> None:
+    """All rows of the input as text in a temporary table."""
+    payload = ", ".join(f"{quoted(plan.physical[column])} VARCHAR" for column in plan.columns)
+    transaction.execute(f"CREATE OR REPLACE TEMP TABLE staged (_file VARCHAR, _row BIGINT, {payload})")
+    n_rows = 0
+    for source in sources:
+        names = ["_file", "_row", *(plan.physical[column] for column in source.columns)]
+        for batch, rows in source.batches():
+            arrays = [pa.repeat(pa.scalar(source.name), len(batch)), pa.array(rows).cast(pa.int64()), *batch.columns]
+            with transaction.known(_batch=pa.table(arrays, names)):
+                listed = ", ".join(quoted(column) for column in names)
+                transaction.execute(f"INSERT INTO temp.staged ({listed}) SELECT {listed} FROM _batch")
+            n_rows += len(batch)
+            if progress is not None:
+                progress("reading", n_rows, 0)
+
+
+def _cell(plan: _Plan, column: str) -> str:
+    return f"nullif(trim({quoted(plan.physical[column])}), '')"
+
+
+def _refer(writing: Writing, plan: _Plan) -> None:
+    """``keyed``: the staged rows with their identity, and whom they are about."""
+    transaction = writing.transaction
+    source = f"coalesce({_cell(plan, 'source')}, {literal(plan.source_name)})" if plan.has_source_column else literal(plan.source_name)
+    content = ", ".join(
+        f"CASE WHEN {quoted(plan.physical[column])} <> '' THEN {literal(column)} || chr(30) || {quoted(plan.physical[column])} END"
+        for column in sorted(plan.columns)
+    )
+    key = _cell(plan, plan.row_key) if plan.row_key else "NULL::VARCHAR"
+    reference = _cell(plan, plan.contact_key) if plan.contact_key else "NULL::VARCHAR"
+    transaction.execute(f"""
+        CREATE OR REPLACE TEMP TABLE hashed AS
+        SELECT *, {source} AS _row_source, {key} AS _key, {reference} AS _reference,
+               (md5_number_upper(concat_ws(chr(31), {content})) >> 1)::BIGINT AS _content_hash
+        FROM temp.staged
+    """)
+    # Rows of one key and other content are kept beside each other; the same row twice is there once if it has a key. Without a key two
+    # equal rows are two: a client may well call twice in a minute.
+    transaction.execute("""
+        CREATE OR REPLACE TEMP TABLE keyed AS
+        SELECT *, (md5_number_upper(concat_ws(chr(31), 'row', _row_source, _row_key, _occurrence)) >> 1)::BIGINT AS _row_id
+        FROM (SELECT *, coalesce(_key, 'content ' || _content_hash) AS _row_key,
+                     row_number() OVER (PARTITION BY _row_source, _key, _content_hash ORDER BY _file, _row) AS _nth,
+                     CASE WHEN _key IS NULL THEN row_number() OVER (PARTITION BY _row_source, _key, _content_hash ORDER BY _file, _row)
+                          ELSE dense_rank() OVER (PARTITION BY _row_source, _key ORDER BY _content_hash) END::INTEGER - 1 AS _occurrence
+              FROM temp.hashed)
+    """)
+    pairs = transaction.table("SELECT DISTINCT _row_source AS source, _reference AS value FROM temp.keyed WHERE _reference IS NOT NULL")
+    transaction.execute("CREATE OR REPLACE TEMP TABLE referred (source VARCHAR, value VARCHAR, record_id BIGINT, ref_value VARCHAR)")
+    if pairs.num_rows == 0:
+        return
+    n = pairs.num_rows
+    if plan.reference == "key":
+        record_ids, values = record_ids_of_keys(pairs["source"], pairs["value"]), pa.nulls(n, pa.string())
+    elif plan.reference == "contact":
+        record_ids, values = record_ids_of_contacts(pairs["value"]), pa.nulls(n, pa.string())
+    else:
+        record_ids, values = pa.nulls(n, pa.int64()), reference_values(writing.base, str(plan.reference), pairs["value"])
+    table = pa.table({"source": pairs["source"], "value": pairs["value"], "record_id": record_ids, "ref_value": values})
+    with transaction.known(_referred=table):
+        transaction.execute("INSERT INTO temp.referred SELECT * FROM _referred")
+
+
+def _apply(writing: Writing, plan: _Plan) -> dict[str, int]:
+    """Puts new and changed rows into the table; returns the counts."""
+    transaction, run_id, name = writing.transaction, writing.run_id, plan.table
+    _ensure_table(transaction, plan)
+    table = literal(name)
+    transaction.execute(f"""
+        CREATE OR REPLACE TEMP TABLE known AS
+        SELECT t._row_id, t._content_hash, s.id IS NULL AS is_current
+        FROM {quoted(name)} t LEFT JOIN superseded s ON s.table_name = {table} AND s.id = t._row_id AND s.content_hash = t._content_hash
+        WHERE t._row_id IN (SELECT _row_id FROM temp.keyed)
+    """)
+    transaction.execute("""
+        CREATE OR REPLACE TEMP TABLE judged AS
+        SELECT k.*, CASE WHEN k._key IS NOT NULL AND k._nth > 1 THEN 'duplicate'
+                         WHEN same.is_current THEN 'unchanged' WHEN same._row_id IS NOT NULL THEN 'restored'
+                         WHEN other._row_id IS NOT NULL THEN 'updated' ELSE 'new' END AS _status
+        FROM temp.keyed k
+        LEFT JOIN temp.known same ON same._row_id = k._row_id AND same._content_hash = k._content_hash
+        LEFT JOIN (SELECT DISTINCT _row_id FROM temp.known) other ON other._row_id = k._row_id
+    """)
+    payload = ", ".join(quoted(plan.physical[column]) for column in plan.columns)
+    system = ", ".join(quoted(f"_{column}") for column in RELATED_COLUMNS.names)
+    transaction.execute(f"""
+        INSERT INTO {quoted(name)} ({system}, {payload})
+        SELECT j._row_id, j._content_hash, {run_id}, j._row_source, j._row_key, j._occurrence, r.record_id,
+               {"NULL" if plan.reference is None else literal(plan.reference)}, r.ref_value, j._file, j._row, {payload}
+        FROM temp.judged j LEFT JOIN temp.referred r ON r.source = j._row_source AND r.value = j._reference
+        WHERE j._status IN ('new', 'updated')
+    """)
+    transaction.execute(
+        f"INSERT INTO sightings SELECT {table}, _row_id, _content_hash, {run_id}, NULL, _file, _row FROM temp.judged "
+        "WHERE _status IN ('unchanged', 'restored')"
+    )
+    transaction.execute(f"""
+        INSERT INTO superseded SELECT {table}, k._row_id, k._content_hash FROM temp.known k
+        WHERE k.is_current AND k._row_id IN (SELECT _row_id FROM temp.judged WHERE _status IN ('updated', 'restored'))
+    """)
+    transaction.execute(f"""
+        DELETE FROM superseded WHERE table_name = {table} AND (id, content_hash) IN
+            (SELECT (_row_id, _content_hash) FROM temp.judged WHERE _status = 'restored')
+    """)
+    _remember_columns(writing, plan)
+    found = dict(transaction.rows("SELECT _status, count(*) FROM temp.judged GROUP BY 1"))
+    return {
+        "staged": sum(found.values()),
+        "new": found.get("new", 0),
+        "updated": found.get("updated", 0) + found.get("restored", 0),
+        "unchanged": found.get("unchanged", 0),
+        "duplicates": found.get("duplicate", 0),
+        "clashes": int(transaction.value("SELECT count(*) FROM temp.judged WHERE _key IS NOT NULL AND _occurrence > 0 AND _nth = 1")),
+        "without_reference": int(transaction.value("SELECT count(*) FROM temp.judged WHERE _reference IS NULL AND _status <> 'duplicate'")),
+        "orphans": int(
+            transaction.value(
+                f"SELECT count(*) FROM ({resolved_rows(transaction, name)}) WHERE _contact_id IS NULL "
+                "AND _row_id IN (SELECT _row_id FROM temp.judged)"
+            )
+        ),
+    }
+
+
+def _ensure_table(transaction: Transaction, plan: _Plan) -> None:
+    if plan.table not in related_names(transaction):
+        fields = [pa.field(f"_{field.name}", field.type) for field in RELATED_COLUMNS]
+        create_table(transaction, plan.table, pa.schema(fields))
+    there = {row[0].casefold() for row in transaction.rows(f"DESCRIBE {quoted(plan.table)}")}
+    for column in plan.columns:
+        if plan.physical[column].casefold() not in there:
+            transaction.execute(f"ALTER TABLE {quoted(plan.table)} ADD COLUMN {quoted(plan.physical[column])} VARCHAR")
+
+
+#: What a text must look like to be read as a type; a code with leading zeros stays a text.
+_LOOKS = {
+    "BIGINT": r"-?(0|[1-9][0-9]{0,17})",
+    "DOUBLE": r"-?(0|[1-9][0-9]{0,17})([.][0-9]+)?([eE][-+]?[0-9]+)?",
+    "DATE": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
+    "TIMESTAMP": r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?",
+    "BOOLEAN": r"(true|false|True|False|TRUE|FALSE)",
+}
+
+
+def _remember_columns(writing: Writing, plan: _Plan) -> None:
+    """The columns of this import with the narrowest type that all their values have; keys and references stay texts."""
+    transaction = writing.transaction
+    texts = {plan.row_key, plan.contact_key} | {column for column in plan.columns if column.casefold() in (*_CONTACT_KEYS, "source")}
+    checks = []
+    for column in plan.columns:
+        cell = quoted(plan.physical[column])
+        fits = [
+            f"bool_and(regexp_full_match({cell}, {literal(look)}) AND TRY_CAST({cell} AS {kind}) IS NOT NULL) FILTER (WHERE {cell} IS NOT NULL)"
+            for kind, look in _LOOKS.items()
+        ]
+        checks.append(f"[{', '.join(fits)}]" if column not in texts else "[]::BOOLEAN[]")
+    row = transaction.rows(f"SELECT {', '.join(checks)} FROM (SELECT {_blank_as_null(plan)} FROM temp.staged)")[0]
+    rows = []
+    for position, (column, fits) in enumerate(zip(plan.columns, row, strict=True)):
+        kind: str | None = "VARCHAR"
+        if fits and fits[0] is None:
+            kind = None
+        elif fits:
+            kind = next((name for name, fit in zip(_LOOKS, fits, strict=True) if fit), "VARCHAR")
+        rows.append((plan.table, writing.run_id, position, column, plan.physical[column], kind))
+    transaction.insert("related_tables", rows_to_table("related_tables", rows))
+
+
+def _blank_as_null(plan: _Plan) -> str:
+    return ", ".join(f"{_cell(plan, column)} AS {quoted(plan.physical[column])}" for column in plan.columns)
+
+
+def _warn(writing: Writing, plan: _Plan) -> None:
+    counts, run = writing.run.counts, writing.run
+    if plan.contact_key is None:
+        run.warnings.append(f"{plan.table}: no column says whose rows these are; name it with contact_key (--contact-key)")
+    if counts["orphans"]:
+        run.warnings.append(
+            f"{plan.table}: {counts['orphans']:,} rows belong to no contact yet; they are kept, and attached when it arrives"
+        )
+    if counts["clashes"]:
+        run.warnings.append(f"{plan.table}: {counts['clashes']:,} rows share the key of another row and differ from it; all are kept")
+    run.detail = {"row_key": plan.row_key, "contact_key": plan.contact_key, "reference": plan.reference}
+
+
+def orphans(base: Base, name: str) -> pa.Table:
+    """The rows of a related table that belong to no contact: where they came from, and what they refer to."""
+    with base._lake.reading() as cursor:
+        return cursor.table(
+            f"SELECT _row_source AS source, _row_key AS row_key, _source_file AS source_file, _source_row AS source_row, _ref_kind AS reference "
+            f"FROM ({resolved_rows(cursor, name)}) WHERE _contact_id IS NULL ORDER BY ALL"
+        )

@@ -1,0 +1,196 @@
+"""Runs: every change of a base is one, committed whole or not at all, and never forgotten."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from crm_engine.base.lake import Transaction
+from crm_engine.base.schema import TABLES, rows_to_table
+from crm_engine.errors import ConfigError
+
+if TYPE_CHECKING:
+    from crm_engine.base.base import Base
+
+
+@dataclass
+class Run:
+    """One committed (or, with ``dry_run``, only previewed) change.
+
+    ``counts`` is the account, JSON-serialisable; ``warnings`` are for people.
+    """
+
+    run_id: int
+    kind: str
+    target: str | None = None
+    source: str | None = None
+    undoes: int | None = None
+    counts: dict[str, Any] = field(default_factory=dict)
+    detail: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    dry_run: bool = False
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """All of it as one dict."""
+        known = {"run_id": self.run_id, "kind": self.kind, "target": self.target, "source": self.source, "undoes": self.undoes}
+        told = {name: value for name, value in known.items() if value is not None}
+        more = {"warnings": self.warnings} if self.warnings else {}
+        return {**told, **self.counts, **self.detail, **more, "dry_run": self.dry_run}
+
+
+class Writing:
+    """A run that is being made: its transaction, and what it will be known by."""
+
+    def __init__(self, base: Base, run: Run, transaction: Transaction) -> None:
+        self.base = base
+        self.run = run
+        self.transaction = transaction
+        self.index_files: list[str] = []
+        self._log: list[tuple[str, str, str | None]] = []
+        self._after: list[Any] = []
+
+    @property
+    def run_id(self) -> int:
+        """The id that the run will have."""
+        return self.run.run_id
+
+    def log(self, entry: str, name: str, value: Any = None) -> None:
+        """Notes what the run was made of; goes when the run is undone."""
+        self._log.append((entry, name, None if value is None else str(value)))
+
+    def after_commit(self, action: Any) -> None:
+        """Something to do once the run is safe: what it leaves undone a later run or ``verify --repair`` does."""
+        self._after.append(action)
+
+    def _finish(self) -> None:
+        if self._log:
+            self.transaction.insert("run_log", rows_to_table("run_log", [(self.run_id, *entry) for entry in self._log]))
+        row = {
+            "run_id": self.run_id,
+            "kind": self.run.kind,
+            "at": dt.datetime.now(dt.UTC).replace(tzinfo=None),
+            "target": self.run.target,
+            "source": self.run.source,
+            "undoes": self.run.undoes,
+            "counts": json.dumps(self.run.counts, ensure_ascii=False, sort_keys=True),
+            "detail": json.dumps(self.run.detail, ensure_ascii=False, sort_keys=True, default=str),
+        }
+        self.transaction.insert("runs", pa.Table.from_pylist([row], schema=TABLES["runs"]))
+
+
+@contextlib.contextmanager
+def writing(
+    base: Base, kind: str, *, target: str | None = None, source: str | None = None, wait: float = 0, dry_run: bool = False
+) -> Iterator[Writing]:
+    """One run: the lock, a transaction, a run id; committed when the block ends well, rolled back when it does not or is a dry run."""
+    from crm_engine.base.erasure import clean_if_needed
+
+    with base._lock.held(kind, wait=wait) as crashed:
+        if crashed:
+            remove_strays(base)
+        clean_if_needed(base)
+        transaction = Transaction(base._lake)
+        writing: Writing | None = None
+        try:
+            run_id = int(transaction.value("SELECT coalesce(max(run_id), 0) + 1 FROM runs"))
+            run = Run(run_id, kind, target, source, dry_run=dry_run)
+            writing = Writing(base, run, transaction)
+            yield writing
+            if dry_run:
+                return
+            writing._finish()
+            transaction.commit()
+        finally:
+            transaction.close()
+            if writing is not None and not transaction.committed:
+                _drop_index_files(base, writing.index_files)
+        base._committed()
+        for action in writing._after:
+            action()
+        close_to_others(base.path)
+
+
+def _drop_index_files(base: Base, names: list[str]) -> None:
+    for name in names:
+        with contextlib.suppress(OSError):
+            (base._index_folder / name).unlink()
+
+
+def remove_strays(base: Base) -> int:
+    """Removes files that a writer which died left behind: those that no state of the base knows. The caller holds the lock."""
+    import sqlite3
+
+    known: set[str] = set()
+    with contextlib.closing(sqlite3.connect(f"file:{base.path / 'catalog.sqlite'}?mode=ro", uri=True)) as catalog:
+        for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion"):
+            known.update(Path(row[0]).name for row in catalog.execute(f"SELECT path FROM {table}"))
+    with base._lake.reading() as cursor:
+        known.update(row[0] for row in cursor.rows("SELECT file FROM index_files"))
+    n_removed = 0
+    for path in base._lake.data.rglob("*"):
+        if path.is_file() and path.name not in known:
+            with contextlib.suppress(OSError):
+                path.unlink()
+                n_removed += 1
+    for entry in (base.path / "tmp").glob("*"):
+        process = entry.name.partition("-")[0]
+        if not (process.isdigit() and _is_alive(int(process))):
+            _remove(entry)
+    return n_removed
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def close_to_others(folder: Path) -> None:
+    """Files 0600, folders 0700: DuckDB makes its own with the process's umask (the folder above them is closed in any case)."""
+    for root, folders, files in os.walk(folder):
+        for names, mode in ((folders, 0o700), (files, 0o600)):
+            for name in names:
+                path = os.path.join(root, name)
+                with contextlib.suppress(OSError):
+                    if os.stat(path).st_mode & 0o077:
+                        os.chmod(path, mode)
+
+
+#: What ``base.runs()`` shows.
+RUNS_SQL = """
+    SELECT r.run_id, r.kind, r.at, r.target, r.source, r.undoes, u.undone_by, r.counts, r.detail
+    FROM runs r LEFT JOIN (SELECT undoes, max(run_id) AS undone_by FROM runs WHERE undoes IS NOT NULL GROUP BY undoes) u
+      ON u.undoes = r.run_id
+    ORDER BY r.run_id
+"""
+
+
+def require_run(cursor: Any, run_id: int) -> dict[str, Any]:
+    """A run as a dict, or an error that says which there are."""
+    table = cursor.table(f"SELECT * FROM ({RUNS_SQL}) WHERE run_id = ?", [run_id])
+    if table.num_rows == 0:
+        last = cursor.value("SELECT max(run_id) FROM runs")
+        raise ConfigError(f"there is no run {run_id}; " + (f"the runs are 1 to {last}" if last else "the base has no runs yet"))
+    found: dict[str, Any] = table.to_pylist()[0]
+    return found
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)

@@ -1,0 +1,85 @@
+"""People who were erased stay out: rows that bear one of their identifiers are not taken in again.
+
+Kept are keyed hashes (HMAC-SHA256 under a secret of the base) of source keys, tax ids, e-mail addresses and telephones. An identifier that
+a remaining contact shares (a switchboard, info@) is not kept, since it would keep that contact out too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_engine import _core
+from crm_engine.base.references import flat, phone_region
+
+if TYPE_CHECKING:
+    from crm_engine.base.lake import Cursor
+    from crm_engine.base.runs import Writing
+
+#: Roles whose values identify a person.
+IDENTIFYING = ("tax_id", "email", "phone")
+
+
+class Suppression:
+    """The hashes of one base, looked up while rows come in."""
+
+    def __init__(self, writing: Writing) -> None:
+        self._base = writing.base
+        transaction = writing.transaction
+        known = transaction.rows("SELECT kind, hash FROM suppressed")
+        self.is_needed = bool(known)
+        self._known: dict[str, set[str]] = {}
+        for kind, digest in known:
+            self._known.setdefault(kind, set()).add(digest)
+        self._secret = secret_of(transaction) if known else b""
+
+    def kept(self, batch: pa.RecordBatch, columns: Sequence[tuple[str, str | None]], sources: Any, keys: Any) -> pa.Array:
+        """Which rows belong to nobody who was erased."""
+        erased = np.zeros(len(batch), bool)
+        if "source_key" in self._known:
+            pairs = [
+                None if key is None else source_key(source, key) for source, key in zip(sources.to_pylist(), keys.to_pylist(), strict=True)
+            ]
+            erased |= self._hits("source_key", pairs)
+        region = phone_region(self._base)
+        for name, role in columns:
+            if role in IDENTIFYING and role in self._known:
+                lists = pa.array(_core.normal_values(role, flat(batch.column(name)), region))
+                hit = self._hits(role, lists.flatten().to_pylist())
+                rows = np.asarray(pc.list_parent_indices(lists).to_numpy(zero_copy_only=False))
+                erased[rows[hit]] = True
+        return pa.array(~erased)
+
+    def _hits(self, kind: str, values: Sequence[str | None]) -> Any:
+        known = self._known[kind]
+        digests: dict[str, bool] = {}
+        for value in values:
+            if value is not None and value not in digests:
+                digests[value] = keyed_hash(self._secret, kind, value) in known
+        return np.array([value is not None and digests[value] for value in values], bool)
+
+
+def source_key(source: str, key: str) -> str:
+    """A key with its source, as one text."""
+    return f"{source}\x1f{key}"
+
+
+def secret_of(cursor: Cursor) -> bytes:
+    """The secret under which a base hashes identifiers."""
+    return bytes.fromhex(cursor.value("SELECT value FROM meta WHERE key = 'secret'"))
+
+
+def keyed_hash(secret: bytes, kind: str, value: str) -> str:
+    """An identifier that cannot be found by trying values without the secret."""
+    return hmac.new(secret, f"{kind}\x1f{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def hashes_of(secret: bytes, identifiers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """(kind, hash) of (kind, value), each once."""
+    return sorted({(kind, keyed_hash(secret, kind, value)) for kind, value in identifiers})

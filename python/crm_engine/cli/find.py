@@ -1,0 +1,88 @@
+"""``crm-engine find``: contacts by what is known of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crm_engine.cli.base_options import base_option, opened
+from crm_engine.cli.options import terminal_options
+from crm_engine.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: Columns that say the least of a contact.
+_DIM = ("contact_id", "n_records", "source", "source_key", "contact_type", "created_at", "updated_at")
+
+
+@click.command("find", short_help="Find contacts by phone, e-mail, name or anything else.")
+@click.argument("record", required=False, metavar="[JSON]")
+@base_option
+@click.option("--phone", metavar="TEXT")
+@click.option("--email", metavar="TEXT")
+@click.option("--name", metavar="TEXT", help="A person's full name, in any order and spelling.")
+@click.option("--company", metavar="TEXT")
+@click.option("--tax-id", metavar="TEXT")
+@click.option("--by", "more", multiple=True, metavar="ROLE=VALUE", help="Any other role, such as city=Riga; may be repeated.")
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="At most so many contacts.")
+@terminal_options
+def command(terminal: Terminal, record: str | None, path: Path, more: tuple[str, ...], limit: int, **given: str | None) -> None:
+    """Find the contacts in BASE that fit, the best first, with the reason. What is asked for may be a JSON object of roles and values.
+
+    \b
+      crm-engine find --base base/ --phone "8 912 345-67-89"
+      crm-engine find --base base/ --name "Anna Ozola" --by city=Riga
+      crm-engine find --base base/ '{"email": "anna@inbox.lv", "birth_date": "1980-05-17"}'
+    """
+    wanted: dict[str, Any] = {}
+    if record is not None:
+        try:
+            wanted = json.loads(record)
+        except ValueError:
+            raise click.UsageError('the record to find is no JSON; write \'{"phone": "..."}\', or use --phone, --email, --name') from None
+        if not isinstance(wanted, dict):
+            raise click.UsageError("the record to find must be a JSON object of roles and values")
+    for pair in more:
+        role, sign, value = pair.partition("=")
+        if not sign:
+            raise click.UsageError(f"--by takes ROLE=VALUE, and '{pair}' has no '='")
+        wanted[role] = value
+    wanted |= {role: value for role, value in given.items() if value is not None}
+    with opened(path) as base:
+        found = base.find(wanted, limit)
+    terminal.result({"found": len(found), "contacts": found}, lambda console: _show(console, found))
+
+
+def _show(console: Console, found: list[dict[str, Any]]) -> None:
+    from rich.text import Text
+
+    if not found:
+        console.print("no contact fits")
+    for place, contact in enumerate(found, 1):
+        golden = contact.get("golden", contact.get("contact", {}))
+        console.print(
+            Text.assemble(
+                f"{place}. ",
+                (str(contact["contact_id"]), "bold"),
+                f"  {contact['match_probability']:.1%}",
+                f"  {_reason(contact.get('reason'))}",
+            )
+        )
+        told = [f"{name}: {_value(value)}" for name, value in golden.items() if value not in (None, "", []) and name not in _DIM]
+        console.print(Text("   " + "   ".join(told), style="dim"))
+
+
+def _reason(reason: Any) -> str:
+    """Which comparisons spoke for the contact."""
+    if isinstance(reason, list):
+        parts = [f"{one['comparison']} {str(one['level']).replace('_', ' ')}" for one in reason if one.get("weight", 0) > 0]
+        return ", ".join(parts)
+    return str(reason or "")
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,169 @@
+"""Decisions, splits and edits: they hold against later imports, move to other bases, and can be taken back."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from base_samples import MAPPING, Template, content, partition, people, record_ids, table, take_in
+
+import crm_engine as crm
+
+TWINS = [
+    {"id": "1", "name": "Anna Ozola", "email": "anna.ozola@inbox.lv", "phone": "29123456", "city": "Riga"},
+    {"id": "2", "name": "Anna Ozola", "email": "anna.ozola@inbox.lv", "phone": "29123456", "city": "Riga"},
+    {"id": "3", "name": "Pēteris Liepa", "email": "pl@inbox.lv", "phone": "26333444", "city": "Cēsis"},
+]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return Template(tmp_path_factory.mktemp("bases"))
+
+
+def test_decisions_hold_against_later_imports_until_taken_back(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, TWINS)
+        ids = record_ids(base)
+        assert frozenset((ids["1"], ids["2"])) in partition(base)
+        base.decide([(ids["1"], ids["2"])], "different")
+        base.decide([(ids["1"], ids["3"])], "same")
+        expected = {frozenset((ids["1"], ids["3"])), frozenset((ids["2"],))}
+        assert partition(base) == expected
+        take_in(base, [{**row, "city": "Ogre"} for row in TWINS])
+        take_in(base, people(20), source="crm")
+        assert expected <= partition(base)
+        assert base.verify()["problems"] == []
+        base.decide([(ids["2"], ids["1"])], "none")
+        base.decide([(ids["1"], ids["3"])], "none")
+        assert frozenset((ids["1"], ids["2"])) in partition(base)
+
+
+def test_decisions_move_to_another_base(template: Template) -> None:
+    with template.copy() as base, template.copy() as other:
+        take_in(base, TWINS)
+        ids = record_ids(base)
+        base.decide([(ids["1"], ids["2"])], "different")
+        told = base.decisions()
+        assert told.select(["source_a", "source_b", "decision"]).to_pylist() == [
+            {"source_a": "erp", "source_b": "erp", "decision": "different"}
+        ]
+        # Before the records have arrived there.
+        other.decide(told)
+        take_in(other, TWINS)
+        assert partition(other) == partition(base)
+
+
+def test_a_split_contact_stays_split(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, TWINS)
+        ids = record_ids(base)
+        contact = next(row["contact_id"] for row in base.table("records").read_all().to_pylist() if row["source_key"] == "1")
+        run = base.split(contact)
+        assert run.counts["contacts_split"] == 1
+        take_in(base, [{**row, "city": "Ogre"} for row in TWINS])
+        assert {frozenset((ids["1"],)), frozenset((ids["2"],))} <= partition(base)
+        feed = [row for row in base.changes(since=1).to_pylist() if row["change"] == "split"]
+        assert [row["other_contact_id"] for row in feed] == [contact]
+        with pytest.raises(crm.ConfigError, match="has one record"):
+            base.split(contact)
+
+
+def test_wrong_decisions_are_refused(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, TWINS)
+        ids = record_ids(base)
+        before = content(base)
+        for pairs, decision, message in (
+            ([(ids["1"], ids["2"])], "equal", "same, different, later, none"),
+            ([(ids["1"], 5)], "same", "no record 5"),
+            ([(ids["1"], ids["1"])], "same", "both are"),
+            ([(ids["1"],)], "same", "a pair is two"),
+            ([("x", "y")], "same", "neither a record_id nor a contact_id"),
+            ([], "same", "no pair"),
+        ):
+            with pytest.raises(crm.ConfigError, match=message):
+                base.decide(pairs, decision)
+        with pytest.raises(crm.SchemaError, match="record_id_a"):
+            base.decide(pa.table({"a": [1]}))
+        assert content(base) == before
+
+
+def test_set_wins_over_sources_and_is_undone(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, TWINS)
+        before = content(base)
+        preview = base.set({"city": "Jelgava"}, where="city = 'Riga'", dry_run=True)
+        assert (preview.counts["selected"], preview.counts["edits"]) == (1, 1)
+        assert content(base) == before
+        run = base.set({"city": "Jelgava"}, where=crm.field("city") == "Riga")
+        cities = {row["full_name"]: row["city"] for row in base.contacts().read_all().to_pylist()}
+        assert cities == {"Anna Ozola": "Jelgava", "Pēteris Liepa": "Cēsis"}
+        take_in(base, [{**row, "city": "Ogre"} for row in TWINS])
+        cities = {row["full_name"]: row["city"] for row in base.contacts().read_all().to_pylist()}
+        assert cities == {"Anna Ozola": "Jelgava", "Pēteris Liepa": "Ogre"}
+        base.undo(run.run_id)
+        assert set(base.contacts().read_all()["city"].to_pylist()) == {"Ogre"}
+        assert base.verify()["problems"] == []
+
+
+def test_edits_that_change_nothing_are_none(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, TWINS)
+        contacts = base.contacts().read_all().to_pylist()
+        same = [{"contact_id": row["contact_id"], "column": "city", "value": row["city"]} for row in contacts]
+        run = base.edit(same, origin="edited in list.xlsx")
+        assert (run.counts["edits"], run.counts["unchanged"]) == (0, len(contacts))
+        assert base.changes(since=1).num_rows == 0
+        run = base.edit([{**same[0], "value": None}], origin="edited in list.xlsx")
+        assert run.counts["edits"] == 1
+        lineage = [row for row in base.table("lineage").read_all().to_pylist() if row["contact_id"] == same[0]["contact_id"]]
+        assert "edited in list.xlsx" in str(lineage)
+
+
+def test_what_cannot_be_set_is_said(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, TWINS)
+        for values, options, message in (
+            ({"citi": "x"}, {"where": "true"}, "did you mean 'city'"),
+            ({"contact_id": "x"}, {"where": "true"}, "cannot be set"),
+            ({"city": "x"}, {}, "say which contacts"),
+            ({}, {"where": "true"}, "nothing to set"),
+            ({"city": "x"}, {"contacts": ["c0000000000000"]}, "no contact"),
+        ):
+            with pytest.raises(crm.ConfigError, match=message):
+                base.set(values, **options)
+        with pytest.raises(crm.RuleError):
+            base.set({"city": "x"}, where="citi = 'Riga'")
+
+
+def test_review_lists_uncertain_pairs_until_decided(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, people(150, seed=4))
+        pairs = base.review()
+        if pairs.num_rows == 0:
+            pytest.skip("the sample has no uncertain pair")
+        weights = pairs["match_weight"].to_pylist()
+        assert weights == sorted(weights, reverse=True)
+        assert all(a != b for a, b in zip(pairs["contact_id_a"].to_pylist(), pairs["contact_id_b"].to_pylist(), strict=True))
+        first = (pairs["record_id_a"][0].as_py(), pairs["record_id_b"][0].as_py())
+        base.decide([first], "later")
+        assert base.review(limit=1)["decision"].to_pylist() == ["later"]
+        base.decide([first], "different")
+        assert first not in set(zip(*(base.review()[name].to_pylist() for name in ("record_id_a", "record_id_b")), strict=True))
+        assert base.review().num_rows == pairs.num_rows - 1
+
+
+def test_explain_and_find(template: Template) -> None:
+    with template.copy() as base:
+        base.import_contacts(table(TWINS), source_name="erp", mapping=MAPPING)
+        ids = record_ids(base)
+        explained = base.explain(ids["1"], ids["2"])
+        assert explained["same_contact"]
+        assert explained["match_probability"] > 0.9
+        assert not base.explain(ids["1"], ids["3"])["same_contact"]
+        contact = explained["contact_id_a"]
+        for wanted in ({"phone": "+371 29123456"}, {"email": "Anna.Ozola@inbox.lv"}, {"name": "OZOLA ANNA"}):
+            assert base.find(wanted)[0]["contact_id"] == contact, wanted
+        assert base.find({"email": "nobody@nowhere.example"}) == []
+        with pytest.raises(crm.ConfigError, match="did you mean 'email'"):
+            base.find({"emial": "x"})

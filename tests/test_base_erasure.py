@@ -1,0 +1,173 @@
+"""Erasure: after it no byte of the person is anywhere under the base, and the person stays out."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from base_samples import MAPPING, Template, content, people, record_ids, table, take_in
+
+import crm_engine as crm
+from crm_engine.base import erasure
+
+COLUMNS = (*MAPPING, "remark")
+CANARY = {
+    "id": "canarykey-77",
+    "name": "Zuzana Canaryova",
+    "email": "canary.mail@inbox.lv",
+    "phone": "29876543",
+    "city": "Canarytown",
+    "remark": "canary remark xyzzy",
+}
+#: What must not be found, in any case and encoding.
+TRACES = ("canarykey-77", "canaryova", "canary.mail", "29876543", "canarytown", "xyzzy", "canarydesk")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return Template(tmp_path_factory.mktemp("bases"))
+
+
+def traces(folder: Path) -> list[str]:
+    """Where a trace is found: bytes of every file (UTF-8, UTF-16), decoded cells and statistics of Parquet, cells of SQLite."""
+    found = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        data = path.read_bytes().lower()
+        texts = []
+        if path.suffix == ".parquet":
+            file = pq.ParquetFile(path)
+            texts.append(str(file.read().to_pylist()))
+            texts.append(str([file.metadata.row_group(n).to_dict() for n in range(file.metadata.num_row_groups)]))
+        elif path.name == "catalog.sqlite":
+            with sqlite3.connect(path) as catalog:
+                texts += catalog.iterdump()
+        text = "\n".join(texts).casefold()
+        for trace in TRACES:
+            if any(trace.encode(encoding) in data for encoding in ("utf-8", "utf-16-le", "utf-16-be")) or trace in text:
+                found.append(f"{trace} in {path.relative_to(folder)}")
+    return found
+
+
+def filled(template: Template, tmp_path: Path) -> crm.Base:
+    """A base with the person in every table: two versions, merged with another record, decided on, edited, with rows and rejects."""
+    base = template.copy()
+    rows = people(30)
+    base.import_contacts(table([*rows, CANARY], COLUMNS), source_name="erp", mapping=MAPPING)
+    base.import_contacts(table([{**CANARY, "remark": "older canary"}], COLUMNS), source_name="erp", mapping=MAPPING)
+    base.import_contacts(table([{**CANARY, "id": "other"}], COLUMNS), source_name="crm", mapping=MAPPING)
+    path = tmp_path / "broken.csv"
+    lines = (
+        "id,name,email",
+        "1,Anna Ozola,a@x.lv",
+        "2,Ilze Zariņa,i@x.lv",
+        "5,x,canary.mail@inbox.lv,too,many",
+        "6,y,other@inbox.lv,too,many",
+    )
+    path.write_text("\n".join(lines), "utf-8")
+    base.import_contacts(path, source_name="old", mapping={"id": "source_key"})
+    base.import_related(
+        "orders",
+        pa.table({"order_no": ["1", "2"], "customer_no": ["canarykey-77", "0"], "ship_to": ["Canarytown", "Riga"]}),
+        source_name="erp",
+    )
+    base.import_related("interactions", pa.table({"phone": ["+371 29 876 543"], "text": ["xyzzy again"]}))
+    ids = record_ids(base)
+    base.decide([(ids["canarykey-77"], ids["0"])], "different")
+    contact = next(row["contact_id"] for row in base.table("records").read_all().to_pylist() if row["source_key"] == "canarykey-77")
+    base.set({"city": "canarydesk"}, contacts=[contact])
+    return base
+
+
+def canary_of(base: crm.Base) -> list[str]:
+    keys = ("canarykey-77", "other")
+    return sorted({row["contact_id"] for row in base.table("records").read_all().to_pylist() if row["source_key"] in keys})
+
+
+def test_no_byte_is_left(template: Template, tmp_path: Path) -> None:
+    with filled(template, tmp_path) as base:
+        assert traces(base.path), "the test must see what it looks for"
+        contacts = canary_of(base)
+        run = base.erase(contacts)
+        assert traces(base.path) == []
+        assert run.counts["records_erased"] == 2
+        assert run.counts["rejects_removed"] >= 1
+        assert base.verify()["problems"] == []
+        assert [row["contact_id"] for row in base.changes(since=run.run_id - 1).to_pylist() if row["change"] == "erased"] == contacts
+        assert base.table("orders").read_all()["order_no"].to_pylist() == ["2"]
+        assert base.table("interactions").read_all().num_rows == 0
+
+
+def test_the_person_stays_out(template: Template, tmp_path: Path) -> None:
+    with filled(template, tmp_path) as base:
+        base.erase(canary_of(base))
+        before = content(base)
+        for row in (
+            CANARY,
+            {**CANARY, "id": "new key"},
+            {"id": "n2", "phone": "+37129876543"},
+            {"id": "n3", "email": "Canary.Mail@inbox.lv"},
+        ):
+            run = base.import_contacts(table([row], COLUMNS), source_name="erp", mapping=MAPPING)
+            assert (run.counts["erased"], run.counts["rejected"], run.counts["new"]) == (1, 1, 0)
+        after = content(base)
+        for name in ("contacts", "records", "rejects"):
+            assert after.get(name) == before.get(name)
+        assert traces(base.path) == []
+
+
+def test_an_undo_neither_brings_back_nor_undoes_an_erasure(template: Template, tmp_path: Path) -> None:
+    with filled(template, tmp_path) as base:
+        erased = base.erase(canary_of(base))
+        with pytest.raises(crm.ConfigError, match="stays erased"):
+            base.undo(erased.run_id)
+        base.undo(2, go_on=True)
+        base.undo(1, go_on=True)
+        assert traces(base.path) == []
+        assert base.verify()["problems"] == []
+
+
+def test_what_others_share_does_not_keep_them_out(template: Template) -> None:
+    with template.copy() as base:
+        shared = {"phone": "67111222", "city": "Riga"}
+        rows = [
+            {"id": "1", "name": "Anna Ozola", "email": "anna@a.lv", **shared},
+            {"id": "2", "name": "Pēteris Kalniņš", "email": "peteris@b.lv", **shared},
+        ]
+        take_in(base, rows)
+        contact = next(row["contact_id"] for row in base.table("records").read_all().to_pylist() if row["source_key"] == "1")
+        base.erase(contact)
+        run = take_in(base, [rows[1], {"id": "3", "name": "Ilze Zariņa", "email": "ilze@c.lv", **shared}])
+        assert (run.counts["unchanged"], run.counts["new"], run.counts["rejected"]) == (1, 1, 0)
+
+
+def test_a_process_that_dies_between_commit_and_cleaning_leaves_it_to_the_next(
+    template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with filled(template, tmp_path) as base:
+        contacts = canary_of(base)
+
+        def die(_base: crm.Base) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(erasure, "clean", die)
+            with pytest.raises(KeyboardInterrupt):
+                base.erase(contacts)
+        assert canary_of(base) == []
+        take_in(base, people(2))
+        assert traces(base.path) == []
+        assert base.verify()["problems"] == []
+
+
+def test_a_dry_run_erases_nothing(template: Template, tmp_path: Path) -> None:
+    with filled(template, tmp_path) as base:
+        before = content(base)
+        assert base.erase(canary_of(base), dry_run=True).counts["records_erased"] == 2
+        assert content(base) == before
+        with pytest.raises(crm.ConfigError, match="no contact"):
+            base.erase("c0000000000000")
+        assert os.path.exists(base.path / "catalog.sqlite")

@@ -1,0 +1,208 @@
+"""Imports into a base: accounts, versions, stable ids, snapshots, and that any split of the input gives the same contacts."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from base_samples import MAPPING, Template, content, golden, partition, people, record_ids, table, take_in
+from conftest import LONG
+
+import crm_engine as crm
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return Template(tmp_path_factory.mktemp("bases"))
+
+
+def balanced(run: crm.Run) -> bool:
+    """The equation of the accounts."""
+    counts = run.counts
+    return counts["rows_in"] == sum(counts[name] for name in ("new", "updated", "unchanged", "duplicates", "rejected", "skipped"))
+
+
+def test_the_same_file_again_changes_nothing(template: Template) -> None:
+    with template.copy() as base:
+        rows = people(60)
+        first = take_in(base, rows)
+        assert first.counts["new"] == 60
+        assert balanced(first)
+        before = content(base)
+        for _ in range(100 if LONG else 4):
+            again = take_in(base, rows)
+            assert (again.counts["unchanged"], again.counts["new"], again.counts["updated"]) == (60, 0, 0)
+            assert balanced(again)
+        after = content(base)
+        # Only that they were seen again is noted.
+        assert {name: rows for name, rows in after.items() if name != "run_log"} == {n: r for n, r in before.items() if n != "run_log"}
+        assert base.changes(since=first.run_id).num_rows == 0
+
+
+def test_a_changed_row_is_a_new_version_and_the_old_one_is_kept(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, [{"id": "1", "name": "Anna Ozola", "email": "a@x.lv"}])
+        run = take_in(base, [{"id": "1", "name": "Anna Liepa", "email": "a@x.lv"}])
+        assert run.counts["updated"] == 1
+        assert balanced(run)
+        assert base.contacts().read_all()["full_name"].to_pylist() == ["Anna Liepa"]
+        change = base.changes(since=1).to_pylist()
+        assert [(c["change"], c["fields"]) for c in change] == [("updated", ["full_name"])]
+        # And back again: the first version is current once more, no third one appears.
+        run = take_in(base, [{"id": "1", "name": "Anna Ozola", "email": "a@x.lv"}])
+        assert run.counts["updated"] == 1
+        assert base.contacts().read_all()["full_name"].to_pylist() == ["Anna Ozola"]
+        with base._lake.reading() as cursor:
+            assert cursor.value("SELECT count(*) FROM records") == 2
+        assert base.verify()["problems"] == []
+
+
+def test_updated_at_decides_whatever_comes_first(template: Template) -> None:
+    mapping = {**MAPPING, "changed": "updated_at"}
+    old = {"id": "1", "name": "Anna Ozola", "email": "a@x.lv", "changed": "2024-01-01"}
+    new = {"id": "1", "name": "Anna Liepa", "email": "a@x.lv", "changed": "2025-01-01"}
+    results = []
+    for order in ([old, new], [new, old]):
+        with template.copy() as base:
+            for row in order:
+                base.import_contacts(table([row], (*MAPPING, "changed")), source_name="erp", mapping=mapping)
+            assert base.contacts().read_all()["full_name"].to_pylist() == ["Anna Liepa"]
+            results.append(golden(base))
+            assert base.verify()["problems"] == []
+    assert results[0] == results[1]
+
+
+def test_rows_of_one_key_in_one_input_are_versions_of_one_record(template: Template) -> None:
+    with template.copy() as base:
+        rows = [
+            {"id": "1", "name": "Anna Ozola"},
+            {"id": "1", "name": "Anna Ozola"},
+            {"id": "1", "name": "Anna Liepa"},
+            {"id": "2", "name": "Ilze Zariņa"},
+        ]
+        run = take_in(base, rows)
+        assert (run.counts["new"], run.counts["duplicates"]) == (2, 2)
+        assert balanced(run)
+        assert base.verify()["problems"] == []
+        again = take_in(base, rows)
+        assert (again.counts["unchanged"], again.counts["duplicates"], again.counts["updated"]) == (2, 2, 0)
+        assert base.verify()["problems"] == []
+
+
+def test_rejected_and_skipped_rows_are_counted_and_kept(template: Template, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text('id,name,email\n1,Anna Ozola,a@x.lv\n\n2,"Ilze Zariņa",i@x.lv\n3,too,many,cells,here\n', "utf-8")
+    with template.copy() as base:
+        run = base.import_contacts(path, source_name="erp", mapping={"id": "source_key"})
+        assert balanced(run)
+        assert run.counts["rejected"] == base.table("rejects").read_all().num_rows
+        assert run.counts["skipped"] == base.table("skipped").read_all().num_rows
+
+
+def test_a_bridging_record_merges_contacts_and_the_oldest_id_survives(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, [{"id": "1", "name": "Anna Ozola", "email": "anna.ozola@inbox.lv", "city": "Riga"}])
+        take_in(base, [{"id": "2", "name": "Anna Ozola", "phone": "29123456", "city": "Riga"}])
+        contacts = {row["source_key"]: row["contact_id"] for row in base.table("records").read_all().to_pylist()}
+        assert len(set(contacts.values())) == 2
+        run = take_in(base, [{"id": "3", "name": "Anna Ozola", "email": "anna.ozola@inbox.lv", "phone": "29123456", "city": "Riga"}])
+        assert run.counts["contacts_merged"] == 1
+        assert base.contacts().read_all()["contact_id"].to_pylist() == [contacts["1"]]
+        aliases = {row["alias"]: row["contact_id"] for row in base.table("aliases").read_all().to_pylist()}
+        assert aliases[contacts["2"]] == contacts["1"]
+        merged = [row for row in base.changes(since=2).to_pylist() if row["change"] == "merged"]
+        assert [(row["contact_id"], row["other_contact_id"]) for row in merged] == [(contacts["2"], contacts["1"])]
+
+
+def test_contacts_that_do_not_change_keep_their_ids(template: Template) -> None:
+    with template.copy() as base:
+        rows = people(120, seed=5)
+        take_in(base, rows[:60])
+        before = {row["record_id"]: row["contact_id"] for row in base.table("record_contact").read_all().to_pylist()}
+        take_in(base, rows[60:])
+        after = {row["record_id"]: row["contact_id"] for row in base.table("record_contact").read_all().to_pylist()}
+        aliases = {row["alias"]: row["contact_id"] for row in base.table("aliases").read_all().to_pylist()}
+        for record, contact in before.items():
+            assert after[record] in (contact, aliases.get(contact))
+
+
+def test_any_split_of_the_input_gives_the_same_contacts(template: Template) -> None:
+    rng = random.Random(7)
+    for case in range(300 if LONG else 4):
+        rows = people(40, seed=case)
+        with template.copy() as whole:
+            take_in(whole, rows)
+            expected = partition(whole), golden(whole)
+        shuffled = rows.copy()
+        rng.shuffle(shuffled)
+        cuts = sorted(rng.sample(range(1, len(rows)), rng.randrange(1, 4)))
+        with template.copy() as base:
+            for start, end in zip([0, *cuts], [*cuts, len(rows)], strict=True):
+                take_in(base, shuffled[start:end])
+            assert (partition(base), golden(base)) == expected
+            assert base.verify()["problems"] == []
+
+
+def test_a_snapshot_marks_what_is_gone_and_deletes_nothing(template: Template) -> None:
+    with template.copy() as base:
+        rows = people(10)
+        take_in(base, rows)
+        run = take_in(base, rows[:7], snapshot=True)
+        assert run.counts["gone"] == 3
+        assert base.contacts().read_all().num_rows == len(partition(base))
+        records = base.table("records").read_all().to_pylist()
+        assert sorted(row["source_key"] for row in records if row["is_gone"]) == ["7", "8", "9"]
+        take_in(base, rows[:9])
+        assert [row["record_id"] for row in base.table("gone_records").read_all().to_pylist()] == [record_ids(base)["9"]]
+        # Another source's list says nothing of this one.
+        take_in(base, rows[:1], source="crm", snapshot=True)
+        assert base.table("gone_records").read_all().num_rows == 1
+
+
+def test_an_import_that_merges_suspiciously_much_stops(template: Template) -> None:
+    rows = [{"id": str(n), "name": "Anna Ozola", "email": "info@firma.lv", "phone": "29123456", "city": "Riga"} for n in range(300)]
+    with template.copy() as base:
+        take_in(base, people(5))
+        before = content(base)
+        with pytest.raises(crm.LimitError, match="nothing was changed.*allow-large-merges"):
+            take_in(base, rows, source="crm")
+        assert content(base) == before
+        run = take_in(base, rows, source="crm", allow_large_merges=True)
+        assert any("large merges" in warning for warning in run.warnings)
+
+
+def test_a_dry_run_tells_and_changes_nothing(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, people(20))
+        before, files = content(base), sorted(path.name for path in (base.path / "data").rglob("*") if path.is_file())
+        run = take_in(base, people(40), dry_run=True)
+        assert (run.dry_run, run.counts["new"], run.counts["unchanged"]) == (True, 20, 20)
+        assert content(base) == before
+        assert base.runs().num_rows == 1
+        assert sorted(path.name for path in (base.path / "data").rglob("*") if path.is_file()) == files
+        real = take_in(base, people(40))
+        assert real.counts == run.counts
+
+
+def test_custom_columns_that_differ_by_case_only_are_both_kept(template: Template) -> None:
+    with template.copy() as base:
+        odd = pa.table({"id": ["1"], "name": ["Anna Ozola"], 'Kā "iet"?': ["labi"], "Floor": ["3"], "floor": ["4"], "contact_id ": ["x"]})
+        base.import_contacts(odd, source_name="erp", mapping={"id": "source_key", "name": "full_name"})
+        row = base.contacts().read_all().to_pylist()[0]
+        assert (row['Kā "iet"?'], row["Floor"], row["floor"]) == ("labi", "3", "4")
+
+
+def test_without_a_model_the_first_import_fits_one_and_it_stays(tmp_path: Path) -> None:
+    with crm.Base.create(tmp_path / "base") as base:
+        assert base.model is None
+        take_in(base, people(50))
+        model = base.model
+        assert model is not None
+        take_in(base, people(80, seed=3), source="crm")
+        assert base.model is not None
+        assert base.model.text == model.text
+    with crm.Base.open(tmp_path / "base") as base:
+        assert base.model is not None
+        assert base.model.text == model.text

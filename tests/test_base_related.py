@@ -1,0 +1,180 @@
+"""Related tables: whom rows belong to, orphans, clashes, re-import, and that no row is lost when contacts merge, split or go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from base_samples import Template, people, record_ids, take_in
+
+import crm_engine as crm
+
+ANNA = {"id": "1", "name": "Anna Ozola", "email": "anna.ozola@inbox.lv", "phone": "29123456", "city": "Riga"}
+JANIS = {"id": "2", "name": "Jānis Bērziņš", "email": "janis.berzins@inbox.lv", "phone": "26111222", "city": "Liepāja"}
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return Template(tmp_path_factory.mktemp("bases"))
+
+
+def owners(base: crm.Base, table: str, key: str) -> dict[str, str | None]:
+    return {row[key]: row["contact_id"] for row in base.table(table).read_all().to_pylist()}
+
+
+def contact_of(base: crm.Base, key: str) -> str:
+    return next(row["contact_id"] for row in base.table("records").read_all().to_pylist() if row["source_key"] == key)
+
+
+def test_rows_find_their_contact_by_key_and_orphans_wait(template: Template) -> None:
+    orders = pa.table({"order_no": ["A", "B", "C"], "customer_no": ["1", "2", None], "amount": ["10.50", "7", "1"]})
+    with template.copy() as base:
+        take_in(base, [ANNA])
+        run = base.import_related("orders", orders, source_name="erp")
+        assert run.counts == {
+            "rows_in": 3, "new": 3, "updated": 0, "unchanged": 0, "duplicates": 0, "clashes": 0, "without_reference": 1, "orphans": 2,
+            "rejected": 0, "skipped": 0,
+        }  # fmt: skip
+        assert owners(base, "orders", "order_no") == {"A": contact_of(base, "1"), "B": None, "C": None}
+        take_in(base, [JANIS])
+        assert owners(base, "orders", "order_no")["B"] == contact_of(base, "2")
+        base.undo(3)
+        assert owners(base, "orders", "order_no")["B"] is None
+
+
+def test_rows_find_their_contact_by_phone_and_email(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, [ANNA, JANIS])
+        base.import_related("interactions", pa.table({"phone": ["+371 29 123 456", "2 6111222", "67000000"], "kind": ["call"] * 3}))
+        base.import_related("campaign_contacts", pa.table({"email": ["ANNA.OZOLA@inbox.lv", "x@y.lv"], "sent": ["1", "1"]}))
+        assert set(owners(base, "interactions", "phone").values()) == {contact_of(base, "1"), contact_of(base, "2"), None}
+        assert owners(base, "campaign_contacts", "email") == {"ANNA.OZOLA@inbox.lv": contact_of(base, "1"), "x@y.lv": None}
+
+
+def test_a_number_that_several_contacts_share_says_of_none(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, [{**ANNA, "phone": "67000000"}, {**JANIS, "phone": "67000000"}])
+        base.import_related("interactions", pa.table({"phone": ["67000000"]}))
+        assert base.table("interactions").read_all()["contact_id"].to_pylist() == [None]
+
+
+def test_rows_follow_their_contacts_through_merge_split_and_undo(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, [ANNA, JANIS])
+        before = {key: contact_of(base, key) for key in ("1", "2")}
+        orders = pa.table({"order_no": ["A", "B"], "contact_id": [before["1"], before["2"]]})
+        base.import_related("orders", orders)
+        ids = record_ids(base)
+        merge = base.decide([(ids["1"], ids["2"])], "same")
+        merged = set(owners(base, "orders", "order_no").values())
+        assert len(merged) == 1
+        assert len(owners(base, "orders", "order_no")) == 2
+        base.split(merged.pop() or "")
+        assert owners(base, "orders", "order_no") == {"A": before["1"], "B": before["2"]}
+        base.undo(base.runs().num_rows)
+        base.undo(merge.run_id)
+        assert owners(base, "orders", "order_no") == {"A": before["1"], "B": before["2"]}
+
+
+def test_again_and_changed(template: Template) -> None:
+    def orders(amount: str) -> pa.Table:
+        return pa.table({"order_no": ["A", "B"], "customer_no": ["1", "1"], "amount": [amount, "7"]})
+
+    with template.copy() as base:
+        take_in(base, [ANNA])
+        for amount, expected in (("1", (2, 0, 0)), ("1", (0, 0, 2)), ("2", (0, 1, 1)), ("1", (0, 1, 1)), ("1", (0, 0, 2))):
+            counts = base.import_related("orders", orders(amount), source_name="erp").counts
+            assert (counts["new"], counts["updated"], counts["unchanged"]) == expected
+            rows = base.table("orders").read_all().to_pylist()
+            assert sorted((row["order_no"], row["amount"]) for row in rows) == [("A", int(amount)), ("B", 7)]
+        assert base.verify()["problems"] == []
+
+
+def test_a_clash_of_keys_is_reported_and_nothing_is_dropped(template: Template) -> None:
+    rows = pa.table({"order_no": ["A", "A", "A"], "customer_no": ["1", "1", "1"], "amount": ["1", "2", "2"]})
+    with template.copy() as base:
+        run = base.import_related("orders", rows, source_name="erp")
+        assert (run.counts["new"], run.counts["duplicates"], run.counts["clashes"]) == (2, 1, 1)
+        assert any("share the key" in warning for warning in run.warnings)
+        assert sorted(base.table("orders").read_all()["amount"].to_pylist()) == [1, 2]
+
+
+def test_equal_rows_without_a_key_are_all_kept(template: Template) -> None:
+    calls = pa.table({"phone": ["29123456"] * 3, "kind": ["call"] * 3})
+    with template.copy() as base:
+        assert base.import_related("interactions", calls).counts["new"] == 3
+        assert base.import_related("interactions", calls).counts["unchanged"] == 3
+        assert base.table("interactions").read_all().num_rows == 3
+
+
+def test_columns_have_the_types_that_all_their_values_have(template: Template) -> None:
+    with template.copy() as base:
+        first = {
+            "id": ["1"],
+            "customer_no": ["007"],
+            "day": ["2026-01-05"],
+            "n": ["5"],
+            "share": ["0.5"],
+            "zip": ["01067"],
+            "paid": ["true"],
+        }
+        base.import_related("payments", pa.table(first), source_name="erp")
+        schema = base.table("payments").schema
+        kinds = {name: str(schema.field(name).type) for name in schema.names}
+        assert kinds == {
+            "contact_id": "string", "id": "string", "customer_no": "string", "day": "date32[day]", "n": "int64", "share": "double",
+            "zip": "string", "paid": "bool",
+        }  # fmt: skip
+        second = {"id": ["2"], "customer_no": ["008"], "day": ["2026-01-05 10:00"], "n": ["5.5"], "share": ["viel"], "more": [""]}
+        base.import_related("payments", pa.table(second), source_name="erp")
+        schema = base.table("payments").schema
+        kinds = {name: str(schema.field(name).type) for name in schema.names}
+        assert (kinds["day"], kinds["n"], kinds["share"], kinds["more"]) == ("timestamp[us]", "double", "string", "string")
+        base.undo(2)
+        assert "more" not in base.table("payments").schema.names
+        base.undo(1)
+        with pytest.raises(crm.SchemaError, match="no table 'payments'"):
+            base.table("payments")
+
+
+def test_what_is_unclear_is_asked(template: Template) -> None:
+    rows = pa.table({"order_no": ["A"], "customer_no": ["1"]})
+    cases: list[tuple[str, dict[str, Any], type[Exception], str]] = [
+        ("records", {}, crm.ConfigError, "a table of the base itself"),
+        ("contacts", {}, crm.ConfigError, "without --table"),
+        ("orders", {"contact_key": "customer"}, crm.SchemaError, "did you mean 'customer_no'"),
+        ("", {}, crm.ConfigError, "needs a name"),
+    ]
+    with template.copy() as base:
+        for name, options, kind, message in cases:
+            with pytest.raises(kind, match=message):
+                base.import_related(name, rows, source_name="erp", **options)
+        take_in(base, [ANNA], source="erp")
+        take_in(base, [JANIS], source="crm")
+        with pytest.raises(crm.ConfigError, match="which source's keys.*crm, erp"):
+            base.import_related("orders", rows)
+        assert base.runs().num_rows == 2
+
+
+def test_segments_and_analyses_over_the_base(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, people(20))
+        orders = {
+            "order_no": ["A", "B"],
+            "customer_no": ["0", "1"],
+            "amount": ["100", "5"],
+            "currency": ["EUR", "EUR"],
+            "placed_at": ["2026-01-05", "2026-02-01"],
+        }
+        base.import_related("orders", pa.table(orders), source_name="erp")
+        rules = {"segments": {"big": {"where": "sum(orders.amount) > 50"}}}
+        result = base.segment(rules, today="2026-03-01")
+        assert result.of("big").to_pylist() == [contact_of(base, "0")]
+        orders["amount"] = ["1", "500"]
+        base.import_related("orders", pa.table(orders), source_name="erp")
+        result = base.segment(rules, today="2026-04-01")
+        assert result.entered["contact_id"].to_pylist() == [contact_of(base, "1")]
+        assert result.left["contact_id"].to_pylist() == [contact_of(base, "0")]
+        value = base.analyze("value").table.to_pylist()
+        assert {row["contact"] for row in value} == {contact_of(base, "0"), contact_of(base, "1")}
