@@ -153,7 +153,7 @@ def test_review_lists_uncertain_pairs_until_decided(template: Template) -> None:
         assert base.review().num_rows == pairs.num_rows - 1
 
 
-def test_explain_and_find(template: Template) -> None:
+def test_explain(template: Template) -> None:
     with template.copy() as base:
         base.import_contacts(table(TWINS), source_name="erp", mapping=MAPPING)
         ids = record_ids(base)
@@ -161,9 +161,3 @@ def test_explain_and_find(template: Template) -> None:
         assert explained["same_contact"]
         assert explained["match_probability"] > 0.9
         assert not base.explain(ids["1"], ids["3"])["same_contact"]
-        contact = explained["contact_id_a"]
-        for wanted in ({"phone": "+371 29123456"}, {"email": "Anna.Ozola@inbox.lv"}, {"name": "OZOLA ANNA"}):
-            assert base.find(wanted)[0]["contact_id"] == contact, wanted
-        assert base.find({"email": "nobody@nowhere.example"}) == []
-        with pytest.raises(crm.ConfigError, match="did you mean 'email'"):
-            base.find({"emial": "x"})

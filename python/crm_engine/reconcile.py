@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from crm_engine import _core
 from crm_engine.config import ColumnMapping, Settings, load_config, load_mapping
-from crm_engine.dedupe import _resolve_options, _run_options, _source_name, _summary, _Table, _with_roles
+from crm_engine.dedupe import InputTable, _resolve_options, _run_options, _summary, source_name_of, with_roles
 from crm_engine.errors import ConfigError, FileFormatError
 from crm_engine.model import Model
 from crm_engine.output import atomic_directory, output_format, write_table
@@ -105,7 +105,7 @@ class ReconcileResult:
         outcome: _core.DedupeOutcome,
         reconciliation: _core.Reconciliation,
         names: tuple[str, str],
-        sides: tuple[list[_Table], list[_Table]],
+        sides: tuple[list[InputTable], list[InputTable]],
         resolve: dict[str, Any],
     ) -> None:
         self._outcome = outcome
@@ -202,7 +202,7 @@ class ReconcileResult:
 
 def _open_sides(
     inputs: tuple[Any, Any], settings: Settings, mappings: tuple[MappingSource | None, MappingSource | None], progress: Progress | None
-) -> tuple[list[_Table], list[_Table]]:
+) -> tuple[list[InputTable], list[InputTable]]:
     of_side = [_side_mapping(settings.mapping, own) for own in mappings]
     opened: list[list[Source]] = []
     for name, source, mapping in zip(("left", "right"), inputs, of_side, strict=True):
@@ -212,9 +212,9 @@ def _open_sides(
         opened.append(sources)
     if mappings == (None, None):
         # A mapping for both sides may name a column that only one of them has.
-        tables = _with_roles([*opened[0], *opened[1]], settings.mapping)
+        tables = with_roles([*opened[0], *opened[1]], settings.mapping)
         return tables[: len(opened[0])], tables[len(opened[0]) :]
-    return _with_roles(opened[0], of_side[0]), _with_roles(opened[1], of_side[1])
+    return with_roles(opened[0], of_side[0]), with_roles(opened[1], of_side[1])
 
 
 def _side_mapping(shared: ColumnMapping, own: MappingSource | None) -> ColumnMapping:
@@ -224,9 +224,9 @@ def _side_mapping(shared: ColumnMapping, own: MappingSource | None) -> ColumnMap
     return ColumnMapping(columns={**shared.columns, **said.columns}, read={**shared.read, **said.read})
 
 
-def _side_names(sides: tuple[list[_Table], list[_Table]], given: tuple[str | None, str | None]) -> tuple[str, str]:
+def _side_names(sides: tuple[list[InputTable], list[InputTable]], given: tuple[str | None, str | None]) -> tuple[str, str]:
     """What the sides are called: as given, or as their files, unless that does not tell them apart."""
-    found = [name or _source_name(side[0].source.name).partition("#")[0] for name, side in zip(given, sides, strict=True)]
+    found = [name or source_name_of(side[0].source.name).partition("#")[0] for name, side in zip(given, sides, strict=True)]
     if found[0] == found[1]:
         if given[0] and given[1]:
             raise ConfigError(f"both sides are called {found[0]!r}; give them different names")
@@ -234,16 +234,16 @@ def _side_names(sides: tuple[list[_Table], list[_Table]], given: tuple[str | Non
     return found[0], found[1]
 
 
-def _source_of(table: _Table, side_name: str, side: list[_Table]) -> str:
+def _source_of(table: InputTable, side_name: str, side: list[InputTable]) -> str:
     """A side of several tables needs their names too: a key of one sheet is not that of another."""
-    return side_name if len(side) == 1 else f"{side_name}/{_source_name(table.source.name)}"
+    return side_name if len(side) == 1 else f"{side_name}/{source_name_of(table.source.name)}"
 
 
 def _account(
     outcome: _core.DedupeOutcome,
     reconciliation: _core.Reconciliation,
     names: tuple[str, str],
-    sides: tuple[list[_Table], list[_Table]],
+    sides: tuple[list[InputTable], list[InputTable]],
     resolve: dict[str, Any],
 ) -> dict[str, Any]:
     tables = [table for side in sides for table in side]

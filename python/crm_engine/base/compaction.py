@@ -84,7 +84,7 @@ def forget_history(base: Base, *, keep_days: float = 0) -> None:
 
 def rewrite_index(base: Base, erased: list[int]) -> None:
     """One new set of segments without the erased records; the old files are deleted once the new ones are registered."""
-    index = base._index.opened()
+    index: Any = base._index.opened()
     old = list(index.segments())
     files = list(index.compact(pa.array(erased, pa.int64())))
     transaction = Transaction(base._lake)

@@ -29,20 +29,19 @@ class Derived:
     #: Contacts of the most records after the run: (contact_id, records before, records after).
     largest: list[tuple[str, int, int]] = field(default_factory=list)
     n_contacts_before: int = 0
-    #: Whether the run fitted the model.
-    is_fitted: bool = False
 
 
-def derive(writing: Writing, change: Any, progress: Progress | None = None, *, whole: bool = False) -> Derived:
+def derive(writing: Writing, change: Any, progress: Progress | None = None, *, fresh: Any = None) -> Derived:
     """Resolves what was pushed and brings the tables to the new state, in the run's transaction.
 
-    ``whole`` says that the index was made anew: then every contact that it does not tell of is gone.
+    ``fresh`` is the index where it was made anew: then every contact that it does not tell of is gone.
     """
+    known = fresh if fresh is not None else writing.base._index.opened()
     outcome = change.resolve(progress)
     transaction = writing.transaction
     derived = Derived(n_contacts_before=int(transaction.value("SELECT count(*) FROM contacts")))
     golden = _stage_golden(transaction, outcome)
-    _list_touched(writing, outcome, whole=whole)
+    _list_touched(writing, outcome, whole=fresh is not None)
     counts = _changes(writing, outcome, golden["contacts"])
     derived.largest = [
         (str(contact), int(before or 0), int(after))
@@ -52,14 +51,14 @@ def derive(writing: Writing, change: Any, progress: Progress | None = None, *, w
     ]
     _replace_golden(transaction, golden)
     _replace_narrow(transaction, outcome)
-    fitted = outcome.model()
-    if fitted is not None:
-        transaction.insert("models", rows_to_table("models", [(writing.run_id, fitted)]))
-        derived.is_fitted = True
     if not writing.run.dry_run:
         files = list(outcome.write())
         writing.base._index.register(transaction, files, writing.run_id, after=len(writing.index_files))
         writing.index_files += files
+        if known.model() is None:
+            fitted = _core.BaseIndex.open(str(writing.base._index_folder), [*known.segments(), *files]).model()
+            if fitted is not None:
+                transaction.insert("models", rows_to_table("models", [(writing.run_id, fitted)]))
     derived.counts = counts
     told = json.loads(outcome.counts())
     derived.counts["to_review"] = int(told.get("to_review", 0))

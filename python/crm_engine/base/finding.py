@@ -33,7 +33,8 @@ def find(base: Base, wanted: Mapping[str, Any], limit: int) -> list[dict[str, An
         raise ConfigError("nothing to find by: give at least one role and value, such as phone or email")
     if limit < 1:
         raise ConfigError("limit must be 1 or more")
-    found: list[dict[str, Any]] = json.loads(base._index.opened().find(json.dumps(asked, ensure_ascii=False), limit))
+    index: Any = base._index.opened()
+    found: list[dict[str, Any]] = json.loads(index.find(json.dumps(asked, ensure_ascii=False), limit))
     return found
 
 

@@ -78,7 +78,7 @@ def rebuild(writing: Writing, model: str | None, progress: Any = None) -> Derive
     base._index.register(transaction, first_files, writing.run_id)
     for table in ("edges", "aliases", "record_contact"):
         transaction.execute(f"DELETE FROM {table}")
-    return derive(writing, change, progress, whole=True)
+    return derive(writing, change, progress, fresh=fresh)
 
 
 def refit(base: Base, *, wait: float, dry_run: bool, progress: Any = None) -> Run:

@@ -88,7 +88,9 @@ def command(
     tables, files = related_files(related), rule_files(rules)
     if is_base(contacts):
         if tables or previous or key:
-            raise click.UsageError("a base has its related tables and earlier memberships itself; leave --related, --previous and --key out")
+            raise click.UsageError(
+                "a base has its related tables and earlier memberships itself; leave --related, --previous and --key out"
+            )
         base = click.get_current_context().with_resource(opened(Path(contacts)))
         result = base.segment(files, today=today, threads=threads)
     else:

@@ -269,15 +269,17 @@ impl Pending {
     /// What becomes of a row, and whether it is the record's current version now.
     fn judge(&mut self, record: i64, updated_at: i64, version: u64) -> Result<(RowStatus, bool)> {
         let this = (updated_at, version);
-        let before = self.by_id.get(&record).map(|place| self.rows[*place as usize]).map(|row| (row.updated_at, row.version));
-        let before = before.or_else(|| self.seen.get(&record).copied());
+        let pending = self.by_id.get(&record).map(|place| self.rows[*place as usize]).map(|row| (row.updated_at, row.version));
+        let before = pending.or_else(|| self.seen.get(&record).copied());
         if let Some(before) = before
             && this <= before
         {
             return Ok((RowStatus::Duplicate, false));
         }
         let known = self.known_row(record)?.map(|row| (row.updated_at, row.version));
-        let is_current = known.is_none_or(|known| this > known);
+        // Of two versions that say no time the one that came later is current; within one change the higher hash.
+        let is_newer = |known: (i64, u64)| this > known || (this.0 == NO_TIME && known.0 == NO_TIME && this != known);
+        let is_current = pending.is_some() || known.is_none_or(is_newer);
         if !is_current {
             self.seen.insert(record, this);
         }
