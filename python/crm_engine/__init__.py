@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from crm_engine.audience import audience as audience
     from crm_engine.base import Base as Base
     from crm_engine.base import Run as Run
+    from crm_engine.cards import CardTemplate as CardTemplate
     from crm_engine.dedupe import dedupe as dedupe
+    from crm_engine.edited import Edits as Edits
+    from crm_engine.edited import read_edits as read_edits
+    from crm_engine.edited import write_cards as write_cards
     from crm_engine.evaluate import Evaluation as Evaluation
     from crm_engine.evaluate import evaluate as evaluate
     from crm_engine.model import Model as Model
@@ -35,6 +39,10 @@ if TYPE_CHECKING:
     from crm_engine.reconcile import ReconcileResult as ReconcileResult
     from crm_engine.reconcile import reconcile as reconcile
     from crm_engine.result import DedupeResult as DedupeResult
+    from crm_engine.review import Review as Review
+    from crm_engine.review import apply_review as apply_review
+    from crm_engine.review import read_review as read_review
+    from crm_engine.review import write_review as write_review
     from crm_engine.rules import Rule as Rule
     from crm_engine.rules import builtin_rules as builtin_rules
     from crm_engine.rules import field as field
@@ -48,9 +56,11 @@ __all__ = [
     "Analysis",
     "Audience",
     "Base",
+    "CardTemplate",
     "ConfigError",
     "CrmError",
     "DedupeResult",
+    "Edits",
     "Evaluation",
     "EventFunnel",
     "FileFormatError",
@@ -61,6 +71,7 @@ __all__ = [
     "PipelineFunnel",
     "Profile",
     "ReconcileResult",
+    "Review",
     "Rule",
     "RuleError",
     "Run",
@@ -69,6 +80,7 @@ __all__ = [
     "StoreError",
     "__version__",
     "analyze",
+    "apply_review",
     "audience",
     "builtin_rules",
     "dedupe",
@@ -80,9 +92,13 @@ __all__ = [
     "pipeline_funnel",
     "plan",
     "profile",
+    "read_edits",
+    "read_review",
     "reconcile",
     "retention",
     "segment",
+    "write_cards",
+    "write_review",
 ]
 
 #: Public name -> the module that defines it.
@@ -92,7 +108,11 @@ _DEFINED_IN: dict[str, str] = {
     "audience": "audience",
     "Base": "base",
     "Run": "base",
+    "CardTemplate": "cards",
     "DedupeResult": "result",
+    "Edits": "edited",
+    "read_edits": "edited",
+    "write_cards": "edited",
     "Evaluation": "evaluate",
     "EventFunnel": "funnel",
     "Model": "model",
@@ -114,6 +134,10 @@ _DEFINED_IN: dict[str, str] = {
     "Profile": "profile",
     "profile": "profile",
     "ReconcileResult": "reconcile",
+    "Review": "review",
+    "apply_review": "review",
+    "read_review": "review",
+    "write_review": "review",
     "reconcile": "reconcile",
 }
 

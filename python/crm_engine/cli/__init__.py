@@ -19,7 +19,7 @@ from crm_engine.cli.options import debug_option
 
 #: The commands as ``--help`` shows them; a command ``NAME`` lives in ``crm_engine.cli.NAME`` as ``command``.
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Contacts": ("profile", "dedupe", "explain", "evaluate", "reconcile"),
+    "Contacts": ("profile", "dedupe", "explain", "evaluate", "reconcile", "review"),
     "Base": ("init", "import", "find", "decide", "split", "set", "changes"),
     "Upkeep": ("history", "undo", "refit", "erase", "compact", "verify"),
     "Ask": ("segment", "export", "funnel", "analyze", "plan"),

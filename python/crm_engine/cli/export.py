@@ -41,6 +41,13 @@ _WORDS = {
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The file (.parquet .csv .xlsx .arrow .jsonl)."
 )
 @click.option("--left-out", type=click.Path(path_type=Path), metavar="FILE", help="Also write who was left out, and why.")
+@click.option("--columns", metavar="A,B,...", help="The columns to write, in this order; contact_id comes first in any case.")
+@click.option(
+    "--template",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A card template (YAML): columns, labels, drop-downs.",
+)
 @click.option("--key", metavar="COLUMN", help="The column that identifies a contact; contact_id or id by default.")
 @click.option("--today", metavar="DATE", help="What the rules mean by today, such as 2026-11-01.")
 @terminal_options
@@ -54,6 +61,8 @@ def command(
     suppress: tuple[Path, ...],
     output: Path,
     left_out: Path | None,
+    columns: str | None,
+    template: Path | None,
     key: str | None,
     today: str | None,
 ) -> None:
@@ -62,6 +71,7 @@ def command(
     \b
       crm-engine export contacts.parquet segments.yaml --segment vip --related orders=orders.parquet -o vip.xlsx
       crm-engine export contacts.csv segments.yaml --segment vip --purpose marketing --suppress unsubscribed.csv -o mailing.csv
+      crm-engine export out/contacts.parquet --template card.yaml -o cards.xlsx
     """
     from crm_engine.audience import audience
     from crm_engine.output import output_format, write_table
@@ -82,12 +92,26 @@ def command(
     unreadable = chosen.suppression.get("unreadable", 0)
     if unreadable:
         terminal.warn(f"{unreadable} entries of the suppression list are no e-mail address, phone or contact id, and leave nobody out")
-    written = [(chosen.table, output)] + ([(chosen.left_out, left_out)] if left_out else [])
-    for table, path in written:
-        for warning in write_table(table, path):
-            terminal.warn(warning)
-    summary = chosen.summary | {"output": [str(path) for _, path in written]}
+    warnings = _write(chosen.table, output, columns, template)
+    if left_out:
+        warnings += write_table(chosen.left_out, left_out)
+    for warning in warnings:
+        terminal.warn(warning)
+    summary = chosen.summary | {"output": [str(path) for path in (output, left_out) if path]}
     terminal.result(summary, lambda console: _show(console, summary))
+
+
+def _write(table: Any, output: Path, columns: str | None, template: Path | None) -> list[str]:
+    """Cards, which can be edited and taken back, where it is known whose they are; else a plain table."""
+    from crm_engine.edited import write_cards
+    from crm_engine.output import write_table
+
+    chosen = [name.strip() for name in (columns or "").split(",") if name.strip()]
+    if "contact_id" in table.column_names:
+        return write_cards(table, output, template=template, columns=chosen)
+    if template is not None or chosen:
+        raise click.UsageError("--columns and --template are for contacts that have a contact_id, as dedupe and bases give it")
+    return write_table(table, output)
 
 
 def _show(console: Console, summary: dict[str, Any]) -> None:

@@ -24,10 +24,17 @@ pub struct SheetStyle {
     pub freeze_columns: u16,
     /// Leave out the filter buttons.
     pub no_filter: bool,
+    /// Keep the sheet out of sight, also from the menu: what the program itself needs to read back.
+    pub hidden: bool,
     /// A line above the header, with a blank row between.
     pub title: Option<String>,
     /// A column of this table, not written itself, that names the look of each row: `heading`, `strong` or `muted`.
     pub row_style_by: Option<String>,
+    /// A column of this table, not written itself, with values to choose from, a line each: a drop-down list for this row's cells
+    /// of `row_choices_columns`, where any other value may be typed as well.
+    pub row_choices_by: Option<String>,
+    /// The columns that `row_choices_by` is for.
+    pub row_choices_columns: Vec<String>,
     /// By column name.
     pub columns: BTreeMap<String, ColumnStyle>,
 }
@@ -91,6 +98,8 @@ pub(super) struct ColumnPlan {
     pub dates: bool,
     pub header: Format,
     pub hint: Option<String>,
+    /// Whether rows may have drop-down lists of their own here.
+    pub has_row_choices: bool,
     /// Values of the drop-down list.
     pub choices: Vec<String>,
     /// Position of the column that marks its cells.
@@ -188,8 +197,11 @@ pub(super) fn plan_columns(schema: &Schema, style: &SheetStyle, first: Option<&R
         })
     };
     let mut marks = Vec::new();
-    if let Some(mark) = &style.row_style_by {
+    for mark in style.row_style_by.iter().chain(&style.row_choices_by) {
         marks.push(position(mark)?);
+    }
+    for name in &style.row_choices_columns {
+        position(name)?;
     }
     for (name, column) in &style.columns {
         position(name)?;
@@ -215,6 +227,7 @@ pub(super) fn plan_columns(schema: &Schema, style: &SheetStyle, first: Option<&R
             header: header_format(field.name(), wish.header.as_deref())?,
             hint: wish.hint.clone(),
             label,
+            has_row_choices: style.row_choices_columns.contains(field.name()),
             as_text,
             numbers: wish.numbers,
             dates: wish.dates,

@@ -1,4 +1,5 @@
 //! Arrow batches to an xlsx workbook, streamed: memory does not grow with the rows.
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -65,6 +66,8 @@ pub fn write_workbook(sheets: Vec<SheetSource>, path: &Path, scratch_dir: &Path,
 
 /// The hidden sheet of long drop-down lists.
 const LISTS_SHEET: &str = "Lists of values";
+/// Ranges that one drop-down list is for.
+const MAX_RANGES: usize = 500;
 /// Characters that a drop-down list can hold in itself, its commas included.
 const MAX_LIST_UNITS: usize = 255;
 
@@ -72,6 +75,8 @@ struct Writer {
     workbook: Workbook,
     /// Lists that are too long for the cells that they belong to: columns of the hidden sheet.
     lists: Vec<Vec<String>>,
+    /// Rows of the present page that have drop-down lists of their own, by the list.
+    row_choices: BTreeMap<String, Vec<u32>>,
     report: WriteReport,
 }
 
@@ -79,7 +84,7 @@ impl Writer {
     fn new(path: &Path, scratch_dir: &Path) -> Result<Self> {
         let mut workbook = Workbook::new();
         workbook.set_tempdir(scratch_dir).map_err(|error| xlsx_error(path, error))?;
-        Ok(Self { workbook, lists: Vec::new(), report: WriteReport::default() })
+        Ok(Self { workbook, lists: Vec::new(), row_choices: BTreeMap::new(), report: WriteReport::default() })
     }
 
     fn write(mut self, sheets: Vec<SheetSource>, path: &Path, control: &dyn Control) -> Result<WriteReport> {
@@ -127,6 +132,7 @@ impl Writer {
                 }
                 let n_rows = (batch.num_rows() - begin).min((MAX_SHEET_ROWS - next_row) as usize);
                 let slice = batch.slice(begin, n_rows);
+                self.note_row_choices(&slice, next_row as u32, &style)?;
                 n_cut += write_rows(self.worksheet(page, path)?, &slice, next_row as u32, &style, &columns, path, control)?;
                 next_row += n_rows as u64;
                 begin += n_rows;
@@ -154,6 +160,9 @@ impl Writer {
         let name = free_sheet_name(name, &taken);
         let sheet = self.workbook.add_worksheet_with_constant_memory().map_err(failed)?;
         sheet.set_name(&name).map_err(failed)?;
+        if style.hidden {
+            sheet.set_very_hidden(true);
+        }
         if let Some(title) = &style.title {
             sheet.write_string_with_format(0, 0, cut(title).0, &Format::new().set_bold()).map_err(failed)?;
         }
@@ -184,6 +193,7 @@ impl Writer {
         let failed = |error| xlsx_error(path, error);
         let last_row = (n_rows - 1) as u32;
         let first_row = style.header_row() + 1;
+        self.write_row_choices(page, columns, path)?;
         let validations = columns.iter().map(|column| self.validation(&column.choices)).collect::<Result<Vec<_>>>()?;
         let sheet = self.worksheet(page, path)?;
         let Some(last_column) = columns.len().checked_sub(1) else { return Ok(()) };
@@ -197,6 +207,40 @@ impl Writer {
             }
             if column.as_text && last_row >= first_row {
                 sheet.ignore_error_range(first_row, position, last_row, position, IgnoreError::NumberStoredAsText).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn note_row_choices(&mut self, batch: &RecordBatch, first_row: u32, style: &SheetStyle) -> Result<()> {
+        let Some(name) = &style.row_choices_by else { return Ok(()) };
+        let column = CellColumn::new(name, batch.column(batch.schema().index_of(name)?))?;
+        for row in 0..batch.num_rows() {
+            if let Cell::Text(choices) = column.get(row)?
+                && !choices.is_empty()
+            {
+                self.row_choices.entry(choices.into_owned()).or_default().push(first_row + row as u32);
+            }
+        }
+        Ok(())
+    }
+
+    /// The drop-down lists of single rows; those with the same values share one.
+    fn write_row_choices(&mut self, page: usize, columns: &[ColumnPlan], path: &Path) -> Result<()> {
+        let choices_of_rows = std::mem::take(&mut self.row_choices);
+        let places: Vec<usize> = (0..columns.len()).filter(|place| columns[*place].has_row_choices).collect();
+        let (Some(first), Some(last)) = (places.first(), places.last()) else { return Ok(()) };
+        let letters = |place: usize| rust_xlsxwriter::utility::column_number_to_name(place as u16);
+        for (choices, rows) in choices_of_rows {
+            let choices: Vec<String> = choices.lines().map(str::to_owned).collect();
+            for rows in rows.chunks(MAX_RANGES) {
+                let Some(validation) = self.validation(&choices)? else { continue };
+                let range = |row: &u32| format!("{}{}:{}{}", letters(*first), row + 1, letters(*last), row + 1);
+                let ranges = rows.iter().map(range).collect::<Vec<_>>().join(" ");
+                let validation = validation.show_error_message(false).set_multi_range(ranges);
+                let (row, first, last) = (rows[0], *first as u16, *last as u16);
+                let sheet = self.worksheet(page, path)?;
+                sheet.add_data_validation(row, first, row, last, &validation).map_err(|error| xlsx_error(path, error))?;
             }
         }
         Ok(())

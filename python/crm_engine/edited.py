@@ -1,0 +1,313 @@
+"""Excel and back: contacts as a sheet of cards, and what somebody changed in it.
+
+::
+
+    crm.write_cards(base.contacts(), "contacts.xlsx", template="card.yaml")
+    edited = crm.read_edits("contacts.xlsx", base.contacts(), template="card.yaml")
+    edited.edits, edited.conflicts, edited.new, edited.problems
+
+The workbook keeps what was exported in a hidden sheet, so a cell has three values: as it was exported, as it is in the sheet, as the
+contact has it now. Only what differs between the first two is an edit; where the third differs as well, it is a conflict, and is not
+taken. What a spreadsheet does to a value by itself (dates, leading zeros, a plus before digits) is no change.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_engine.cards import CardTemplate, all_cards, as_number, cards_of, iso_day
+from crm_engine.config import nearest
+from crm_engine.errors import ConfigError, FileFormatError
+from crm_engine.output import output_format, write_sheets, write_table
+from crm_engine.sources import ReadOptions, Source, open_sources
+
+Progress = Callable[[str, int, int], Any]
+Template = str | os.PathLike[str] | Mapping[str, Any] | CardTemplate
+
+_SHEET = "Contacts"
+_EXPORTED = "Exported"
+#: The row of the hidden sheet that says what the columns are called in the visible one.
+_LABELS = "#labels"
+#: Columns that say which contact a card is of.
+_IDENTITY = ("contact_id", "n_records", "source", "source_key")
+
+EDITS_SCHEMA = pa.schema([("contact_id", pa.string()), ("column", pa.string()), ("value", pa.string())])
+CONFLICTS_SCHEMA = pa.schema(
+    [("contact_id", pa.string()), ("column", pa.string()), ("exported", pa.string()), ("edited", pa.string()), ("current", pa.string())]
+)
+PROBLEMS_SCHEMA = pa.schema([("row", pa.int64()), ("contact_id", pa.string()), ("column", pa.string()), ("reason", pa.string())])
+
+
+@dataclass
+class Edits:
+    """What somebody changed in a file of contacts."""
+
+    #: ``contact_id``, ``column``, ``value``: cells that were changed, for ``base.edit``.
+    edits: pa.Table
+    #: Cells that were changed in the file and since then in the base too; they are not among ``edits``.
+    conflicts: pa.Table
+    #: Rows without a ``contact_id``: contacts to be matched as in any import.
+    new: pa.Table
+    #: What a card template refuses, or an id that no contact has: ``row``, ``contact_id``, ``column``, ``reason``. Nothing of such a
+    #: row is taken.
+    problems: pa.Table
+    #: ``cards`` rows = ``cards_changed`` + ``cards_unchanged`` + ``cards_refused`` + ``cards_new``.
+    counts: dict[str, int]
+
+
+def write_cards(
+    contacts: Any,
+    path: str | os.PathLike[str],
+    *,
+    template: Template | None = None,
+    columns: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> list[str]:
+    """Writes contacts for people to edit; returns warnings.
+
+    ``contacts`` is a table or a stream with a column ``contact_id`` (``base.contacts()``, ``result.contacts``). A ``template`` or
+    ``columns`` choose columns and their order. In a workbook, lists of values become drop-downs, dates dates, and a hidden sheet keeps
+    what was exported; ``.csv``, ``.parquet`` and the others get the same columns alone.
+
+    Raises ``ConfigError`` for an unknown column.
+    """
+    target = Path(path)
+    reader = contacts if isinstance(contacts, pa.RecordBatchReader) else pa.RecordBatchReader.from_stream(contacts)
+    known = reader.schema.names
+    if "contact_id" not in known:
+        raise ConfigError(f"cards are of contacts: a column contact_id is needed; there are {', '.join(known[:20])}")
+    card = CardTemplate.load(template) if template is not None else None
+    chosen = _chosen(card, columns, known)
+    table = all_cards(reader).select(chosen)
+    if output_format(target) != ".xlsx":
+        return write_table(table, target, progress=progress)
+    style = _sheet_style(card, chosen)
+    labels = {name: style["columns"].get(name, {}).get("label", name) for name in chosen}
+    labels["contact_id"] = _LABELS
+    exported = pa.concat_tables([pa.table({name: pa.array([labels[name]], pa.string()) for name in chosen}), table])
+    styles = {_SHEET: style, _EXPORTED: {"hidden": True, "no_filter": True}}
+    return write_sheets({_SHEET: table, _EXPORTED: exported}, target, styles=styles, progress=progress)
+
+
+def _chosen(card: CardTemplate | None, columns: Sequence[str], known: Sequence[str]) -> list[str]:
+    for name in columns:
+        if name not in known:
+            raise ConfigError(f"the contacts have no column '{name}'{nearest(name, known)}")
+    wanted = list(columns) or (card.named(known) if card is not None else list(known))
+    return ["contact_id", *(name for name in wanted if name != "contact_id")]
+
+
+def _sheet_style(card: CardTemplate | None, chosen: Sequence[str]) -> dict[str, Any]:
+    columns: dict[str, Any] = {name: {"dates": True} for name in chosen if name in ("birth_date", "created_at", "updated_at")}
+    if card is not None:
+        columns |= {name: columns.get(name, {}) | look for name, look in card.style().items() if name in chosen}
+    columns["contact_id"] = {"header": "grey", "text": True, "hint": "Tells whose card it is: leave it as it is. Empty for a new contact."}
+    return {"columns": columns, "freeze_columns": 1}
+
+
+def read_edits(
+    path: str | os.PathLike[str],
+    current: Any,
+    *,
+    template: Template | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> Edits:
+    """Compares an edited file with the contacts as they are now (``base.contacts()``, or any table with ``contact_id``).
+
+    ``aliases`` maps ids that were absorbed since to their survivors. A file without the hidden sheet (a CSV, or a workbook that another
+    program rewrote) has no exported values: then whatever differs from the contact is an edit, and nothing can be a conflict.
+    """
+    where = os.fspath(path)
+    card = CardTemplate.load(template) if template is not None else None
+    sheets, exported, labels = _read(where)
+    names: dict[str, str] = {}
+    rows: list[tuple[int, dict[str, str | None]]] = []
+    for sheet in sheets:
+        of_sheet = _names(sheet.columns, labels, card)
+        names |= of_sheet
+        rows += _rows(sheet, of_sheet)
+    follow = aliases or {}
+    wanted = {follow.get(row["contact_id"], row["contact_id"]) for _, row in rows if row["contact_id"]}
+    reader = current if isinstance(current, pa.RecordBatchReader) else pa.RecordBatchReader.from_stream(current)
+    unknown = [name for name in names.values() if name not in reader.schema.names]
+    if unknown:
+        raise ConfigError(
+            f"{where}: the contacts have no column '{unknown[0]}'{nearest(unknown[0], reader.schema.names)}; "
+            "give the card template that the file was exported with, or take the column out"
+        )
+    now = {one["contact_id"]: one for one in cards_of(reader, wanted).to_pylist()}
+    comparison = _Comparison(card, exported, now, follow, list(dict.fromkeys(names.values())))
+    # A row that the reader took for a note or a total may be a card that somebody began: it is told, not lost.
+    for skipped in (row for sheet in sheets for row in sheet.skipped):
+        comparison.refuse(skipped.row, None, [("", f"was not read: {skipped.reason}")])
+    return comparison.run(rows)
+
+
+class _Comparison:
+    """The cards of a file beside what was exported and what is now."""
+
+    def __init__(
+        self,
+        card: CardTemplate | None,
+        exported: Mapping[str, Mapping[str, str | None]],
+        now: Mapping[str, Mapping[str, str | None]],
+        aliases: Mapping[str, str],
+        columns: list[str],
+    ) -> None:
+        self._card = card
+        self._exported = exported
+        self._now = now
+        self._aliases = aliases
+        self._columns = columns
+        self._locked = {column.name for column in card.columns if column.locked} if card is not None else set()
+        self._edits: list[dict[str, Any]] = []
+        self._conflicts: list[dict[str, Any]] = []
+        self._problems: list[dict[str, Any]] = []
+        self._new: list[dict[str, str | None]] = []
+        self._seen: set[str] = set()
+        self._counts = dict.fromkeys(("cards", "cards_changed", "cards_unchanged", "cards_refused", "cards_new"), 0)
+
+    def run(self, rows: Sequence[tuple[int, dict[str, str | None]]]) -> Edits:
+        for number, row in rows:
+            self._counts["cards"] += 1
+            self._counts[f"cards_{self._take(number, row)}"] += 1
+        new_columns = [name for name in self._columns if name not in _IDENTITY or name == "source_key"]
+        new = pa.table({name: pa.array([row.get(name) for row in self._new], pa.string()) for name in new_columns})
+        counts = {**self._counts, "edits": len(self._edits), "conflicts": len(self._conflicts), "problems": len(self._problems)}
+        return Edits(
+            pa.Table.from_pylist(self._edits, EDITS_SCHEMA),
+            pa.Table.from_pylist(self._conflicts, CONFLICTS_SCHEMA),
+            new,
+            pa.Table.from_pylist(self._problems, PROBLEMS_SCHEMA),
+            counts,
+        )
+
+    def _take(self, number: int, row: dict[str, str | None]) -> str:
+        """What becomes of a row: new, refused, changed or unchanged."""
+        written = row["contact_id"]
+        if not written:
+            return self.refuse(number, None, self._judge(row)) or self._keep_new(row)
+        contact = self._aliases.get(written, written)
+        now = self._now.get(contact)
+        if now is None:
+            return self.refuse(number, written, [("contact_id", "is the id of no contact")]) or "refused"
+        if contact in self._seen:
+            return self.refuse(number, written, [("contact_id", "stands in the file twice")]) or "refused"
+        self._seen.add(contact)
+        before = self._exported.get(written, now)
+        there = [name for name in self._columns if name in row and name not in _IDENTITY]
+        changed = {name: row[name] for name in there if not is_same_cell(row[name], before.get(name))}
+        wrong = [(name, "is not to be changed here") for name in changed if name in self._locked]
+        wrong += [(name, reason) for name, reason in self._judge(row) if name in changed]
+        if wrong:
+            return self.refuse(number, written, wrong) or "refused"
+        n_taken = 0
+        for name, value in changed.items():
+            if is_same_cell(value, now.get(name)):
+                continue
+            if not is_same_cell(before.get(name), now.get(name)):
+                told = {"exported": before.get(name), "edited": value, "current": now.get(name)}
+                self._conflicts.append({"contact_id": contact, "column": name, **told})
+                continue
+            self._edits.append({"contact_id": contact, "column": name, "value": value})
+            n_taken += 1
+        return "changed" if n_taken else "unchanged"
+
+    def _judge(self, row: Mapping[str, str | None]) -> list[tuple[str, str]]:
+        return self._card.problems(row) if self._card is not None else []
+
+    def _keep_new(self, row: dict[str, str | None]) -> str:
+        self._new.append(row)
+        return "new"
+
+    def refuse(self, number: int, contact: str | None, problems: Sequence[tuple[str, str]]) -> str | None:
+        """Notes why a row is not taken."""
+        self._problems += [{"row": number, "contact_id": contact, "column": column, "reason": reason} for column, reason in problems]
+        return "refused" if problems else None
+
+
+def _read(where: str) -> tuple[list[Source], dict[str, dict[str, str | None]], dict[str, str]]:
+    """The sheets of cards, what was exported by ``contact_id``, and the names of columns by label."""
+    sheets = [source for source in open_sources(where) if any(_fold(name) == "contact_id" for name in source.columns)]
+    if not sheets:
+        raise FileFormatError(f"{where}: has no column contact_id, so it cannot say whose cards these are", file=where)
+    exported: dict[str, dict[str, str | None]] = {}
+    labels: dict[str, str] = {}
+    for row in _hidden_rows(where):
+        contact = row.pop("contact_id", None)
+        if contact == _LABELS:
+            labels = {_fold(label or name): name for name, label in row.items()}
+        elif contact:
+            exported[contact] = row
+    return sheets, exported, labels
+
+
+def _hidden_rows(where: str) -> Iterator[dict[str, str | None]]:
+    """The rows of the hidden sheet, and of those that continue it."""
+    number = 1
+    while True:
+        name = _EXPORTED if number == 1 else f"{_EXPORTED} ({number})"
+        try:
+            hidden = open_sources(where, ReadOptions(sheet=name, header_row=1))
+        except (FileFormatError, ConfigError):
+            return
+        # A file that is no workbook has no sheets to choose from.
+        if not hidden or hidden[0].report().get("sheet") != name:
+            return
+        for text in hidden[0].batches():
+            yield from text.batch.to_pylist()
+        number += 1
+
+
+def _names(columns: Sequence[str], labels: Mapping[str, str], card: CardTemplate | None) -> dict[str, str]:
+    """What the columns of the sheet are: by their labels, else by their names."""
+    known = dict(labels)
+    if card is not None:
+        known |= {_fold(column.label): column.name for column in card.columns}
+    names = {column: "contact_id" if _fold(column) == "contact_id" else known.get(_fold(column), column) for column in columns}
+    return {column: name for column, name in names.items() if not re.fullmatch(r"column_\d+", name)}
+
+
+def _fold(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _rows(sheet: Source, names: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str | None]]]:
+    for text in sheet.batches():
+        columns = {name: pc.utf8_trim_whitespace(text.batch.column(column)).to_pylist() for column, name in names.items()}
+        for place, number in enumerate(text.source_rows.to_pylist()):
+            yield number, {name: values[place] or None for name, values in columns.items()}
+
+
+def is_same_cell(one: str | None, other: str | None) -> bool:
+    """Whether two cells say the same, as far as a spreadsheet can be blamed for the difference.
+
+    >>> is_same_cell("00042", "42"), is_same_cell("2024-05-01", "2024-05-01T00:00:00"), is_same_cell("ivanov", "Ivanov")
+    (True, True, False)
+    """
+    return one == other or _form(one) == _form(other)
+
+
+def _form(text: str | None) -> str:
+    tidy = " ".join((text or "").split())
+    if tidy[:1] == "'":
+        tidy = tidy[1:]
+    if not tidy or not (tidy[0].isdigit() or tidy[0] in "+-.,"):
+        return {"TRUE": "true", "FALSE": "false"}.get(tidy, tidy)
+    if (day := iso_day(tidy)) is not None:
+        return day
+    if re.fullmatch(r"\+?\d+", tidy):
+        # By text: a number of more than fifteen digits must not be rounded.
+        return tidy.lstrip("+").lstrip("0") or "0"
+    number = as_number(tidy) if len(tidy) <= 16 else None
+    if number is not None:
+        return f"{number:.12g}"
+    return tidy.replace("T", " ") if re.match(r"\d{4}-\d\d-\d\dT", tidy) else tidy
