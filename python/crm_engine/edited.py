@@ -151,6 +151,16 @@ def read_edits(
     return comparison.run(rows)
 
 
+def has_cards(path: str | os.PathLike[str]) -> list[str] | None:
+    """Ids of the first cards of a file, ``None`` where it has no column ``contact_id``."""
+    for source in open_sources(os.fspath(path)):
+        place = next((place for place, name in enumerate(source.columns) if _fold(name) == "contact_id"), None)
+        if place is not None:
+            first = next(source.batches(), None)
+            return [] if first is None else [one for one in first.batch.column(place).to_pylist() if one]
+    return None
+
+
 class _Comparison:
     """The cards of a file beside what was exported and what is now."""
 

@@ -38,7 +38,9 @@ DECISIONS_SCHEMA = pa.schema([("record_id_a", pa.int64()), ("record_id_b", pa.in
 _MOST_BESIDE = len(string.ascii_uppercase) - 1
 #: Columns of ours in the sheet; the others are the contacts'.
 _OWN = ("Decision", "Group", "Row", "Probability", "Records")
-_HIDDEN = ("contact_id", "pairs", "letters")
+_HIDDEN = ("contact_id", "pairs", "letters", "records", "records_a")
+#: Records of a contact that a decision links; a cell cannot hold many more.
+_MOST_RECORDS = 1000
 #: Columns that say where a contact is from, not what it is: shown last, never coloured.
 _OF_THE_SOURCE = ("contact_type", "source", "source_key", "created_at", "updated_at")
 _KEEP = "keep"
@@ -82,12 +84,8 @@ class Review:
     merged: set[tuple[str, str]] = field(default_factory=set)
     keeps: list[Keep] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How often each decision was made, counted by pairs of records."""
-        found = {entry["values"]: entry["counts"] for entry in pc.value_counts(self.decisions["decision"]).to_pylist()}
-        return {word: found.get(word, 0) for word in DECISIONS}
+    #: How often each decision was made, counted by rows of the workbook.
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DECISIONS, 0))
 
 
 def write_review(
@@ -110,7 +108,7 @@ def write_review(
     wanted = {contact for group in groups for contact in (group.center, *(other[0] for other in group.others))}
     contacts = source.contacts() if is_base else pq.ParquetFile(Path(source) / "contacts.parquet").iter_batches()
     cards = _cards(contacts, wanted)
-    table, style = _sheet(groups, cards, with_keep=is_base)
+    table, style = _sheet(groups, cards, _records_of(source, wanted, is_base=is_base), with_keep=is_base)
     how_to = pa.table({"How to": [*_HOW_TO, *(_HOW_TO_KEEP if is_base else ())]})
     styles = {"Review": style, "How to": {"no_filter": True, "columns": {"How to": {"width": 120, "wrap": True}}}}
     warnings = write_sheets({"Review": table, "How to": how_to}, target, styles=styles, progress=progress)
@@ -143,8 +141,10 @@ def read_review(path: str | os.PathLike[str]) -> Review:
         pairs = [_pair(text, where, number) for text in row["pairs"].split()]
         if word == "same":
             review.merged.add((_letters(row["letters"])["A"], row["contact_id"] or ""))
-        # One link joins two contacts; to keep them apart each link between them is cut.
-        for pair in pairs[:1] if word == "same" else pairs:
+        review.counts[word] += 1
+        # The cards are one: a link between two of their records, and all records of each card to these. To keep cards apart each
+        # link between them is cut.
+        for pair in _links(pairs[0], row) if word == "same" else pairs:
             words[pair] = word
     if n_misplaced:
         review.warnings.append(f"{n_misplaced} decisions stand in rows A, where there is nothing to decide, and were left aside")
@@ -165,8 +165,17 @@ def is_review(path: str | os.PathLike[str]) -> bool:
     return True
 
 
-def apply_review(base: Any, path: str | os.PathLike[str], *, wait: float = 0, dry_run: bool = False) -> list[Any]:
-    """Tells a base what people said: the decisions as one run, the values to keep as another; returns the runs.
+@dataclass
+class Reviewed:
+    """What a base was told: a run for the decisions, and one for the values to keep, as far as there were any."""
+
+    runs: list[Any]
+    counts: dict[str, int]
+    warnings: list[str]
+
+
+def apply_review(base: Any, path: str | os.PathLike[str], *, wait: float = 0, dry_run: bool = False) -> Reviewed:
+    """Tells a base what people said: the decisions as one run, the values to keep as another.
 
     A value is kept where its row was called the same as row A; with ``dry_run`` only the decisions are tried.
     """
@@ -176,10 +185,10 @@ def apply_review(base: Any, path: str | os.PathLike[str], *, wait: float = 0, dr
     runs = [base.decide(review.decisions, origin=origin, wait=wait, dry_run=dry_run)] if review.decisions.num_rows else []
     if edits and not dry_run:
         aliases = base.table("aliases").read_all()
-        survivor = dict(zip(aliases[aliases.column_names[0]].to_pylist(), aliases[aliases.column_names[1]].to_pylist(), strict=True))
+        survivor = dict(zip(*(aliases[name].to_pylist() for name in aliases.column_names[:2]), strict=True))
         rows = [{**edit, "contact_id": survivor.get(edit["contact_id"], edit["contact_id"])} for edit in edits]
         runs.append(base.edit(rows, origin=f"chosen in {origin}", wait=wait))
-    return runs
+    return Reviewed(runs, {**review.counts, "values_kept": len(edits)}, review.warnings)
 
 
 def _edits(review: Review, base: Any) -> list[dict[str, Any]]:
@@ -263,10 +272,23 @@ def _cards(batches: Any, wanted: set[str]) -> pa.Table:
     return table.select([name for name in table.column_names if name == "contact_id" or table[name].null_count < table.num_rows])
 
 
+def _records_of(source: Any, wanted: set[str], *, is_base: bool) -> dict[str, str]:
+    """The record ids of each of these contacts, as one text."""
+    if is_base:
+        table = source.table("record_contact").read_all().select(["record_id", "contact_id"])
+    else:
+        table = pq.read_table(Path(source) / "records.parquet", columns=["record_id", "contact_id"])
+    chosen = table.filter(pc.is_in(pc.cast(table["contact_id"], pa.string()), pa.array(sorted(wanted), pa.string())))
+    records: dict[str, list[int]] = {}
+    for record, contact in zip(chosen["record_id"].to_pylist(), chosen["contact_id"].to_pylist(), strict=True):
+        records.setdefault(contact, []).append(record)
+    return {contact: " ".join(map(str, sorted(ids)[:_MOST_RECORDS])) for contact, ids in records.items()}
+
+
 # --- the sheet ----------------------------------------------------------------------------------------------------------------
 
 
-def _sheet(groups: Sequence[Group], cards: pa.Table, *, with_keep: bool) -> tuple[pa.Table, dict[str, Any]]:
+def _sheet(groups: Sequence[Group], cards: pa.Table, records: Mapping[str, str], *, with_keep: bool) -> tuple[pa.Table, dict[str, Any]]:
     by_id = {card["contact_id"]: card for card in cards.to_pylist()}
     fields = [name for name in cards.column_names if name not in ("contact_id", "n_records", *_OWN, *_HIDDEN)]
     fields.sort(key=lambda name: name in _OF_THE_SOURCE)
@@ -292,6 +314,7 @@ def _sheet(groups: Sequence[Group], cards: pa.Table, *, with_keep: bool) -> tupl
             if place:
                 _, probability, pairs = group.others[place - 1]
                 row |= {"Probability": round(probability, 4), "pairs": " ".join(f"{a}:{b}" for a, b in pairs)}
+                row |= {"records": records.get(contact), "records_a": records.get(group.center)}
             add(row | {"\u2063decision": "grey" if place == 0 else None})
         if with_keep:
             keep = {"Group": number, "Row": _KEEP, "contact_id": group.center, "letters": told, "\u2063choices": "\n".join(letters)}
@@ -340,6 +363,17 @@ def _rows(where: str) -> Iterator[tuple[int, dict[str, str | None]]]:
 
 def _letters(text: str | None) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in (text or "A=").split() if "=" in entry)
+
+
+def _links(pair: tuple[int, int], row: Mapping[str, str | None]) -> list[tuple[int, int]]:
+    """The pairs of records that make the two cards of a row one: their link, and each card's records to its end of the link."""
+    of_a = [int(text) for text in (row["records_a"] or "").split() if text.isdigit()]
+    of_row = [int(text) for text in (row["records"] or "").split() if text.isdigit()]
+    end_a, end = pair if pair[0] in of_a else (pair[1], pair[0])
+    links = [pair]
+    for center, records in ((end_a, of_a), (end, of_row)):
+        links += [(min(center, record), max(center, record)) for record in records if record != center]
+    return links
 
 
 def _pair(text: str, where: str, number: int) -> tuple[int, int]:

@@ -63,13 +63,31 @@ def command(
         else:
             assert file is not None
             run = _from_file(base, file, wait=wait, dry_run=dry_run)
-    show_run(terminal, run)
+    if hasattr(run, "runs"):
+        _show_reviewed(terminal, run)
+    else:
+        show_run(terminal, run)
+
+
+def _show_reviewed(terminal: Terminal, reviewed: Any) -> None:
+    for warning in reviewed.warnings:
+        terminal.warn(warning)
+    if not reviewed.runs:
+        terminal.result({**reviewed.counts, "runs": []}, lambda console: console.print("nothing is filled in; nothing was changed"))
+    elif terminal.as_json:
+        terminal.result({**reviewed.counts, "runs": [run.summary for run in reviewed.runs]}, lambda console: None)
+    else:
+        for run in reviewed.runs:
+            show_run(terminal, run)
 
 
 def _from_file(base: Any, file: str, *, wait: float, dry_run: bool) -> Any:
     import pyarrow as pa
 
+    from crm_engine.review import apply_review, is_review
     from crm_engine.sources import open_sources
 
+    if is_review(file):
+        return apply_review(base, file, wait=wait, dry_run=dry_run)
     tables = [source.reader().read_all() for source in open_sources([file])]
     return base.decide(pa.concat_tables(tables, promote_options="default"), origin=Path(file).name, wait=wait, dry_run=dry_run)

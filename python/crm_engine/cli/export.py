@@ -23,8 +23,16 @@ _WORDS = {
 
 
 @click.command("export", short_help="Write contacts to a file: all, or the audience of a segment.")
-@click.argument("contacts", type=InputPath(), metavar="CONTACTS")
+@click.argument("contacts", required=False, type=InputPath(), metavar="[CONTACTS]")
 @click.argument("rules", required=False, nargs=-1, metavar="RULES...")
+@click.option(
+    "--base",
+    "base_path",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="BASE",
+    help="Write the contacts of a base, instead of a file's.",
+)
+@click.option("--table", metavar="NAME", help="With --base: write this table (orders, records, aliases, ...) instead of contacts.")
 @click.option("--segment", "segments", multiple=True, metavar="NAME", help="A segment of RULES. Of several, members of any are written.")
 @click.option("--related", multiple=True, metavar="NAME=FILE", help="A related table: --related orders=orders.parquet. May be repeated.")
 @click.option(
@@ -53,7 +61,9 @@ _WORDS = {
 @terminal_options
 def command(
     terminal: Terminal,
-    contacts: str,
+    contacts: str | None,
+    base_path: Path | None,
+    table: str | None,
     rules: tuple[str, ...],
     segments: tuple[str, ...],
     related: tuple[str, ...],
@@ -66,11 +76,16 @@ def command(
     key: str | None,
     today: str | None,
 ) -> None:
-    """Write the contacts of a file, or the members of segments, without those who must not be written to.
+    """Write the contacts of a file or of a base, all or the members of segments, without those who must not be written to.
+
+    What is written of a base can be edited in Excel and taken back: `crm-engine import contacts.xlsx --base BASE`.
 
     \b
       crm-engine export contacts.parquet segments.yaml --segment vip --related orders=orders.parquet -o vip.xlsx
       crm-engine export contacts.csv segments.yaml --segment vip --purpose marketing --suppress unsubscribed.csv -o mailing.csv
+      crm-engine export --base base/ -o contacts.xlsx --template card.yaml
+      crm-engine export --base base/ segments.yaml --segment vip --purpose marketing -o mailing.csv
+      crm-engine export --base base/ --table orders -o orders.parquet
       crm-engine export out/contacts.parquet --template card.yaml -o cards.xlsx
     """
     from crm_engine.audience import audience
@@ -78,12 +93,25 @@ def command(
     from crm_engine.readable import ReadableTable
     from crm_engine.segment import segment
 
+    if base_path is not None and contacts is not None:
+        # With a base, what stands first are rules.
+        rules = (contacts, *rules)
+    elif contacts is None and base_path is None:
+        raise click.UsageError("say whose contacts: CONTACTS, a file, or --base BASE")
+    if table is not None and base_path is None:
+        raise click.UsageError("--table is for a base; add --base BASE")
     if rules and not segments:
         raise click.UsageError("say with --segment which segments of the rules to write")
     if segments and not rules:
         raise click.UsageError("--segment needs the rules file that defines it, after CONTACTS")
     for path in (output, *([left_out] if left_out else [])):
         output_format(path)
+    if base_path is not None:
+        _from_base(
+            terminal, base_path, output, left_out, table=table, rules=rule_files(rules) if rules else None, segments=segments,
+            columns=_names(columns), template=template, purpose=purpose, suppress=suppress, today=today,
+        )  # fmt: skip
+        return
     people = ReadableTable.open(contacts, "contacts").table()
     members = segment(people, rule_files(rules), related_files(related), today=today, key=key) if rules else None
     for warning in members.warnings if members is not None else []:
@@ -101,12 +129,37 @@ def command(
     terminal.result(summary, lambda console: _show(console, summary))
 
 
+def _names(columns: str | None) -> list[str]:
+    return [name.strip() for name in (columns or "").split(",") if name.strip()]
+
+
+def _from_base(terminal: Terminal, path: Path, output: Path, left_out: Path | None, **options: Any) -> None:
+    from crm_engine.cli.base_options import opened
+    from crm_engine.export import export
+    from crm_engine.output import write_table
+
+    with opened(path) as base, terminal.progress() as progress:
+        exported = export(base, output, progress=progress, **options)
+    warnings = exported.warnings
+    chosen = exported.audience
+    if chosen is not None and left_out is not None:
+        warnings = [*warnings, *write_table(chosen.left_out, left_out)]
+    for warning in warnings:
+        terminal.warn(warning)
+    if chosen is None:
+        summary = {"table": options["table"], "rows": exported.rows, "output": [str(output)]}
+        terminal.result(summary, lambda console: console.print(f"{exported.rows:,} rows written: {output}", highlight=False, markup=False))
+        return
+    told = chosen.summary | {"output": [str(one) for one in (output, left_out) if one]}
+    terminal.result(told, lambda console: _show(console, told))
+
+
 def _write(table: Any, output: Path, columns: str | None, template: Path | None) -> list[str]:
     """Cards, which can be edited and taken back, where it is known whose they are; else a plain table."""
     from crm_engine.edited import write_cards
     from crm_engine.output import write_table
 
-    chosen = [name.strip() for name in (columns or "").split(",") if name.strip()]
+    chosen = _names(columns)
     if "contact_id" in table.column_names:
         return write_cards(table, output, template=template, columns=chosen)
     if template is not None or chosen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,12 @@ from crm_engine.cli import exits
 from crm_engine.cli.base_options import changing_options, opened, show_run
 from crm_engine.cli.options import input_argument, mapping_option, strict_option, terminal_options
 from crm_engine.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from crm_engine.base import Base
+    from crm_engine.export import CardImport
 
 
 @click.command("import", short_help="Take contacts, or a related table, into a base.")
@@ -35,6 +42,15 @@ from crm_engine.cli.terminal import Terminal
     metavar="COLUMN",
     help="With --table: the column that says whose row it is: a key of --source, a contact_id, a phone or an e-mail address.",
 )
+@click.option(
+    "--template", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="The card template that edited cards must keep to."
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what was not taken of edited cards, conflicts and refusals, to a workbook.",
+)
 @strict_option
 @terminal_options
 def command(
@@ -50,23 +66,36 @@ def command(
     table: str | None,
     row_key: str | None,
     contact_key: str | None,
+    template: Path | None,
+    report: Path | None,
     strict: bool,
 ) -> None:
     """Take the contacts in FILES into BASE: new records join existing contacts or found new ones, changed ones become new versions.
 
     A record is known by its source and the source's own key, so the same file again changes nothing.
 
+    A file that `export --base` wrote and somebody edited is known by its column contact_id: changed cells become edits of
+    the contacts, cells that were not touched change nothing, and what changed on both sides is reported and not taken.
+
     \b
       crm-engine import exports/*.xlsx crm.csv --base base/ --source erp
       crm-engine import crm.csv --base base/ --source crm --snapshot
+      crm-engine import contacts.xlsx --base base/ --template card.yaml --report not_taken.xlsx
       crm-engine import orders.csv --base base/ --table orders --source erp --contact-key customer_no
     """
     if table is None and (row_key or contact_key):
         raise click.UsageError("--row-key and --contact-key belong to related tables; add --table NAME")
     if table is not None and (snapshot or allow_large_merges):
         raise click.UsageError("--snapshot and --allow-large-merges belong to contacts, not to a related table")
+    cards: Any = None
     with opened(path) as base, terminal.progress() as progress:
-        if table is not None:
+        if table is None and len(files) == 1 and _holds_cards(base, files[0]):
+            from crm_engine.export import import_cards
+
+            cards = import_cards(base, files[0], template=template, source_name=source_name, wait=wait, dry_run=dry_run)
+        elif template or report:
+            raise click.UsageError("--template and --report are for one file of cards that `export --base` wrote")
+        elif table is not None:
             run = base.import_related(
                 table, list(files), row_key=row_key, contact_key=contact_key, source_name=source_name, mapping=mapping, wait=wait,
                 dry_run=dry_run, progress=progress,
@@ -76,6 +105,49 @@ def command(
                 list(files), source_name=source_name, mapping=mapping, snapshot=snapshot, allow_large_merges=allow_large_merges, wait=wait,
                 dry_run=dry_run, progress=progress,
             )  # fmt: skip
+    if cards is not None:
+        _show_cards(terminal, cards, report)
+        if strict and cards.edited.counts["cards_refused"]:
+            raise exits.RejectedRows(cards.edited.counts["cards_refused"])
+        return
     show_run(terminal, run)
     if strict and run.counts.get("rejected"):
         raise exits.RejectedRows(run.counts["rejected"])
+
+
+def _holds_cards(base: Base, file: str) -> bool:
+    """Whether a file was exported from the base; only files with a header ``contact_id`` are looked at closer."""
+    from crm_engine.export import is_of_base
+
+    return file != "-" and Path(file).is_file() and is_of_base(base, file)
+
+
+def _show_cards(terminal: Terminal, cards: CardImport, report: Path | None) -> None:
+    edited = cards.edited
+    counts = edited.counts
+    for row in edited.problems.to_pylist()[:10]:
+        terminal.warn(f"row {row['row']}: {row['column']} {row['reason']}".replace(":  ", ": "))
+    if counts["problems"] > 10:
+        terminal.warn(f"{counts['problems'] - 10:,} more problems; --report FILE writes all of them")
+    if counts["conflicts"]:
+        terminal.warn(
+            f"{counts['conflicts']:,} cells were changed in the base as well since the export, and were not taken; --report FILE lists them"
+        )
+    if report is not None:
+        from crm_engine.output import write_sheets
+
+        write_sheets({"Conflicts": edited.conflicts, "Refused": edited.problems}, report)
+    summary = {**cards.summary, "report": str(report) if report is not None else None}
+    terminal.result(summary, lambda console: _account_of_cards(console, cards))
+
+
+def _account_of_cards(console: Console, cards: CardImport) -> None:
+    counts = cards.edited.counts
+    lines = [("cards", counts["cards"])]
+    lines += [(f"  {fate}", counts[f"cards_{fate}"]) for fate in ("changed", "unchanged", "refused", "new") if counts[f"cards_{fate}"]]
+    lines += [("cells edited", counts["edits"]), ("conflicts", counts["conflicts"])]
+    for label, count in lines:
+        console.print(f"{label:<14}{count:>10,}", highlight=False)
+    told = ", ".join(str(run.run_id) for run in cards.runs)
+    dry = any(run.dry_run for run in cards.runs)
+    console.print("nothing was changed (--dry-run)" if dry else f"run {told}" if told else "nothing to change", highlight=False)

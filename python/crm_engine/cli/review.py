@@ -12,7 +12,14 @@ from crm_engine.cli.terminal import Terminal
 
 
 @click.command("review", short_help="Write uncertain contacts as a workbook to fill in; read the decisions back.")
-@click.argument("source", type=click.Path(exists=True, path_type=Path), metavar="SOURCE")
+@click.argument("source", required=False, type=click.Path(exists=True, path_type=Path), metavar="[SOURCE]")
+@click.option(
+    "--base",
+    "base_path",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="BASE",
+    help="Write the uncertain contacts of a base.",
+)
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The workbook, or the file of decisions."
 )
@@ -26,22 +33,35 @@ from crm_engine.cli.terminal import Terminal
 )
 @click.option("--all", "take_all", is_flag=True, help="All pairs, however many.")
 @terminal_options
-def command(terminal: Terminal, source: Path, output: Path, limit: int, take_all: bool) -> None:
-    """Write the uncertain contacts of SOURCE, a folder that dedupe wrote, as a workbook: groups of contacts that may be the
-    same, differing cells coloured, a drop-down per row.
+def command(terminal: Terminal, source: Path | None, base_path: Path | None, output: Path, limit: int, take_all: bool) -> None:
+    """Write the uncertain contacts of a base, or of SOURCE, a folder that dedupe wrote, as a workbook: groups of contacts that
+    may be the same, differing cells coloured, a drop-down per row; of a base also one per field for the value to keep.
 
     If SOURCE is such a workbook, filled in as far as it was, its decisions are written to FILE: record_id_a, record_id_b, decision.
 
     \b
+      crm-engine review --base base/ -o review.xlsx      # fill it in, then:
+      crm-engine decide review.xlsx --base base/
       crm-engine review out/ -o review.xlsx
       crm-engine review review.xlsx -o decisions.csv
     """
     from crm_engine.output import write_table
     from crm_engine.review import read_review, write_review
 
-    if source.is_dir():
+    if (source is None) == (base_path is None):
+        raise click.UsageError("give one of: SOURCE, a folder that dedupe wrote or a filled in workbook, or --base BASE")
+    if source is None or source.is_dir():
+        from crm_engine.cli.base_options import is_base, opened
+
+        where = base_path if source is None else source
+        assert where is not None
+        bound = None if take_all else limit
         with terminal.progress() as progress:
-            summary: dict[str, Any] = write_review(source, output, limit=None if take_all else limit, progress=progress)
+            if is_base(where):
+                with opened(where) as base:
+                    summary: dict[str, Any] = write_review(base, output, limit=bound, progress=progress)
+            else:
+                summary = write_review(where, output, limit=bound, progress=progress)
         summary["output"] = str(output)
         for warning in summary["warnings"]:
             terminal.warn(warning)
