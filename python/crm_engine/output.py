@@ -76,13 +76,14 @@ def write_sheets(
 ) -> list[str]:
     """Writes one workbook of several sheets; returns warnings.
 
-    ``styles`` has a dict per sheet: ``freeze_columns`` (int), ``no_filter`` (bool), ``title`` (a line above the
-    header), ``row_style_by`` (another column of the table, not written, that makes a row a ``heading``, ``strong`` or ``muted``)
-    and ``columns``, which for a column's name has any of ``label``, ``width``, ``format`` (a spreadsheet's number format),
-    ``text`` (write numbers as text), ``numbers`` and ``dates`` (texts that are plain numbers, ISO dates, become such), ``choices``
-    (a drop-down list), ``header`` (the header's colour: blue, green, orange, red, grey), ``hint`` (a note at the header),
-    ``highlight_by`` (another column of the table, not written, that is true or names a colour where the cell
-    is to be marked), ``hidden``, ``wrap``.
+    ``styles`` has a dict per sheet: ``freeze_columns`` (int), ``no_filter`` (bool), ``hidden``, ``read_only`` (nobody edits it:
+    faster), ``title`` (a line above the header), ``row_style_by`` (another column of the table, not written, that makes a row a
+    ``heading``, ``strong`` or ``muted``), ``row_choices_by`` (another such column: a row's own drop-down list, a value per line, in the
+    columns of ``row_choices_columns``) and ``columns``, which for a column's name has any of ``label``, ``width``, ``format`` (a
+    spreadsheet's number format), ``text`` (write numbers as text), ``numbers`` and ``dates`` (texts that are plain numbers, ISO dates,
+    become such), ``choices`` (a drop-down list), ``header`` (the header's colour: blue, green, orange, red, grey), ``hint`` (a note at
+    the header), ``highlight_by`` (another column of the table, not written, that is true or names a colour where the cell is to be
+    marked), ``hidden``, ``wrap``.
     """
     target = Path(path)
     if output_format(target) != ".xlsx":

@@ -42,6 +42,8 @@ def write_workbook(result: ReconcileResult, path: Path, progress: Progress | Non
         "To review": _side_by_side_style(result, "to_review"),
         "Matched": _side_by_side_style(result, "matched"),
     }
+    for style in styles.values():
+        style["read_only"] = True
     for table, sheet in (("rejects", "Rejected"), ("skipped", "Skipped")):
         if getattr(result, table).num_rows:
             sheets[sheet] = getattr(result, table)

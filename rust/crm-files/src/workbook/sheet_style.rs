@@ -26,6 +26,8 @@ pub struct SheetStyle {
     pub no_filter: bool,
     /// Keep the sheet out of sight, also from the menu: what the program itself needs to read back.
     pub hidden: bool,
+    /// Nobody edits the sheet: texts need no text format to stay texts, which makes it faster to write.
+    pub read_only: bool,
     /// A line above the header, with a blank row between.
     pub title: Option<String>,
     /// A column of this table, not written itself, that names the look of each row: `heading`, `strong` or `muted`.
@@ -234,21 +236,21 @@ pub(super) fn plan_columns(schema: &Schema, style: &SheetStyle, first: Option<&R
             hidden: wish.hidden,
             choices: wish.choices.clone(),
             highlight_by: wish.highlight_by.as_deref().map(position).transpose()?,
-            formats: formats(wish, as_text),
+            formats: formats(wish, as_text && !style.read_only),
         });
     }
     Ok(plans)
 }
 
 /// One format per kind and colour; [`ColumnPlan::format`] knows the order.
-fn formats(wish: &ColumnStyle, as_text: bool) -> Vec<Option<Format>> {
+fn formats(wish: &ColumnStyle, has_text_format: bool) -> Vec<Option<Format>> {
     let colours = std::iter::once(None).chain(COLOURS.iter().map(|(_, fill)| Some(*fill)));
     let kinds = [Kind::Text, Kind::Number, Kind::Date, Kind::DateTime];
     colours
         .flat_map(|fill| {
             kinds.map(|kind| {
                 let number_format = match (&wish.format, kind) {
-                    (_, Kind::Text) => as_text.then_some("@"),
+                    (_, Kind::Text) => has_text_format.then_some("@"),
                     (Some(own), _) => Some(own.as_str()),
                     (None, Kind::Number) => None,
                     (None, Kind::Date) => Some("yyyy-mm-dd"),
