@@ -4,6 +4,7 @@
 //! size the file claims, so that a far cell costs nothing. [`grid::SheetReader`] makes a table of them. Nothing is allocated by
 //! a number that the file states without being bounded first; see [`WorkbookLimits`].
 mod binary;
+mod cell_value;
 mod compound;
 mod grid;
 mod limits;
