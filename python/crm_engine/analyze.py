@@ -17,9 +17,12 @@ from collections.abc import Callable
 from typing import Any
 
 from crm_engine.analyses.care import activity, calendar, card_html, reminders, service
-from crm_engine.analyses.clients import churn, levels, readiness, value
+from crm_engine.analyses.churn import churn
+from crm_engine.analyses.levels import levels
+from crm_engine.analyses.readiness import readiness
 from crm_engine.analyses.related import Analysis, Related
 from crm_engine.analyses.sales import campaigns, channels, owners
+from crm_engine.analyses.value import value
 from crm_engine.columns import check_options
 from crm_engine.errors import ConfigError
 

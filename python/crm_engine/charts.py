@@ -240,16 +240,21 @@ def _cohort_map(alt: Any, cohorts: pa.Table) -> Any:
     )
 
 
-def _heat_map(alt: Any, rows: list[dict[str, Any]], x: str, x_order: list[Any], y: str, value: str, title: str, subtitle: str) -> Any:
+def _heat_map(
+    alt: Any, rows: list[dict[str, Any]], x: str, x_order: list[Any], y: str, value: str, title: str, subtitle: str, *, titled: bool = False
+) -> Any:
+    """Cells with their value on them; ``titled`` names the axes, for values that do not speak for themselves."""
     base = alt.Chart(alt.InlineData(rows)).encode(
-        x=alt.X(f"{x}:O", sort=x_order, axis=alt.Axis(title=None, orient="top", labelAngle=0, labelPadding=8)),
-        y=alt.Y(f"{y}:O", axis=alt.Axis(title=None, labelPadding=8)),
+        x=alt.X(f"{x}:O", sort=x_order, axis=alt.Axis(title=x if titled else None, orient="top", labelAngle=0, labelPadding=8)),
+        y=alt.Y(f"{y}:O", axis=alt.Axis(title=y if titled else None, labelPadding=8)),
     )
+    # White on the darker half of the scale, which ends at the greatest value.
+    dark = 0.55 * max((row[value] for row in rows), default=1)
     cells = base.mark_rect(cornerRadius=3, stroke="white", strokeWidth=2).encode(
         color=alt.Color(f"{value}:Q", legend=None, scale=alt.Scale(range=["#eff6ff", "#1d4ed8"]))
     )
     labels = base.mark_text(fontSize=11).encode(
-        text="text:N", color=alt.condition(f"datum.{value} > 0.55", alt.value("white"), alt.value(_INK))
+        text="text:N", color=alt.condition(f"datum.{value} > {dark}", alt.value("white"), alt.value(_INK))
     )
     return (cells + labels).properties(
         width=620, height=24 * max(1, len({row[y] for row in rows})), title=alt.TitleParams(title, subtitle=subtitle)
@@ -302,18 +307,32 @@ def _analysis(alt: Any, analysis: Any) -> Any:
         for row in rows:
             row["text"] = _percent(row[look["value"]]) if look.get("percent", True) else str(row[look["value"]])
         return _heat_map(
-            alt, rows, x, look.get("order", sorted({row[x] for row in rows})), y, look["value"], look["title"], look.get("subtitle", "")
+            alt,
+            rows,
+            x,
+            look.get("order", sorted({row[x] for row in rows})),
+            y,
+            look["value"],
+            look["title"],
+            look.get("subtitle", ""),
+            titled=True,
         )
     tooltip = [alt.Tooltip(name, type="nominal") for name in rows[0]]
     if kind == "line":
         colour = (
-            {"color": alt.Color(f"{look['color']}:N", scale=alt.Scale(range=_PALETTE))}
+            {
+                "color": alt.Color(
+                    f"{look['color']}:N", sort=list(dict.fromkeys(row[look["color"]] for row in rows)), scale=alt.Scale(range=_PALETTE)
+                )
+            }
             if look.get("color")
             else {"color": alt.value(_BLUE)}
         )
         base = alt.Chart(alt.InlineData(rows)).encode(
-            x=alt.X(f"{x}:{look.get('x_type', 'O')}", title=look.get("x_title"), axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y(f"{y}:Q", title=look.get("y_title", y), axis=alt.Axis(format=look.get("format", "~s"))),
+            x=alt.X(
+                f"{x}:{look.get('x_type', 'O')}", title=look.get("x_title"), axis=alt.Axis(labelAngle=0, labelOverlap=True, labelPadding=8)
+            ),
+            y=alt.Y(f"{y}:Q", title=look.get("y_title", y), axis=alt.Axis(format=look.get("format", "~s"), labelPadding=8)),
             **colour,
         )
         return (

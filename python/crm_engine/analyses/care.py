@@ -10,7 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from crm_engine.analyses.related import DATE, DAY, FLOAT, INT, NEVER, TEXT, Analysis, Related, month_name, month_of, purchases, ratio, table
+from crm_engine.analyses.related import (
+    DATE,
+    DAY,
+    FLOAT,
+    INT,
+    NEVER,
+    TEXT,
+    Analysis,
+    Related,
+    day_of,
+    month_name,
+    month_of,
+    purchases,
+    ratio,
+    table,
+)
 from crm_engine.errors import ConfigError
 
 #: Interaction kinds that ask for an answer.
@@ -117,7 +132,7 @@ def reminders(related: Related, *, ahead_days: int = 7, neglected_after_days: in
         ):
             if end == NEVER and due != NEVER and due < related.now + ahead_days * DAY:
                 late = (related.now - 1) // DAY - due // DAY
-                rows.append({"kind": "task", "due": _day(due), "owner": who, "contact": person, "what": text, "days_late": max(0, late)})
+                rows.append({"kind": "task", "due": day_of(due), "owner": who, "contact": person, "what": text, "days_late": max(0, late)})
     last: dict[int, tuple[int, str | None]] = {}
     interactions = related.find("interactions")
     if interactions is not None:
@@ -135,10 +150,10 @@ def reminders(related: Related, *, ahead_days: int = 7, neglected_after_days: in
             rows.append(
                 {
                     "kind": "neglected",
-                    "due": _day(due),
+                    "due": day_of(due),
                     "owner": who,
                     "contact": person,
-                    "what": f"no contact since {_day(when)}",
+                    "what": f"no contact since {day_of(when)}",
                     "days_late": (related.now - 1) // DAY - due // DAY,
                 }
             )
@@ -219,10 +234,6 @@ def _folded(line: str) -> str:
         current += char
         size += width
     return "\r\n".join([*parts, current]) + "\r\n"
-
-
-def _day(seconds: int) -> dt.date:
-    return dt.date(1970, 1, 1) + dt.timedelta(days=seconds // DAY)
 
 
 _CARD_TIMES = ("occurred_at", "placed_at", "created_at", "due_at", "paid_at", "sent_at", "at", "time")

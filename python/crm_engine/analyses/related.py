@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import os
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -277,3 +278,20 @@ def purchases(related: Related) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.
         contact, when, cents, currency = deals.contact, deals.first_time("closed_at", "created_at"), deals.money(), deals.currency()
     keep &= (contact >= 0) & (when != NEVER) & (when < related.now)
     return contact[keep], when[keep], cents[keep], currency[keep]
+
+
+def purchases_by_contact(related: Related) -> dict[int, list[tuple[int, int, str]]]:
+    """Purchases of each contact in order of time: (time, cents, currency)."""
+    found: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
+    contact, when, cents, currency = purchases(related)
+    order = np.lexsort((when, contact))
+    for person, at, amount, code in zip(
+        contact[order].tolist(), when[order].tolist(), cents[order].tolist(), currency[order].tolist(), strict=True
+    ):
+        found[person].append((at, amount, code))
+    return found
+
+
+def day_of(seconds: int) -> dt.date:
+    """The day of a time in seconds."""
+    return dt.date(1970, 1, 1) + dt.timedelta(days=seconds // DAY)
