@@ -34,13 +34,15 @@ def print_table(console: Console, table: pa.Table, title: str = "", *, max_rows:
         taken = list(keys)
         while rest and (len(taken) == n_keys or sum(widths[place] + 3 for place in [*taken, rest[0]]) < console.width):
             taken.append(rest.pop(0))
+        natural = {place: max(len(headers[place]), widths[place]) for place in taken}
+        fits = sum(width + 3 for width in natural.values()) < console.width
         console.print(
             _part(
                 table,
                 [headers[p] for p in taken],
                 [[row[p] for p in taken] for row in rows],
                 taken,
-                widths,
+                natural if fits else {place: widths[place] for place in taken},
                 title,
                 None if rest else caption,
             )
@@ -51,7 +53,7 @@ def print_table(console: Console, table: pa.Table, title: str = "", *, max_rows:
 
 
 def _part(
-    table: pa.Table, headers: list[str], rows: list[list[str]], taken: list[int], widths: list[int], title: str, caption: str | None
+    table: pa.Table, headers: list[str], rows: list[list[str]], taken: list[int], widths: dict[int, int], title: str, caption: str | None
 ) -> Table:
     from rich import box
     from rich.table import Table
@@ -66,7 +68,7 @@ def _part(
         pad_edge=False,
     )
     for place, header in zip(taken, headers, strict=True):
-        shown.add_column(header, justify="right" if _is_number(table.schema.field(place).type) else "left", min_width=widths[place])
+        shown.add_column(header, justify="right" if _is_number(table.schema.field(place).type) else "left", width=widths[place])
     for row in rows:
         shown.add_row(*row)
     return shown
@@ -83,7 +85,7 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        if name.startswith("conversion") or name.endswith(("share", "rate", "attainment", "return", "error")):
+        if name.startswith("conversion") or name.endswith(("share", "rate", "attainment", "return", "error", "probability")):
             return f"{value:.1%}"
         return f"{value:,.1f}".replace(",", " ")
     if isinstance(value, int):
