@@ -121,6 +121,11 @@ impl Groups {
         self.values.iter().map(word).collect()
     }
 
+    /// The group of each word.
+    pub fn of_each(&self, words: &[u64]) -> Vec<u32> {
+        words.iter().map(|&word| self.of(word) as u32).collect()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.values.len()

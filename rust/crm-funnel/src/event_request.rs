@@ -2,6 +2,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch};
+use arrow_buffer::Buffer;
 use arrow_schema::{DataType, SchemaRef};
 use crm_core::{Control, Error, Result};
 use rayon::prelude::*;
@@ -210,28 +211,48 @@ fn is_text(schema: &SchemaRef, column: &str) -> bool {
 
 /// The codes of a batch's rows, and how many have no key or time.
 pub(crate) struct Coded {
-    pub codes: Vec<u8>,
+    pub codes: Buffer,
     absent: u64,
 }
 
+/// Codes of all batches. Those of one thread share one buffer: many small ones would stay with the allocator when they are let go.
 pub(crate) fn codes(batches: &[RecordBatch], coder: &Coder, filter: Option<&Evaluate>, control: &dyn Control) -> Result<Vec<Coded>> {
-    batches
-        .par_iter()
-        .map(|batch| {
-            control.check()?;
-            let (keys, times) = (batch.column(0), batch.column(1));
-            let absent = (0..batch.num_rows()).filter(|&row| keys.is_null(row) || times.is_null(row));
-            let all_present = keys.null_count() == 0 && times.null_count() == 0;
-            let absent = if all_present { 0 } else { absent.count() as u64 };
-            let mut codes = coder.codes(batch, |row| keys.is_valid(row) && times.is_valid(row), all_present)?;
-            if let Some(filter) = filter {
-                let kept = filter(batch)?;
-                let gone = |row: usize| kept.is_null(row) || !kept.value(row);
-                codes.iter_mut().enumerate().filter(|(row, _)| gone(*row)).for_each(|(_, code)| *code = INVISIBLE);
+    let n_shares = rayon::current_num_threads();
+    let shares: Result<Vec<Vec<Coded>>> = batches
+        .par_chunks(batches.len().div_ceil(n_shares).max(1))
+        .map(|share| {
+            let mut all = Vec::with_capacity(share.iter().map(RecordBatch::num_rows).sum());
+            let mut absent = Vec::with_capacity(share.len());
+            for batch in share {
+                control.check()?;
+                let (codes, n_absent) = batch_codes(batch, coder, filter)?;
+                all.extend_from_slice(&codes);
+                absent.push(n_absent);
             }
-            Ok(Coded { codes, absent })
+            let all = Buffer::from_vec(all);
+            let mut from = 0;
+            let coded = share.iter().zip(absent).map(|(batch, absent)| {
+                from += batch.num_rows();
+                Coded { codes: all.slice_with_length(from - batch.num_rows(), batch.num_rows()), absent }
+            });
+            Ok(coded.collect())
         })
-        .collect()
+        .collect();
+    Ok(shares?.into_iter().flatten().collect())
+}
+
+fn batch_codes(batch: &RecordBatch, coder: &Coder, filter: Option<&Evaluate>) -> Result<(Vec<u8>, u64)> {
+    let (keys, times) = (batch.column(0), batch.column(1));
+    let all_present = keys.null_count() == 0 && times.null_count() == 0;
+    let absent = (0..batch.num_rows()).filter(|&row| keys.is_null(row) || times.is_null(row));
+    let absent = if all_present { 0 } else { absent.count() as u64 };
+    let mut codes = coder.codes(batch, |row| keys.is_valid(row) && times.is_valid(row), all_present)?;
+    if let Some(filter) = filter {
+        let kept = filter(batch)?;
+        let gone = |row: usize| kept.is_null(row) || !kept.value(row);
+        codes.iter_mut().enumerate().filter(|(row, _)| gone(*row)).for_each(|(_, code)| *code = INVISIBLE);
+    }
+    Ok((codes, absent))
 }
 
 pub(crate) fn rows(batches: &[RecordBatch], coded: Vec<Coded>) -> Vec<Rows<'_>> {

@@ -96,8 +96,9 @@ impl PipelineRequest {
         let n_stages = self.stages.len();
         let main = self.breakdowns.first().map_or(&[] as &[usize], Vec::as_slice);
         let groups = Groups::new(&attributes, main, vec![None; main.len()], words.iter().copied());
-        let counts = pipeline::count(&deals, &followed, &groups, n_stages, true);
-        let details = pipeline::details(&deals, &followed, &groups, n_stages, columns.reason, self.with_entered_amounts);
+        let group_of = groups.of_each(&words);
+        let counts = pipeline::count(&followed, &groups, &group_of, n_stages, true);
+        let details = pipeline::details(&deals, &followed, &groups, &group_of, n_stages, columns.reason, self.with_entered_amounts);
         let mut total_current_amount = vec![0; n_stages * self.n_currencies];
         for group in details.amounts.current.chunks_exact(total_current_amount.len().max(1)) {
             total_current_amount.iter_mut().zip(group).for_each(|(sum, amount)| *sum += amount);
@@ -112,7 +113,7 @@ impl PipelineRequest {
             let own_counts = if is_coarser {
                 pipeline::fold(&counts, &groups, words, &followed, &own, n_stages)
             } else {
-                pipeline::count(&deals, &followed, &own, n_stages, self.with_entered_amounts)
+                pipeline::count(&followed, &own, &own.of_each(words), n_stages, self.with_entered_amounts)
             };
             further.push((own.values, own_counts));
         }
@@ -145,7 +146,7 @@ fn follow(
     let coded = codes(history, &coder, None, control)?;
     let mut first_row = 0;
     for (batch, coded) in history.iter().zip(&coded) {
-        if let Some(row) = unknown_stage(batch, &coded.codes)? {
+        if let Some(row) = unknown_stage(batch, coded.codes.as_slice())? {
             let texts = TextColumn::new("stage", batch.column(2))?;
             let known: Vec<&str> = stages.iter().chain(lost).map(String::as_str).collect();
             return Err(Error::schema(format!(

@@ -6,6 +6,8 @@ use hashbrown::HashMap;
 pub enum KeyValues {
     /// Keys from a base on.
     Dense(i64, Vec<u32>),
+    /// Keys from a base on, with few values.
+    Bytes(i64, Vec<u8>),
     /// Keys that follow each other without a gap: the place of each is its value.
     Places(i64, u32),
     /// Any keys.
@@ -21,6 +23,11 @@ impl KeyValues {
             return Self::Places(0, 0);
         }
         if max.abs_diff(min) < n_keys * 8 + 1_024 {
+            if let Ok(none) = u8::try_from(none) {
+                let mut bytes = vec![none; max.abs_diff(min) as usize + 1];
+                every().zip(values).for_each(|(key, &value)| bytes[key.abs_diff(min) as usize] = value as u8);
+                return Self::Bytes(min, bytes);
+            }
             let mut dense = vec![none; max.abs_diff(min) as usize + 1];
             every().zip(values).for_each(|(key, &value)| dense[key.abs_diff(min) as usize] = value);
             return Self::Dense(min, dense);
@@ -46,6 +53,7 @@ impl KeyValues {
                 // Below the base the difference wraps around to a number beyond the end.
                 values.get(key.wrapping_sub(*base) as u64 as usize).copied().unwrap_or(none)
             }
+            Self::Bytes(base, values) => values.get(key.wrapping_sub(*base) as u64 as usize).map_or(none, |&value| u32::from(value)),
             Self::Places(base, n) => {
                 let place = key.wrapping_sub(*base) as u64;
                 if place < u64::from(*n) { place as u32 } else { none }

@@ -9,6 +9,7 @@ mod sorter;
 #[cfg(test)]
 mod tests;
 
+use arrow_buffer::Buffer;
 use crm_core::{Control, Error, Result};
 use rayon::prelude::*;
 
@@ -26,7 +27,7 @@ pub struct Rows<'a> {
     /// Ticks; the unit is the caller's.
     pub times: &'a [i64],
     /// [`INVISIBLE`] or a code of the caller's.
-    pub codes: Vec<u8>,
+    pub codes: Buffer,
     /// The number of the first row over all batches.
     pub first_row: u32,
 }
@@ -142,13 +143,13 @@ impl Range {
         batches
             .par_iter()
             .filter_map(|batch| {
-                let max_code = batch.codes.iter().copied().max().unwrap_or(INVISIBLE);
+                let max_code = batch.codes.as_slice().iter().copied().max().unwrap_or(INVISIBLE);
                 if max_code == INVISIBLE {
                     return None;
                 }
                 // Rows that take no part may hold anything where their key or time is null.
                 let mut range = Self { min_key: i64::MAX, max_key: i64::MIN, min_time: i64::MAX, max_time: i64::MIN, max_code, visible: 0 };
-                for ((&key, &time), &code) in batch.keys.iter().zip(batch.times).zip(&batch.codes) {
+                for ((&key, &time), &code) in batch.keys.iter().zip(batch.times).zip(batch.codes.as_slice()) {
                     let visible = code != INVISIBLE;
                     range.min_key = range.min_key.min(if visible { key } else { i64::MAX });
                     range.max_key = range.max_key.max(if visible { key } else { i64::MIN });
@@ -173,7 +174,7 @@ impl Range {
 fn first_rows_divide(batches: &[Rows<'_>], first_time: i64, ticks: u64) -> bool {
     batches
         .iter()
-        .flat_map(|batch| batch.times.iter().zip(&batch.codes))
+        .flat_map(|batch| batch.times.iter().zip(batch.codes.as_slice()))
         .filter(|(_, code)| **code != INVISIBLE)
         .take(1_000)
         .all(|(time, _)| time.abs_diff(first_time).is_multiple_of(ticks))

@@ -127,7 +127,7 @@ fn starts(batches: &[Rows<'_>], pieces: &Pieces, control: &dyn Control) -> Resul
     let mut counts = vec![0_u32; pieces.n_pieces];
     for batch in batches {
         control.check()?;
-        for (&key, &code) in batch.keys.iter().zip(&batch.codes) {
+        for (&key, &code) in batch.keys.iter().zip(batch.codes.as_slice()) {
             // The key of a row that takes no part may be anything.
             counts[pieces.piece(key).min(pieces.n_pieces - 1)] += u32::from(code != INVISIBLE);
         }

@@ -32,7 +32,7 @@ fn check(rows: &[(i64, i64, u8)], batch_rows: usize, with_rows: bool) {
         .step_by(batch_rows)
         .map(|at| {
             let to = (at + batch_rows).min(rows.len());
-            Rows { keys: &keys[at..to], times: &times[at..to], codes: codes[at..to].to_vec(), first_row: at as u32 }
+            Rows { keys: &keys[at..to], times: &times[at..to], codes: codes[at..to].to_vec().into(), first_row: at as u32 }
         })
         .collect();
     let mut expected: BTreeMap<i64, Vec<(i64, u8, u32)>> = BTreeMap::new();

@@ -55,11 +55,11 @@ pub struct Amounts {
 pub type LossKey = (u32, u8, u16, u16);
 
 /// Counts deals by group and stage; what only `entered` needs is left out unless `with_entered`.
-pub fn count(deals: &Deals<'_>, followed: &Followed, groups: &Groups, n_stages: usize, with_entered: bool) -> Counts {
+pub fn count(followed: &Followed, groups: &Groups, group_of: &[u32], n_stages: usize, with_entered: bool) -> Counts {
     let lost = n_stages as u8 + 1;
     let mut cells = vec![Cell::default(); groups.len() * n_stages];
-    for (deal, &attributes) in followed.deals.iter().zip(deals.attributes) {
-        let base = groups.of(attributes) * n_stages;
+    for (deal, &group) in followed.deals.iter().zip(group_of) {
+        let base = group as usize * n_stages;
         let own = &mut cells[base..base + n_stages];
         if deal.furthest > 0 {
             own[deal.furthest as usize - 1].reached += 1;
@@ -118,34 +118,57 @@ fn cell_of(mark: u64, followed: &Followed, groups: &Groups, n_stages: usize) -> 
 }
 
 /// Amounts, losses and moves back by group; `reason` numbers the reasons of loss.
-pub fn details(deals: &Deals<'_>, followed: &Followed, groups: &Groups, n_stages: usize, reason: &[u16], with_entered: bool) -> Details {
+pub fn details(
+    deals: &Deals<'_>,
+    followed: &Followed,
+    groups: &Groups,
+    group_of: &[u32],
+    n_stages: usize,
+    reason: &[u16],
+    with_entered: bool,
+) -> Details {
     let mut moved_back = vec![0; groups.len() * n_stages];
     followed.back_moves.iter().for_each(|&mark| moved_back[cell_of(mark, followed, groups, n_stages)] += 1);
     Details {
         moved_back,
-        losses: losses(deals, followed, groups, n_stages, reason),
-        amounts: amounts(deals, followed, groups, n_stages, with_entered),
+        losses: losses(deals, followed, group_of, n_stages, reason),
+        amounts: amounts(deals, followed, groups.len(), group_of, n_stages, with_entered),
     }
 }
 
-/// The amounts of each group.
-pub fn amounts(deals: &Deals<'_>, followed: &Followed, groups: &Groups, n_stages: usize, with_entered: bool) -> Amounts {
-    /// Side by side, so that a deal touches few places.
-    #[derive(Clone, Copy, Default)]
-    struct Sums {
-        reached: i128,
-        current: i128,
-        lost: i128,
+/// The amounts of each group; sums that fit 64 bits are made in them, which halves what has to stay near.
+fn amounts(deals: &Deals<'_>, followed: &Followed, n_groups: usize, group_of: &[u32], n_stages: usize, with_entered: bool) -> Amounts {
+    let greatest = deals.amounts.iter().map(|amount| amount.unsigned_abs()).max().unwrap_or(0);
+    if greatest.saturating_mul(deals.amounts.len() as u128) < i64::MAX as u128 {
+        amounts_in(deals, followed, n_groups, group_of, n_stages, with_entered, |amount| amount as i64)
+    } else {
+        amounts_in(deals, followed, n_groups, group_of, n_stages, with_entered, |amount| amount)
     }
+}
+
+/// Sums of one cell side by side, so that a deal touches few places.
+#[derive(Clone, Copy, Default)]
+struct Sums<T> {
+    reached: T,
+    current: T,
+    lost: T,
+}
+
+fn amounts_in<T: Copy + Default + std::ops::AddAssign + Into<i128>>(
+    deals: &Deals<'_>,
+    followed: &Followed,
+    n_groups: usize,
+    group_of: &[u32],
+    n_stages: usize,
+    with_entered: bool,
+    narrow: impl Fn(i128) -> T,
+) -> Amounts {
     let (lost, n_currencies) = (n_stages as u8 + 1, deals.n_currencies);
-    let mut sums = vec![Sums::default(); groups.len() * n_stages * n_currencies];
-    let mut entered = vec![0; if with_entered { sums.len() } else { 0 }];
+    let mut sums = vec![Sums::<T>::default(); n_groups * n_stages * n_currencies];
+    let mut entered = vec![T::default(); if with_entered { sums.len() } else { 0 }];
     for (row, deal) in followed.deals.iter().enumerate() {
-        let (amount, currency) = (deals.amounts[row], deals.currency[row] as usize);
-        if amount == 0 {
-            continue;
-        }
-        let base = groups.of(deals.attributes[row]) * n_stages;
+        let (amount, currency) = (narrow(deals.amounts[row]), deals.currency[row] as usize);
+        let base = group_of[row] as usize * n_stages;
         let at = |stage: u8| (base + stage as usize - 1) * n_currencies + currency;
         if deal.furthest > 0 {
             sums[at(deal.furthest)].reached += amount;
@@ -164,35 +187,37 @@ pub fn amounts(deals: &Deals<'_>, followed: &Followed, groups: &Groups, n_stages
     }
     for own in sums.chunks_exact_mut(n_stages * n_currencies) {
         for place in (n_currencies..own.len()).rev() {
-            own[place - n_currencies].reached += own[place].reached;
+            let later = own[place].reached;
+            own[place - n_currencies].reached += later;
         }
     }
     Amounts {
-        reached: sums.iter().map(|sums| sums.reached).collect(),
-        entered,
-        current: sums.iter().map(|sums| sums.current).collect(),
-        lost: sums.iter().map(|sums| sums.lost).collect(),
+        reached: sums.iter().map(|sums| sums.reached.into()).collect(),
+        entered: entered.into_iter().map(Into::into).collect(),
+        current: sums.iter().map(|sums| sums.current.into()).collect(),
+        lost: sums.iter().map(|sums| sums.lost.into()).collect(),
     }
 }
 
 /// Keys are sorted rather than looked up: there may be nearly as many as losses.
-fn losses(deals: &Deals<'_>, followed: &Followed, groups: &Groups, n_stages: usize, reason: &[u16]) -> Vec<(LossKey, u64, i128)> {
+fn losses(deals: &Deals<'_>, followed: &Followed, group_of: &[u32], n_stages: usize, reason: &[u16]) -> Vec<(LossKey, u64, i128)> {
     let lost = n_stages as u8 + 1;
-    let of_row = |row: usize| -> LossKey {
-        (groups.of(deals.attributes[row]) as u32, followed.deals[row].lost_at, reason[row], deals.currency[row])
-    };
-    let mut rows: Vec<(u128, u32)> = (0..)
-        .zip(&followed.deals)
-        .filter(|(_, deal)| deal.current == lost)
-        .map(|(row, _)| {
-            let (group, stage, reason, currency) = of_row(row as usize);
-            (u128::from(group) << 40 | u128::from(stage) << 32 | u128::from(reason) << 16 | u128::from(currency), row)
-        })
-        .collect();
-    rows.sort_unstable();
+    let of_row = |row: usize| -> LossKey { (group_of[row], followed.deals[row].lost_at, reason[row], deals.currency[row]) };
+    let rows = || followed.deals.iter().enumerate().filter(|(_, deal)| deal.current == lost).map(|(row, _)| row);
+    let bits = |greatest: usize| usize::BITS - greatest.leading_zeros();
+    let greatest = |values: &mut dyn Iterator<Item = usize>| bits(values.max().unwrap_or(0));
+    let widths = [
+        greatest(&mut group_of.iter().map(|&group| group as usize)),
+        bits(n_stages),
+        greatest(&mut reason.iter().map(|&reason| reason as usize)),
+        bits(deals.n_currencies),
+        bits(followed.deals.len()),
+    ];
+    let shifts = [widths[1] + widths[2] + widths[3] + widths[4], widths[2] + widths[3] + widths[4], widths[3] + widths[4], widths[4]];
+    let fits = widths.iter().sum::<u32>() <= 64;
     let mut losses: Vec<(LossKey, u64, i128)> = Vec::new();
-    for (_, row) in rows {
-        let (key, amount) = (of_row(row as usize), deals.amounts[row as usize]);
+    let mut add = |row: usize| {
+        let (key, amount) = (of_row(row), deals.amounts[row]);
         match losses.last_mut() {
             Some(last) if last.0 == key => {
                 last.1 += 1;
@@ -200,6 +225,23 @@ fn losses(deals: &Deals<'_>, followed: &Followed, groups: &Groups, n_stages: usi
             }
             _ => losses.push((key, 1, amount)),
         }
+    };
+    if fits {
+        let word = |row: usize| {
+            let (group, stage, reason, currency) = of_row(row);
+            u64::from(group) << shifts[0]
+                | u64::from(stage) << shifts[1]
+                | u64::from(reason) << shifts[2]
+                | u64::from(currency) << shifts[3]
+                | row as u64
+        };
+        let mut words: Vec<u64> = rows().map(word).collect();
+        words.sort_unstable();
+        words.iter().for_each(|word| add((word & ((1 << widths[4]) - 1)) as usize));
+    } else {
+        let mut keyed: Vec<(LossKey, usize)> = rows().map(|row| (of_row(row), row)).collect();
+        keyed.sort_unstable();
+        keyed.iter().for_each(|&(_, row)| add(row));
     }
     losses
 }

@@ -8,7 +8,7 @@ mod standing;
 
 use crm_core::{Control, Error, Result};
 
-pub use counts::{Amounts, Cell, Counts, Details, LossKey, amounts, count, details, fold};
+pub use counts::{Amounts, Cell, Counts, Details, LossKey, count, details, fold};
 pub use forecast::{Forecast, ForecastCell};
 pub use standing::{Created, Standing, standing};
 
