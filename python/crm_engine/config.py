@@ -290,7 +290,8 @@ CONFIG = Section(
             Section(
                 {
                     "default": Key(
-                        Choice(STRATEGIES), "For fields not named: most_recent where the input has updated_at, most_frequent otherwise."
+                        Choice(STRATEGIES),
+                        "For fields not named: most_recent where a record of the contact has updated_at, most_frequent otherwise.",
                     ),
                     "fields": Key(MapOf(Choice(STRATEGIES)), "Role or custom column to strategy."),
                     "source_priority": Key(ListOf(Text()), "Sources from the most to the least trusted, for source_priority."),

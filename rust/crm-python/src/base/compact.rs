@@ -68,7 +68,7 @@ fn copy_rows(
     let mut counts = vec![0u64; known.layouts.len()];
     let mut rows: Vec<CopiedRow> = Vec::new();
     known.index.each_row(|at, row| {
-        if rows.len() % 8192 == 0 {
+        if rows.len().is_multiple_of(8192) {
             control.check()?;
         }
         if erased.contains(&row.record_id) {

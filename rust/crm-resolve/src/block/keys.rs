@@ -254,7 +254,7 @@ impl Column {
 }
 
 /// All keys of all records, rule by rule.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Keys {
     pub(super) columns: Vec<Column>,
     n_records: usize,

@@ -11,9 +11,9 @@ use crate::compare::LevelCache;
 use crate::{EdgeBuffer, Scorer, score_prepared};
 
 /// The edges among all of some records, which are all there are; and how many pairs were compared.
-pub(super) fn among_all(setting: &Setting<'_>, all: &Gathered, control: &dyn Control) -> Result<(Vec<RecordEdge>, u64)> {
+pub(super) fn among_all(setting: &Setting<'_>, all: &Gathered, keys: Keys, control: &dyn Control) -> Result<(Vec<RecordEdge>, u64)> {
     let buffer = EdgeBuffer::default();
-    let prepared = crate::Prepared::by_ids(&all.records, setting.model, &all.ids);
+    let prepared = crate::Prepared::by_ids(&all.records, keys, &all.ids);
     let stats = score_prepared(&all.records, setting.model, prepared, setting.config, control, &buffer)?;
     let edges = buffer.into_edges();
     let named = edges.into_iter().map(|edge| RecordEdge::new(all.ids[edge.a as usize], all.ids[edge.b as usize], edge.weight));
@@ -21,12 +21,19 @@ pub(super) fn among_all(setting: &Setting<'_>, all: &Gathered, control: &dyn Con
 }
 
 /// The edges of fresh representatives, and of records with the representatives of their content; and how many pairs were compared.
-pub(super) fn find(after: &After<'_>, contents: &Contents, added: &Gathered, control: &dyn Control) -> Result<(Vec<RecordEdge>, u64)> {
+pub(super) fn find(
+    after: &After<'_>,
+    contents: &Contents,
+    added: &Gathered,
+    keys: &Keys,
+    control: &dyn Control,
+) -> Result<(Vec<RecordEdge>, u64)> {
     let setting = after.setting;
     let promoted: Vec<i64> = contents.fresh.iter().copied().filter(|record| added.find(*record).is_none()).collect();
     let promoted = normalize(setting, &promoted, control)?;
     control.progress("blocking", 0, 0);
-    let partners = partners(after, contents, &[added, &promoted], control)?;
+    let keys_of_promoted = Keys::new(&promoted.records, &setting.model.rules);
+    let partners = partners(after, contents, [(added, keys), (&promoted, &keys_of_promoted)], control)?;
     let mut needed: Vec<i64> = partners.iter().flat_map(|(record, others)| others.iter().copied().chain([*record])).collect();
     // A record of the content stands for the representative where that is known already: they say the same.
     needed.extend(contents.stars.iter().map(|(_, member)| *member));
@@ -62,12 +69,16 @@ pub(super) fn find(after: &After<'_>, contents: &Contents, added: &Gathered, con
 }
 
 /// Per fresh representative the representatives that share a key with it, each pair once.
-fn partners(after: &After<'_>, contents: &Contents, normalized: &[&Gathered], control: &dyn Control) -> Result<Vec<(i64, Vec<i64>)>> {
+fn partners(
+    after: &After<'_>,
+    contents: &Contents,
+    normalized: [(&Gathered, &Keys); 2],
+    control: &dyn Control,
+) -> Result<Vec<(i64, Vec<i64>)>> {
     let setting = after.setting;
     let rules = &setting.model.rules;
-    let keys: Vec<Keys> = normalized.iter().map(|gathered| Keys::new(&gathered.records, rules)).collect();
     let keys_of = |record: i64, rule: usize, visit: &mut dyn FnMut(u32)| {
-        for (gathered, keys) in normalized.iter().zip(&keys) {
+        for (gathered, keys) in normalized {
             if let Some(place) = gathered.find(record) {
                 keys.each(place, rule, visit);
                 break;

@@ -71,7 +71,7 @@ pub(super) fn close(
             continue;
         }
         seen.insert(record);
-        if seen.len() % 4096 == 0 {
+        if seen.len().is_multiple_of(4096) {
             control.check()?;
         }
         found.clear();

@@ -7,6 +7,7 @@ use crm_core::{Control, Error, Result, Role};
 use hashbrown::HashMap;
 
 use super::{Cells, Setting};
+use crate::block::Keys;
 use crate::merge::{ConventionSample, SourceLayout, settle_conventions};
 use crate::{Mapping, Model, Records, RecordsBuilder, ResolveConfig};
 
@@ -17,13 +18,15 @@ pub struct Gathered {
     /// Their ids.
     pub ids: Vec<i64>,
     places: HashMap<i64, u32>,
+    /// The blocking keys that fitting made on the way.
+    pub(super) keys: Option<Keys>,
 }
 
 impl Gathered {
     /// Records with their ids, in the same order.
     pub fn new(records: Records, ids: Vec<i64>) -> Self {
         let places = ids.iter().enumerate().map(|(place, id)| (*id, place as u32)).collect();
-        Self { records, ids, places }
+        Self { records, ids, places, keys: None }
     }
 
     /// The place of a record.
@@ -72,11 +75,11 @@ pub fn fit(
     })?;
     let mut records = builder.finish();
     control.progress("fitting", 0, 1);
-    let mut model = Model::fit(&mut records, &tables.config, control)?;
+    let (mut model, prepared) = Model::fit_prepared(&mut records, &tables.config, control)?;
     let samples = layouts.iter().map(|layout| layout.source.as_str()).zip(samples);
     (model.reading.sources, model.reading.others) = settle_conventions(samples, &tables.config);
     control.progress("fitting", 1, 1);
-    Ok((model, Gathered::new(records, ids)))
+    Ok((model, Gathered { keys: Some(prepared.into_keys()), ..Gathered::new(records, ids) }))
 }
 
 /// What matching sees of each layout.

@@ -265,8 +265,8 @@ fn without(column: &ArrayRef, is_edited: &[bool]) -> ArrayRef {
     if let DataType::List(_) = column.data_type() {
         let lists = column.as_list::<i32>();
         let mut builder = ListBuilder::new(Int64Builder::new());
-        for row in 0..lists.len() {
-            if is_edited[row] || lists.is_null(row) {
+        for (row, is_edited) in is_edited.iter().enumerate() {
+            if *is_edited || lists.is_null(row) {
                 builder.append(false);
             } else {
                 let values = lists.value(row);

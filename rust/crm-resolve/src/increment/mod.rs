@@ -214,6 +214,12 @@ pub struct ChangeCounts {
     pub pairs_to_review: u64,
 }
 
+/// A record with the other record and the weight of each of its edges.
+pub type EdgesOf = (i64, Vec<(i64, i32)>);
+
+/// A record with the other record of each decision on it, and what was said.
+pub type DecisionsOf = (i64, Vec<(i64, Verdict)>);
+
 /// What a change does.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -224,9 +230,9 @@ pub struct Outcome {
     /// Pairs that were edges, or had another weight.
     pub edges_removed: Vec<RecordEdge>,
     /// All edges of each record whose edges changed.
-    pub edges_of: Vec<(i64, Vec<(i64, i32)>)>,
+    pub edges_of: Vec<EdgesOf>,
     /// All decisions of each record whose decisions changed.
-    pub decisions_of: Vec<(i64, Vec<(i64, Verdict)>)>,
+    pub decisions_of: Vec<DecisionsOf>,
     /// Contacts whose golden record must be derived, by founder.
     pub contacts: Contacts,
     /// Records whose contact changed, or that are new, with the contact's founder.
@@ -248,20 +254,31 @@ pub struct Outcome {
 pub struct AddedKeys {
     keys: Option<Keys>,
     /// The rules whose oversized keys are kept for finding, and the keys.
-    wide: Option<(Vec<(usize, Rule)>, Keys, Vec<Rule>)>,
+    wide: Option<WideKeys>,
     /// Per added record its place among the normalized ones.
     places: Vec<u32>,
 }
 
+/// Keys that matching leaves out.
+#[derive(Debug)]
+struct WideKeys {
+    /// The rules by their place in the model, as the model has them.
+    rules: Vec<(usize, Rule)>,
+    /// Under the same rules with nothing left out.
+    keys: Keys,
+}
+
 impl AddedKeys {
-    fn new(setting: &Setting<'_>, change: &Change, normalized: &Gathered) -> Result<Self> {
+    fn new(setting: &Setting<'_>, change: &Change, normalized: &Gathered, keys: Keys) -> Result<Self> {
         let places = change.added.iter().map(|added| normalized.place(added.record)).collect::<Result<_>>()?;
         let rules = &setting.model.rules;
         let wide = find::wide_rules(setting.model);
         let plain: Vec<Rule> = wide.iter().map(|(_, rule)| rule.clone()).collect();
-        let wide_keys = Keys::new(&normalized.records, &plain);
-        let oversized = wide.iter().map(|(rule, _)| rules[*rule].clone()).collect();
-        Ok(Self { keys: Some(Keys::new(&normalized.records, rules)), wide: Some((wide, wide_keys, oversized)), places })
+        let wide = WideKeys {
+            keys: Keys::new(&normalized.records, &plain),
+            rules: wide.into_iter().map(|(rule, _)| (rule, rules[rule].clone())).collect(),
+        };
+        Ok(Self { keys: Some(keys), wide: Some(wide), places })
     }
 
     /// Number of rules.
@@ -283,9 +300,9 @@ impl AddedKeys {
 
     /// The same for the keys that matching leaves out under the rule and finding goes by.
     pub fn wide_entries(&self, rule: usize) -> Vec<u64> {
-        let Some((wide, keys, definitions)) = &self.wide else { return Vec::new() };
-        let Some(at) = wide.iter().position(|(place, _)| *place == rule) else { return Vec::new() };
-        let oversized = &definitions[at].oversized;
+        let Some(WideKeys { rules, keys }) = &self.wide else { return Vec::new() };
+        let Some(at) = rules.iter().position(|(place, _)| *place == rule) else { return Vec::new() };
+        let oversized = &rules[at].1.oversized;
         let mut entries = Vec::new();
         for (place, record) in self.places.iter().enumerate() {
             keys.each(*record, at, |key| {
@@ -368,7 +385,7 @@ impl<'a> After<'a> {
 pub fn resolve(setting: &Setting<'_>, change: &Change, normalized: Option<Gathered>, control: &dyn Control) -> Result<Outcome> {
     setting.config.validate()?;
     let after = After::new(setting, change)?;
-    let normalized = match normalized {
+    let mut normalized = match normalized {
         Some(normalized) => normalized,
         None => {
             let ids: Vec<i64> = change.added.iter().map(|added| added.record).collect();
@@ -381,16 +398,17 @@ pub fn resolve(setting: &Setting<'_>, change: &Change, normalized: Option<Gather
         let place = normalized.place(added.record)?;
         outcome.contents.push(content_of(&normalized.records, place));
     }
-    outcome.keys = AddedKeys::new(setting, change, &normalized)?;
+    let keys = normalized.keys.take().unwrap_or_else(|| Keys::new(&normalized.records, &setting.model.rules));
+    outcome.keys = AddedKeys::new(setting, change, &normalized, keys.clone())?;
     if setting.known.is_empty() {
-        let (edges, compared) = candidates::among_all(setting, &normalized, control)?;
+        let (edges, compared) = candidates::among_all(setting, &normalized, keys, control)?;
         outcome.counts.pairs_compared = compared;
         let graph = closure::whole(&after, change, edges)?;
         partition::derive(&after, change, graph, Some(normalized), &mut outcome, control)?;
         return Ok(outcome);
     }
     let contents = contents::settle(&after, change, &outcome.contents)?;
-    let (edges, compared) = candidates::find(&after, &contents, &normalized, control)?;
+    let (edges, compared) = candidates::find(&after, &contents, &normalized, &keys, control)?;
     outcome.counts.pairs_compared = compared;
     drop(normalized);
     let graph = closure::close(&after, change, &contents, edges, control)?;

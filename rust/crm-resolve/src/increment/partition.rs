@@ -126,12 +126,19 @@ fn groups(after: &After<'_>, records: &[i64], clusters: &Clusters) -> Result<Con
     Ok(contacts)
 }
 
+/// Contacts as they were: per record its contact, and per contact its records.
+#[derive(Debug, Default)]
+struct Former {
+    contact_of: HashMap<i64, i64>,
+    members_of: HashMap<i64, Vec<i64>>,
+}
+
 /// The contacts that the touched records were in, with all their records, sorted.
-fn former_contacts(after: &After<'_>, groups: &Contacts) -> Result<(HashMap<i64, i64>, HashMap<i64, Vec<i64>>)> {
+fn former_contacts(after: &After<'_>, groups: &Contacts) -> Result<Former> {
     let known = after.setting.known;
-    let (mut contact_of, mut members_of) = (HashMap::new(), HashMap::new());
+    let Former { mut contact_of, mut members_of } = Former::default();
     if known.is_empty() {
-        return Ok((contact_of, members_of));
+        return Ok(Former { contact_of, members_of });
     }
     for record in groups.members.iter().chain(&after.gone) {
         if known.facts(*record)?.is_none() {
@@ -146,12 +153,12 @@ fn former_contacts(after: &After<'_>, groups: &Contacts) -> Result<(HashMap<i64,
             entry.insert(members);
         }
     }
-    Ok((contact_of, members_of))
+    Ok(Former { contact_of, members_of })
 }
 
 /// Compares the groups with the contacts that were.
 fn compare(after: &After<'_>, change: &Change, groups: &Contacts, outcome: &mut Outcome) -> Result<()> {
-    let (contact_of, members_of) = former_contacts(after, groups)?;
+    let Former { contact_of, members_of } = former_contacts(after, groups)?;
     let edited: HashSet<i64> = change.edited.iter().copied().collect();
     let mut aliases_now: Vec<(i64, i64)> = Vec::new();
     let mut pieces: HashMap<i64, Vec<(i64, u64)>> = HashMap::new();
@@ -242,7 +249,7 @@ fn aliases(
 }
 
 /// All edges of the records whose edges change.
-fn edges_of(after: &After<'_>, graph: &Graph) -> Result<Vec<(i64, Vec<(i64, i32)>)>> {
+fn edges_of(after: &After<'_>, graph: &Graph) -> Result<Vec<super::EdgesOf>> {
     let mut lists: HashMap<i64, Vec<(i64, i32)>> = HashMap::new();
     let removed: HashSet<(i64, i64)> = graph.removed.iter().map(|edge| (edge.a, edge.b)).collect();
     let touched = graph.removed.iter().chain(&graph.added).flat_map(|edge| [edge.a, edge.b]);
@@ -261,13 +268,13 @@ fn edges_of(after: &After<'_>, graph: &Graph) -> Result<Vec<(i64, Vec<(i64, i32)
             }
         }
     }
-    let mut lists: Vec<(i64, Vec<(i64, i32)>)> = lists.into_iter().collect();
+    let mut lists: Vec<super::EdgesOf> = lists.into_iter().collect();
     lists.sort_unstable_by_key(|(record, _)| *record);
     lists.iter_mut().for_each(|(_, list)| list.sort_unstable());
     Ok(lists)
 }
 
-fn decisions_of(after: &After<'_>, change: &Change) -> Result<Vec<(i64, Vec<(i64, super::Verdict)>)>> {
+fn decisions_of(after: &After<'_>, change: &Change) -> Result<Vec<super::DecisionsOf>> {
     let mut records: Vec<i64> = change.decisions.iter().flat_map(|(a, b, _)| [*a, *b]).collect();
     records.sort_unstable();
     records.dedup();

@@ -29,6 +29,9 @@ pub struct RowFacts {
     pub cells: (u64, u32),
 }
 
+/// A column of the row table: its number, its value for a row, and for a record that is gone.
+type RowColumn = (u32, fn(&RowFacts) -> u64, u64);
+
 /// Writes a segment: first the cells of rows as they come, then, with [`IndexWriter::rows`] and the others, the tables.
 #[derive(Debug)]
 pub struct IndexWriter {
@@ -96,7 +99,7 @@ impl IndexWriter {
         }
         self.segment.section((section::ROWS, row_column::RECORD_ID), &ids)?;
         use row_column::{CONTENT, GONE, RUNS, SHAPE, START, UPDATED_AT, VERSION};
-        let columns: [(u32, fn(&RowFacts) -> u64, u64); 6] = [
+        let columns: [RowColumn; 6] = [
             (VERSION, |row| row.version, 0),
             (UPDATED_AT, |row| row.updated_at as u64, 0),
             (RUNS, |row| u64::from(row.first_run) << 32 | u64::from(row.run), 0),

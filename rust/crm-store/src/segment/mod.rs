@@ -78,7 +78,7 @@ impl Segment {
         let mut sections = HashMap::with_capacity(n_sections);
         for entry in table.chunks_exact(ENTRY) {
             let (offset, len) = (u64_at(entry, 8), u64_at(entry, 16));
-            let is_inside = slice(&whole, offset, len).is_some() && offset % ALIGNMENT as u64 == 0;
+            let is_inside = slice(&whole, offset, len).is_some() && offset.is_multiple_of(ALIGNMENT as u64);
             if !is_inside {
                 return Err(damaged("a section is out of bounds"));
             }
@@ -118,7 +118,7 @@ impl Segment {
         if bytes.is_empty() {
             return Ok(Vec::new().into());
         }
-        if bytes.len() % size_of::<T>() != 0 {
+        if !bytes.len().is_multiple_of(size_of::<T>()) {
             return Err(self.damaged("a section does not hold whole numbers"));
         }
         let len = bytes.len() / size_of::<T>();
