@@ -17,7 +17,20 @@ import sys
 from pathlib import Path
 
 RUNS = Path(__file__).parent / "runs"
-PEERS = ["crm_engine", "numpy", "pyarrow", "duckdb", "polars", "pandas", "chdb", "splink", "fastexcel"]
+PEERS = [
+    "crm_engine",
+    "numpy",
+    "pyarrow",
+    "duckdb",
+    "polars",
+    "pandas",
+    "chdb",
+    "splink",
+    "fastexcel",
+    "clevercsv",
+    "charset-normalizer",
+    "chardet",
+]
 
 
 def machine() -> dict[str, str]:

@@ -35,6 +35,8 @@ from crm_engine.errors import ConfigError, FileFormatError
 
 Progress = Callable[[str, int, int], Any]
 
+#: What pyarrow raises on content that is broken or asks for too much.
+_UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowMemoryError, pa.ArrowKeyError, pa.ArrowIndexError)
 _BATCH_ROWS = 65_536
 _ARROW_SUFFIXES = (".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc", ".arrows")
 
@@ -167,13 +169,17 @@ class ArrowSource(Source):
         while True:
             try:
                 batch = next(self._batches, None)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            except (*_UNREADABLE, OSError) as error:
                 raise _format_error(self.name, error) from error
             if batch is None:
                 return
             first = self._n_rows + 1
             self._n_rows += batch.num_rows
-            columns = [as_text(column) for column in batch.columns]
+            try:
+                columns = [as_text(column) for column in batch.columns]
+            except (*_UNREADABLE, OverflowError, ValueError) as error:
+                # Dates and times that the format can hold and no calendar does, say.
+                raise _format_error(self.name, error) from error
             rows = pa.array(range(first, self._n_rows + 1), pa.uint64())
             text = pa.RecordBatch.from_arrays(columns, schema=self.schema) if columns else batch
             yield TextBatch(text, rows)

@@ -101,6 +101,8 @@ fn is_within_values(text: &[u8], delimiter: &[u8]) -> bool {
     let [byte @ (b':' | b'/' | b' ' | b'$' | b'%')] = delimiter else { return false };
     let is_digit = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_digit);
     let (mut n_all, mut n_within) = (0_usize, 0_usize);
+    let head = text.trim_ascii_start();
+    let first_line = text.len() - head.len() + memchr::memchr2(b'\n', b'\r', head).unwrap_or(head.len());
     for at in memchr::memchr_iter(*byte, text).take(2_000) {
         n_all += 1;
         let before = at.checked_sub(1);
@@ -115,6 +117,10 @@ fn is_within_values(text: &[u8], delimiter: &[u8]) -> bool {
             // Between a day and a time.
             _ => is_digit(before) && is_digit(Some(at + 1)) && text.get(at + 2..at + 4).is_some_and(|next| next.contains(&b':')),
         };
+        if !is_within && at < first_line && *byte == b':' {
+            // It divides names.
+            return false;
+        }
         n_within += usize::from(is_within);
     }
     n_within * 5 > n_all * 4

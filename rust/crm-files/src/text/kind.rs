@@ -181,7 +181,14 @@ fn is_day(text: &[u8]) -> bool {
 }
 
 fn is_time(text: &[u8]) -> bool {
-    let text = text.split(|byte| matches!(byte, b'+' | b'.')).next().unwrap_or(text);
+    let text = text.split(|byte| *byte == b'+').next().unwrap_or(text);
+    let (text, fraction) = match memchr::memchr(b'.', text) {
+        Some(dot) => (&text[..dot], &text[dot + 1..]),
+        None => (text, &b""[..]),
+    };
+    if !fraction.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
     let groups: Vec<&[u8]> = text.split(|byte| *byte == b':').collect();
     matches!(groups.len(), 2 | 3) && groups.iter().all(|group| (1..=2).contains(&group.len()) && group.iter().all(u8::is_ascii_digit))
 }

@@ -143,13 +143,22 @@ fn unwrapped_lines(text: &[u8]) -> Option<Vec<u8>> {
     (n_lines >= 2 && n_delimiters >= 2).then_some(inner)
 }
 
+/// Whether a record has quotes where the syntax has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stray {
+    None,
+    InLine,
+    /// It may have swallowed rows.
+    OverLines,
+}
+
 /// The records of the trial text: number of cells, and the looks of the cells.
 fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
     let parser = Parser::new(syntax.clone(), Bounds { cell_bytes: TRIAL_BYTES, cell_lines: 200 });
     let mut record = Record::default();
     let mut at = 0;
     // Per record: cells, mean weight of the cells, whether quotes were odd.
-    let mut rows: Vec<(usize, f64, bool)> = Vec::new();
+    let mut rows: Vec<(usize, f64, Stray)> = Vec::new();
     let (mut n_quoted, mut n_values) = (0_usize, 0_usize);
     while rows.len() < TRIAL_RECORDS {
         let mut step = parser.parse(text, at, is_whole, Quotes::AtEdges, &mut record);
@@ -169,9 +178,14 @@ fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
         }
         n_quoted += record.cells.iter().filter(|cell| cell.quoted).count();
         let n_cells = record.cells.len();
+        let stray = match record.stray_quote || runaway {
+            false => Stray::None,
+            true if record.n_lines > 1 => Stray::OverLines,
+            true => Stray::InLine,
+        };
         n_values += usize::from(n_cells == 1 && matches!(kind_of(record.cell(text, 0)), Kind::Date | Kind::Email | Kind::Url));
         let weights: f64 = (0..n_cells).take(200).map(|idx| cell_weight(record.cell(text, idx), record.cells[idx].quoted)).sum();
-        rows.push((n_cells, weights / n_cells.min(200) as f64, record.stray_quote || runaway));
+        rows.push((n_cells, weights / n_cells.min(200) as f64, stray));
     }
     if rows.is_empty() {
         return Score { total: 0.0, n_cells: 1, share: 0.0 };
@@ -181,12 +195,13 @@ fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
     let consistency = consistency(&widths, n_cells);
     let share = widths.iter().filter(|width| **width == n_cells).count() as f64 / widths.len() as f64;
     // Lines that the delimiter does not divide count as well: a title does not look like several cells in one.
-    let weight_of = |row: &(usize, f64, bool)| if row.0 == n_cells { 1.0 } else { OUTSIDE_WEIGHT };
+    let weight_of = |row: &(usize, f64, Stray)| if row.0 == n_cells { 1.0 } else { OUTSIDE_WEIGHT };
     let n_weighed: f64 = rows.iter().map(weight_of).sum();
     let looks = rows.iter().map(|row| row.1 * weight_of(row)).sum::<f64>() / n_weighed;
     // A quote within quotes that nobody doubled says nothing against the usual quote where the row has the right number of cells.
     let is_usual = syntax.quote.as_ref().is_some_and(|(open, _)| open == b"\"") && n_quoted > 0;
-    let n_stray = rows.iter().filter(|row| row.2 && !(is_usual && row.0 == n_cells)).count();
+    let is_pardoned = |row: &(usize, f64, Stray)| is_usual && row.0 == n_cells && row.2 == Stray::InLine;
+    let n_stray = rows.iter().filter(|row| row.2 != Stray::None && !is_pardoned(row)).count();
     let stray = n_stray as f64 / rows.len() as f64;
     // One column of dates is one, though their parts are even.
     let gain = if n_cells == 1 && n_values * 10 >= rows.len() * 7 { 0.95 } else { gain(n_cells) };
