@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from crm_engine.edited import write_cards as write_cards
     from crm_engine.evaluate import Evaluation as Evaluation
     from crm_engine.evaluate import evaluate as evaluate
+    from crm_engine.export import export as export
+    from crm_engine.export import import_cards as import_cards
     from crm_engine.model import Model as Model
     from crm_engine.profile import Profile as Profile
     from crm_engine.profile import profile as profile
@@ -87,7 +89,9 @@ __all__ = [
     "draw",
     "evaluate",
     "event_funnel",
+    "export",
     "field",
+    "import_cards",
     "load_rules",
     "pipeline_funnel",
     "plan",
@@ -115,6 +119,8 @@ _DEFINED_IN: dict[str, str] = {
     "write_cards": "edited",
     "Evaluation": "evaluate",
     "EventFunnel": "funnel",
+    "export": "export",
+    "import_cards": "export",
     "Model": "model",
     "PipelineFunnel": "funnel",
     "analyze": "analyze",
