@@ -2,7 +2,6 @@
 use std::sync::{Arc, Mutex};
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
-use arrow_buffer::{BooleanBuffer, Buffer};
 use arrow_schema::Schema as ArrowSchema;
 use crm_core::{Control, Error, Result};
 use crm_rules::{Schema, TableSchema};
@@ -141,8 +140,7 @@ impl SegmentRun {
 
     /// Which contacts are members of a segment, as a `pyarrow.BooleanArray`.
     fn mask(&self, py: Python<'_>, segment: usize) -> PyResult<Py<PyAny>> {
-        let (words, rows) = self.read(py, |state| state.outcome.mask(segment))?;
-        let array = BooleanArray::new(BooleanBuffer::new(Buffer::from_vec(words), 0, rows), None);
+        let array = BooleanArray::new(self.read(py, |state| state.outcome.mask(segment))?, None);
         Ok(PyArray::from_array_ref(Arc::new(array)).to_pyarrow(py)?.unbind())
     }
 

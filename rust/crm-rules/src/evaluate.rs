@@ -10,7 +10,7 @@ use crate::lookup::{Group, Lookup};
 use crate::program::{Program, Signal, SignalId};
 
 /// Rows of one block: their bitmaps and vectors stay in the processor's cache.
-pub const BLOCK_ROWS: usize = 16_384;
+pub const BLOCK_ROWS: usize = 8_192;
 
 /// Runs a [`Program`]; one per thread, as it keeps its buffers from block to block.
 #[derive(Debug)]

@@ -6,21 +6,44 @@ use crate::fold::lower_char;
 
 /// Finds which of up to 64 needles occur in a text.
 ///
-/// Each needle is a sequence of characters, each standing for all characters with the same lower case if the needle is insensitive, and each of those
-/// for its bytes. The automaton is the deterministic one of all needles together, so a text costs one step per byte whatever their number.
+/// Each needle is a sequence of characters, each standing for all characters with the same lower case if the needle is insensitive, and
+/// each of those for its bytes. The automaton is the deterministic one of all needles together, so a text costs one step per byte
+/// whatever their number.
 #[derive(Debug, Clone)]
 pub(crate) struct Substrings {
-    /// `next[state + class]`; states are multiples of the number of classes.
+    /// `next[state + class]`; states are multiples of `1 << shift`.
     next: Vec<u32>,
+    /// The same for reading several stretches at once, where it is small enough.
+    narrow: Option<Narrow>,
     classes: [u8; 256],
-    stride: u32,
-    /// The needles found on reaching a state, by state number.
-    found: Vec<u64>,
+    shift: u32,
+    /// The needles found on reaching a state, by state number, and the bytes of the longest of them.
+    found: Vec<(u64, u32)>,
     /// The needles that every text has: the empty ones.
     always: u64,
     /// States from here on have found something: they are numbered last.
     first_found: u32,
+    /// Bytes of the longest needle in its longest spelling.
+    longest: usize,
 }
+
+/// A table of a size that no index can exceed. States that have found something have the highest bit.
+#[derive(Debug, Clone)]
+struct Narrow {
+    next: Box<[u16; 1 << 16]>,
+    /// A state is its number shifted so far, and the free bits are those of the next byte (8) or of its class.
+    shift: u32,
+    /// The first state that has found something, by number.
+    first_found: u16,
+}
+
+const FOUND: u16 = 1 << 15;
+
+/// Stretches of a block that are read side by side, because each step waits for the one before it.
+const LANES: usize = 6;
+
+/// Where something was found, and in which state: per stretch, kept from block to block.
+pub(crate) type Hits = [Vec<(u32, u16)>; LANES];
 
 /// Most states: beyond it the needles are looked for one by one.
 const MAX_STATES: usize = 6_000;
@@ -64,7 +87,10 @@ impl Substrings {
             spellings.push(characters);
         }
         let (classes, representatives) = classes(&spellings);
-        let stride = representatives.len() as u32;
+        let lengths: Vec<u32> = spellings
+            .iter()
+            .map(|characters| characters.iter().map(|options| options.iter().map(Vec::len).max().unwrap_or(0) as u32).sum())
+            .collect();
         let always =
             needles.iter().enumerate().filter(|(_, (needle, _))| needle.is_empty()).fold(0, |mask, (number, _)| mask | 1 << number);
 
@@ -115,68 +141,139 @@ impl Substrings {
             }
             at += 1;
         }
-        Some(Self::numbered(&next, &found, classes, stride, always))
+        Some(Self::numbered(&next, &found, &lengths, (classes, representatives.len()), always))
     }
 
     /// Puts the states that have found something last, so that one comparison tells them.
-    fn numbered(next: &[u32], found: &[u64], classes: [u8; 256], stride: u32, always: u64) -> Self {
+    fn numbered(next: &[u32], found: &[u64], lengths: &[u32], (classes, width): ([u8; 256], usize), always: u64) -> Self {
+        let shift = width.next_power_of_two().trailing_zeros();
         let mut order: Vec<usize> = (0..found.len()).collect();
         order.sort_by_key(|state| found[*state] != 0);
         let mut place = vec![0u32; found.len()];
         for (number, state) in order.iter().enumerate() {
-            place[*state] = number as u32 * stride;
+            place[*state] = (number as u32) << shift;
         }
-        let width = stride as usize;
-        let renumbered =
-            order.iter().flat_map(|state| next[state * width..(state + 1) * width].iter().map(|to| place[*to as usize])).collect();
-        let first_found = found.iter().filter(|mask| **mask == 0).count() as u32 * stride;
-        Self { next: renumbered, classes, stride, found: order.iter().map(|state| found[*state]).collect(), always, first_found }
+        let mut renumbered = vec![0u32; found.len() << shift];
+        for (number, state) in order.iter().enumerate() {
+            for (class, to) in next[state * width..(state + 1) * width].iter().enumerate() {
+                renumbered[(number << shift) + class] = place[*to as usize];
+            }
+        }
+        let unfound = found.iter().filter(|mask| **mask == 0).count();
+        let first_found = (unfound as u32) << shift;
+        let narrow = Narrow::new(&renumbered, shift, &classes, unfound);
+        let length = |mask: u64| (0..64).filter(|needle| mask >> needle & 1 == 1).map(|needle| lengths[needle]).max().unwrap_or(0);
+        let found = order.iter().map(|state| (found[*state], length(found[*state]))).collect();
+        let longest = lengths.iter().max().map_or(0, |longest| *longest as usize);
+        Self { next: renumbered, narrow, classes, shift, found, always, first_found, longest }
     }
 
-    /// The needles that occur in each of four texts: read together, because each step waits for the one before it.
+    /// Calls `visit` with the rows that have some of the needles, and which; a row may come several times. Row `r` is
+    /// `data[offsets[r]..offsets[r + 1]]`, and `data` ends with the last row.
+    ///
+    /// The block is read as one text in a few stretches side by side. That finds all that lies within a row, and what goes beyond a
+    /// row's beginning is recognised by its length.
+    pub(crate) fn scan(&self, data: &[u8], offsets: &[usize], hits: &mut Hits, mut visit: impl FnMut(usize, u64)) {
+        let rows = offsets.len() - 1;
+        let stride = data.len() / LANES;
+        let text = |row: usize| &data[offsets[row]..offsets[row + 1]];
+        let narrow = self.narrow.as_ref().filter(|_| stride > 4 * self.longest && u32::try_from(data.len()).is_ok());
+        let Some(narrow) = narrow else {
+            for row in 0..rows {
+                visit(row, self.find(text(row)));
+            }
+            return;
+        };
+        if narrow.shift == 8 {
+            self.stretches(narrow, data, stride, hits, u16::from);
+        } else {
+            self.stretches(narrow, data, stride, hits, |byte| u16::from(self.classes[usize::from(byte)]));
+        }
+        if self.always != 0 {
+            (0..rows).for_each(|row| visit(row, self.always));
+        }
+        let mut row = 0;
+        for (at, state) in hits.iter().flatten() {
+            let at = *at as usize;
+            while offsets[row + 1] <= at {
+                row += 1;
+            }
+            let (found, length) = self.found[narrow.number(*state)];
+            let within = at + 1 - offsets[row] >= length as usize;
+            visit(row, if within { found } else { self.find(text(row)) });
+        }
+    }
+
+    /// Reads the stretches side by side and notes where something was found; `class` is what the table knows a byte by.
     #[inline]
-    pub(crate) fn find4(&self, texts: [&[u8]; 4]) -> [u64; 4] {
-        let common = texts.iter().map(|text| text.len()).min().unwrap_or(0);
-        let (a, b, c, d) = (&texts[0][..common], &texts[1][..common], &texts[2][..common], &texts[3][..common]);
-        let mut states = [0u32; 4];
-        let mut masks = [self.always; 4];
-        for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
-            states[0] = self.step(states[0], *a);
-            states[1] = self.step(states[1], *b);
-            states[2] = self.step(states[2], *c);
-            states[3] = self.step(states[3], *d);
-            if states[0].max(states[1]).max(states[2].max(states[3])) >= self.first_found {
-                for (mask, state) in masks.iter_mut().zip(states) {
-                    *mask |= self.found[(state / self.stride) as usize];
+    fn stretches(&self, narrow: &Narrow, data: &[u8], stride: usize, hits: &mut Hits, class: impl Fn(u8) -> u16) {
+        let step = |state: u16, byte: u8| narrow.next[usize::from(state) | usize::from(class(byte))];
+        // A needle may lie across two stretches: each begins in the state that the bytes before it lead to.
+        let mut states: [u16; LANES] = std::array::from_fn(|lane| {
+            let begin = lane * stride;
+            data[begin.saturating_sub(self.longest)..begin].iter().fold(0, |state, byte| step(state, *byte))
+        });
+        let lanes: [&[u8]; LANES] = std::array::from_fn(|lane| &data[lane * stride..(lane + 1) * stride]);
+        hits.iter_mut().for_each(Vec::clear);
+        for at in 0..stride {
+            let mut all = 0;
+            for lane in 0..LANES {
+                states[lane] = step(states[lane], lanes[lane][at]);
+                all |= states[lane];
+            }
+            if all & FOUND != 0 {
+                for lane in 0..LANES {
+                    if states[lane] & FOUND != 0 {
+                        hits[lane].push(((lane * stride + at) as u32, states[lane]));
+                    }
                 }
             }
         }
-        for ((text, state), mask) in texts.iter().zip(states).zip(&mut masks) {
-            *mask |= self.rest(state, &text[common..]);
+        let last = LANES - 1;
+        for (at, byte) in data.iter().enumerate().skip(LANES * stride) {
+            states[last] = step(states[last], *byte);
+            if states[last] & FOUND != 0 {
+                hits[last].push((at as u32, states[last]));
+            }
         }
-        masks
     }
 
     /// The needles that occur in a text.
     pub(crate) fn find(&self, text: &[u8]) -> u64 {
-        self.always | self.rest(0, text)
-    }
-
-    #[inline]
-    fn step(&self, state: u32, byte: u8) -> u32 {
-        self.next[state as usize + self.classes[byte as usize] as usize]
-    }
-
-    #[inline]
-    fn rest(&self, mut state: u32, text: &[u8]) -> u64 {
-        let mut mask = 0;
+        let (mut state, mut mask) = (0, self.always);
         for byte in text {
-            state = self.step(state, *byte);
+            state = self.next[state as usize + usize::from(self.classes[usize::from(*byte)])];
             if state >= self.first_found {
-                mask |= self.found[(state / self.stride) as usize];
+                mask |= self.found[state as usize >> self.shift].0;
             }
         }
         mask
+    }
+}
+
+impl Narrow {
+    /// From the table by class; `None` if it is too large.
+    fn new(next: &[u32], class_shift: u32, classes: &[u8; 256], unfound: usize) -> Option<Self> {
+        let states = next.len() >> class_shift;
+        let most = unfound.max(states - unfound);
+        // By the byte itself where the states are few: that saves a step for each byte.
+        let shift = [8, class_shift].into_iter().find(|shift| most << shift <= usize::from(FOUND))?;
+        let place = |number: usize| if number < unfound { number << shift } else { usize::from(FOUND) | (number - unfound) << shift };
+        let mut narrow = Self { next: Box::new([0; 1 << 16]), shift, first_found: unfound as u16 };
+        for number in 0..states {
+            for column in 0..1usize << shift {
+                let class = if shift == 8 { usize::from(classes[column]) } else { column };
+                narrow.next[place(number) | column] = place(next[(number << class_shift) + class] as usize >> class_shift) as u16;
+            }
+        }
+        Some(narrow)
+    }
+
+    /// A state's number among all.
+    #[inline]
+    fn number(&self, state: u16) -> usize {
+        let place = usize::from(state & !FOUND) >> self.shift;
+        if state & FOUND == 0 { place } else { place + usize::from(self.first_found) }
     }
 }
 
@@ -258,8 +355,28 @@ mod tests {
                 mask | u64::from(matcher.is_match(&text)) << number
             });
             assert_eq!(automaton.find(text.as_bytes()), expected, "{text:?}");
-            let four = automaton.find4([text.as_bytes(), b"xabcx", text.as_bytes(), b""]);
-            assert_eq!((four[0], four[2]), (expected, expected), "{text:?}");
+        }
+    }
+    #[test]
+    fn a_block_in_stretches_agrees_with_row_by_row() {
+        let automaton = Substrings::new(&[("ада", true), ("ab", true), ("abab", false), ("k", true), ("straße", true)]).unwrap();
+        let pieces = ["а", "Д", "да", "A", "b", "abab", "k", "\u{212a}", "", "xyz", "STRASSE", "straße", "ad"];
+        let (mut data, mut offsets, mut seed) = (String::new(), vec![0], 3u64);
+        for _ in 0..3_000 {
+            for _ in 0..(seed >> 40) % 6 {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                data.push_str(pieces[(seed >> 33) as usize % pieces.len()]);
+            }
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            offsets.push(data.len());
+        }
+        for rows in [0, 1, 5, 200, 3_000] {
+            let mut found = vec![0; rows];
+            let part = &data.as_bytes()[..offsets[rows]];
+            automaton.scan(part, &offsets[..=rows], &mut Hits::default(), |row, mask| found[row] |= mask);
+            for (row, found) in found.iter().enumerate() {
+                assert_eq!(*found, automaton.find(&part[offsets[row]..offsets[row + 1]]), "row {row} of {rows}");
+            }
         }
     }
 }

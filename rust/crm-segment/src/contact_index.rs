@@ -13,6 +13,8 @@ pub(crate) enum ContactIndex {
     Empty,
     /// Whole numbers, as they come.
     Ints(Vec<Option<i64>>),
+    /// Whole numbers from `least` on, one after another.
+    Series { least: i64, len: usize },
     /// Whole numbers from `least` on without many gaps: the row of each, or `NONE`.
     Dense { least: i64, rows: Vec<u32> },
     /// Whole numbers with gaps.
@@ -30,7 +32,7 @@ impl ContactIndex {
             Self::Empty => 0,
             Self::Ints(keys) => keys.len(),
             Self::Dense { rows, .. } => rows.len(),
-            Self::Sparse { len, .. } => *len,
+            Self::Series { len, .. } | Self::Sparse { len, .. } => *len,
             Self::Texts { ends, .. } => ends.len(),
         }
     }
@@ -80,7 +82,10 @@ impl ContactIndex {
         let least = keys.iter().flatten().min().copied().unwrap_or(0);
         let greatest = keys.iter().flatten().max().copied().unwrap_or(0);
         let span = greatest.abs_diff(least);
-        let closed = if span < keys.len() as u64 * 4 + 1_000 {
+        let in_series = keys.iter().enumerate().all(|(row, key)| key.is_some_and(|key| key.wrapping_sub(least) as u64 == row as u64));
+        let closed = if in_series {
+            Self::Series { least, len: keys.len() }
+        } else if span < keys.len() as u64 * 4 + 1_000 {
             let mut rows = vec![NONE; span as usize + 1];
             for (row, key) in keys.iter().enumerate() {
                 let Some(key) = key else { continue };
@@ -112,6 +117,18 @@ impl ContactIndex {
         rows.resize(keys.len(), NONE);
         match self {
             Self::Empty | Self::Ints(_) => {}
+            Self::Series { least, len } => {
+                let keys = integers(name, keys)?;
+                let keys = keys.as_primitive::<Int64Type>();
+                let values = keys.values();
+                let no_nulls = keys.null_count() == 0;
+                each(wanted, |row| {
+                    let at = values[row].wrapping_sub(*least) as u64;
+                    if (no_nulls || keys.is_valid(row)) && at < *len as u64 {
+                        rows[row] = at as u32;
+                    }
+                });
+            }
             Self::Dense { least, rows: known } => {
                 let keys = integers(name, keys)?;
                 let keys = keys.as_primitive::<Int64Type>();

@@ -11,6 +11,7 @@
 
 mod contact_index;
 mod feature;
+mod ledger;
 mod outcome;
 mod ranking;
 mod rule_set;

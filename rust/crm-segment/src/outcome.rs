@@ -1,24 +1,63 @@
 //! What a run found.
+use arrow_buffer::{BooleanBuffer, Buffer};
 use crm_core::{Error, Result};
-use crm_rules::{and_into, count_ones, words_for};
+use crm_rules::{count_ones, words_for};
 
 /// The members of every segment, and what was assigned.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    pub(crate) chunks: Vec<Chunk>,
-    pub(crate) counts: Vec<u64>,
-    pub(crate) contacts: u64,
+    /// The bits of each segment over all contacts.
+    segments: Vec<BooleanBuffer>,
+    assigned: Vec<Vec<u32>>,
+    counts: Vec<u64>,
+    contacts: u64,
     pub(crate) warnings: Vec<String>,
 }
 
-/// The contacts of one batch.
+/// An outcome in the making: batches of contacts are added in their order.
+#[derive(Debug)]
+pub(crate) struct OutcomeBuilder {
+    words: Vec<Vec<u64>>,
+    assigned: Vec<Vec<u32>>,
+    counts: Vec<u64>,
+    pub(crate) contacts: usize,
+}
+
+/// The contacts of one block.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     pub(crate) rows: usize,
     /// The bits of each segment, one after another.
     pub(crate) bits: Vec<u64>,
+    /// Members of each segment.
+    pub(crate) counts: Vec<u64>,
     /// Per assignment, the number of each contact's choice; `u32::MAX` where none fits.
     pub(crate) assigned: Vec<Vec<u32>>,
+}
+
+impl OutcomeBuilder {
+    pub(crate) fn new(segments: usize, assignments: usize) -> Self {
+        Self { words: vec![Vec::new(); segments], assigned: vec![Vec::new(); assignments], counts: vec![0; segments], contacts: 0 }
+    }
+
+    pub(crate) fn push(&mut self, chunk: &Chunk) {
+        let n_words = words_for(chunk.rows).max(1);
+        for ((words, own), (count, more)) in
+            self.words.iter_mut().zip(chunk.bits.chunks_exact(n_words)).zip(self.counts.iter_mut().zip(&chunk.counts))
+        {
+            append(words, self.contacts, own, chunk.rows);
+            *count += more;
+        }
+        for (all, own) in self.assigned.iter_mut().zip(&chunk.assigned) {
+            all.extend_from_slice(own);
+        }
+        self.contacts += chunk.rows;
+    }
+
+    pub(crate) fn finish(self, warnings: Vec<String>) -> Outcome {
+        let segments = self.words.into_iter().map(|words| BooleanBuffer::new(Buffer::from_vec(words), 0, self.contacts)).collect();
+        Outcome { segments, assigned: self.assigned, counts: self.counts, contacts: self.contacts as u64, warnings }
+    }
 }
 
 /// What each predicate of a segment said of one contact.
@@ -59,53 +98,39 @@ impl Outcome {
         &self.warnings
     }
 
-    /// The bits of one segment over all contacts, and their number.
-    pub fn mask(&self, segment: usize) -> Result<(Vec<u64>, usize)> {
-        if segment >= self.counts.len() {
-            return Err(Error::config("there is no such segment"));
-        }
-        let mut rows = 0;
-        let mut words: Vec<u64> = Vec::with_capacity(words_for(self.contacts as usize));
-        for chunk in &self.chunks {
-            let own = chunk.segment(segment);
-            append(&mut words, rows, own, chunk.rows);
-            rows += chunk.rows;
-        }
-        Ok((words, rows))
+    /// The bits of one segment over all contacts, shared and not copied.
+    pub fn mask(&self, segment: usize) -> Result<BooleanBuffer> {
+        self.segments.get(segment).cloned().ok_or_else(|| Error::config("there is no such segment"))
     }
 
-    /// The choices of one assignment over all contacts.
+    /// The choices of one assignment over all contacts; `u32::MAX` where none fits.
     pub fn assigned(&self, assignment: usize) -> Vec<u32> {
-        self.chunks.iter().flat_map(|chunk| chunk.assigned[assignment].iter().copied()).collect()
+        self.assigned.get(assignment).cloned().unwrap_or_default()
     }
 
     /// How many members each pair of segments shares, row by row.
     pub fn overlap(&self) -> Vec<u64> {
-        let segments = self.counts.len();
-        let mut shared = vec![0; segments * segments];
+        let n = self.segments.len();
+        let words: Vec<&[u64]> = self.segments.iter().map(|bits| bits.inner().typed_data()).collect();
+        let mut shared = vec![0; n * n];
         let mut both = Vec::new();
-        for chunk in &self.chunks {
-            for a in 0..segments {
-                for b in a..segments {
+        // A stretch at a time, so that the bits of all segments stay in the processor's cache.
+        for from in (0..words_for(self.contacts as usize)).step_by(256) {
+            for a in 0..n {
+                for b in a..n {
+                    let to = (from + 256).min(words[a].len());
                     both.clear();
-                    both.extend_from_slice(chunk.segment(a));
-                    and_into(&mut both, chunk.segment(b));
-                    let count = count_ones(&both);
-                    shared[a * segments + b] += count;
-                    if a != b {
-                        shared[b * segments + a] += count;
-                    }
+                    both.extend(words[a][from..to].iter().zip(&words[b][from..to]).map(|(a, b)| a & b));
+                    shared[a * n + b] += count_ones(&both);
                 }
             }
         }
+        for a in 0..n {
+            for b in 0..a {
+                shared[a * n + b] = shared[b * n + a];
+            }
+        }
         shared
-    }
-}
-
-impl Chunk {
-    pub(crate) fn segment(&self, segment: usize) -> &[u64] {
-        let words = words_for(self.rows);
-        &self.bits[segment * words..(segment + 1) * words]
     }
 }
 

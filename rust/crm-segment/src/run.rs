@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use arrow_array::RecordBatch;
 use crm_core::{Control, Error, Result};
 use crm_rules::{
-    BLOCK_ROWS, Batch, Column, Evaluator, Graph, Input, NodeId, Program, Vector, and_into, bit, count_ones, or_into, words_for,
+    BLOCK_ROWS, Batch, Column, Evaluator, Graph, Input, NodeId, Program, Type, Vector, and_into, bit, count_ones, or_into, words_for,
 };
 use rayon::prelude::*;
 
 use crate::contact_index::{ContactIndex, NONE};
 use crate::feature::{BlockRows, FeatureState};
-use crate::outcome::{Chunk, Explanation, Outcome, Predicate};
+use crate::ledger::{Entry, Ledger, LedgerRows, MOST};
+use crate::outcome::{Chunk, Explanation, Outcome, OutcomeBuilder, Predicate};
 use crate::ranking::RankingKeys;
 use crate::rule_set::RuleSet;
 
@@ -24,9 +25,12 @@ pub struct Run {
     index: ContactIndex,
     indexed: bool,
     contacts: usize,
-    states: Vec<FeatureState>,
-    /// The features, finished: columns over the contacts.
-    features: Vec<Column>,
+    /// The features with a state of their own.
+    states: Vec<Option<FeatureState>>,
+    /// The other features: counts, sums and extremes.
+    ledgers: Vec<Ledger>,
+    /// The features, once related tables are complete.
+    features: Vec<Finished>,
     rankings: Vec<Column>,
     warnings: Vec<String>,
 }
@@ -46,6 +50,7 @@ impl Run {
             indexed: false,
             contacts: 0,
             states: Vec::new(),
+            ledgers: Vec::new(),
             features: Vec::new(),
             rankings: Vec::new(),
             warnings: Vec::new(),
@@ -62,7 +67,15 @@ impl Run {
         if !self.indexed {
             self.contacts = self.index.len();
             self.index.close(&self.key)?;
-            self.states = self.rules.compiler.features().iter().map(|feature| FeatureState::new(feature, self.contacts)).collect();
+            let features = self.rules.compiler.features();
+            self.states = features
+                .iter()
+                .enumerate()
+                .map(|(number, feature)| match Entry::new(number, feature, None, None) {
+                    Some(_) => None,
+                    None => Some(FeatureState::new(feature, self.contacts)),
+                })
+                .collect();
             self.indexed = true;
         }
         Ok(())
@@ -80,6 +93,7 @@ impl Run {
         let plan = TablePlan::new(&rules, table, &features);
         let contact = &rules.compiler.schema().tables[table].contact;
         let name = &rules.compiler.schema().tables[table].name;
+        let mut ledgers: Vec<Ledger> = plan.entries.chunks(MOST).map(|entries| Ledger::new(entries.to_vec(), self.contacts)).collect();
         let mut done = 0;
         let evaluators: Vec<Mutex<Evaluator<'_>>> =
             (0..self.pool.current_num_threads()).map(|_| Mutex::new(Evaluator::new(&plan.program))).collect();
@@ -92,23 +106,29 @@ impl Run {
             let blocks: Vec<Result<Block<'_>>> = self.pool.install(|| {
                 let block = |offset: &usize| {
                     let mut evaluator = own(&evaluators).ok_or_else(|| Error::internal("a thread failed before"))?;
-                    plan.block(&mut evaluator, &columns, keys, contact, index, *offset)
+                    plan.block(&mut evaluator, &columns, (keys, contact), index, &ledgers, *offset)
                 };
                 offsets.par_iter().map(block).collect()
             });
             let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
-            let mut states: Vec<(usize, &mut FeatureState)> = self
-                .states
-                .iter_mut()
-                .enumerate()
-                .filter(|(number, _)| features.contains(number))
-                .map(|(_, state)| state)
-                .enumerate()
+            let mut states: Vec<(&Part, &mut FeatureState)> = plan
+                .parts
+                .iter()
+                .zip(self.states.iter_mut().enumerate().filter_map(
+                    |(number, state)| {
+                        if features.contains(&number) { state.as_mut() } else { None }
+                    },
+                ))
                 .collect();
             self.pool.install(|| {
-                states.par_iter_mut().for_each(|(place, state)| {
+                for (place, ledger) in ledgers.iter_mut().enumerate() {
+                    let rows: Vec<(&LedgerRows, &[Vector<'_>])> =
+                        blocks.iter().map(|block| (&block.ledgers[place], block.vectors.as_slice())).collect();
+                    ledger.add(&rows);
+                }
+                states.par_iter_mut().for_each(|(part, state)| {
                     for block in &blocks {
-                        block.add_to(state, &plan.parts[*place]);
+                        block.add_to(state, part);
                     }
                 });
             });
@@ -119,17 +139,30 @@ impl Run {
         for evaluator in evaluators.iter().filter_map(|evaluator| evaluator.lock().ok()) {
             self.warnings.extend(evaluator.failed().iter().map(|sql| could_not(sql)));
         }
+        drop(evaluators);
+        self.ledgers.append(&mut ledgers);
         Ok(())
     }
 
     /// Finishes the features; related tables are complete.
     fn close_features(&mut self) -> Result<()> {
         self.close_index()?;
-        for (state, feature) in std::mem::take(&mut self.states).into_iter().zip(self.rules.compiler.features()) {
-            if state.overflowed {
-                self.warnings.push(could_not(&feature.sql));
-            }
-            self.features.push(state.finish(self.contacts));
+        let states = std::mem::take(&mut self.states);
+        for (number, (state, feature)) in states.into_iter().zip(self.rules.compiler.features()).enumerate() {
+            let place = |(ledger, found): (usize, &Ledger)| {
+                found.entries().iter().position(|entry| entry.feature == number).map(|entry| (ledger, entry))
+            };
+            self.features.push(match (state, self.ledgers.iter().enumerate().find_map(place)) {
+                (Some(state), _) => {
+                    if state.overflowed {
+                        self.warnings.push(could_not(&feature.sql));
+                    }
+                    Finished::Column(state.finish(self.contacts))
+                }
+                (None, Some((ledger, entry))) => Finished::Entry { ledger, entry, data_type: feature.data_type },
+                // The table was not given: no contact has a row in it.
+                (None, None) => Finished::Column(FeatureState::new(feature, self.contacts).finish(self.contacts)),
+            });
         }
         Ok(())
     }
@@ -168,14 +201,32 @@ impl Run {
         if self.indexed && !(self.features.is_empty() && self.rankings.is_empty()) && first + batch.num_rows() > self.contacts {
             return Err(changed());
         }
+        let rows = batch.num_rows();
+        let asked: Vec<usize> = program
+            .graph()
+            .inputs()
+            .iter()
+            .filter_map(|(input, _)| if let Input::Feature(number) = input { Some(*number) } else { None })
+            .collect();
+        let columns: Vec<Option<Column>> =
+            self.pool.install(|| asked.par_iter().map(|number| self.feature(*number, first, rows)).collect());
+        let mut features: Vec<(usize, Option<Column>)> = asked.into_iter().zip(columns).collect();
         Batch::new(program.graph(), batch, |input| match input {
-            Input::Feature(number) => self.features.get(*number).map(|column| column.slice(first, batch.num_rows())),
+            Input::Feature(number) => features.iter_mut().find(|(known, _)| known == number).and_then(|(_, column)| column.take()),
             // A later ranking is not asked for by an earlier one, but the batch holds every input of the graph.
             Input::Ranking(number) => {
                 Some(self.rankings.get(*number).map_or(Column::Null(batch.num_rows()), |column| column.slice(first, batch.num_rows())))
             }
             Input::Column(_) => None,
         })
+    }
+
+    /// A feature of the contacts `first..first + len`.
+    fn feature(&self, number: usize, first: usize, len: usize) -> Option<Column> {
+        match self.features.get(number)? {
+            Finished::Column(column) => Some(column.slice(first, len)),
+            Finished::Entry { ledger, entry, data_type } => Some(self.ledgers[*ledger].column(*entry, *data_type, first, len)),
+        }
     }
 
     /// Evaluates the contacts; every batch's key column is handed to `keep`.
@@ -190,13 +241,13 @@ impl Run {
         let segments = rules.segments.len();
         let evaluators: Vec<Mutex<Evaluator<'_>>> =
             (0..self.pool.current_num_threads()).map(|_| Mutex::new(Evaluator::new(&rules.program))).collect();
-        let mut outcome = Outcome { counts: vec![0; segments], ..Outcome::default() };
+        let mut outcome = OutcomeBuilder::new(segments, rules.assignments.len());
         let mut failed = Vec::new();
         for batch in batches {
             let batch = batch?;
             keep(&batch)?;
             let rows = batch.num_rows();
-            let columns = self.columns(&rules.program, &batch, outcome.contacts as usize)?;
+            let columns = self.columns(&rules.program, &batch, outcome.contacts)?;
             let offsets: Vec<usize> = (0..rows).step_by(BLOCK_ROWS * BLOCKS_PER_TASK).collect();
             let tasks: Vec<Vec<Chunk>> = self.pool.install(|| {
                 offsets
@@ -218,16 +269,10 @@ impl Run {
                     .collect()
             });
             control.check()?;
-            for chunk in tasks.into_iter().flatten() {
-                for (segment, count) in outcome.counts.iter_mut().enumerate() {
-                    *count += count_ones(chunk.segment(segment));
-                }
-                outcome.chunks.push(chunk);
-            }
-            outcome.contacts += rows as u64;
-            control.progress("contacts", outcome.contacts, 0);
+            tasks.iter().flatten().for_each(|chunk| outcome.push(chunk));
+            control.progress("contacts", outcome.contacts as u64, 0);
         }
-        if rules.needs_index() && outcome.contacts as usize != self.contacts {
+        if rules.needs_index() && outcome.contacts != self.contacts {
             return Err(Error::schema("the contacts changed between two passes over them"));
         }
         for evaluator in evaluators.iter().filter_map(|evaluator| evaluator.lock().ok()) {
@@ -236,8 +281,7 @@ impl Run {
         self.warnings.extend(failed.iter().map(|sql| could_not(sql)));
         self.warnings.sort();
         self.warnings.dedup();
-        outcome.warnings.clone_from(&self.warnings);
-        Ok(outcome)
+        Ok(outcome.finish(self.warnings.clone()))
     }
 
     /// What every predicate says of one contact: `batch` has its row, which is number `place` among the indexed contacts.
@@ -287,6 +331,13 @@ impl Run {
     }
 }
 
+/// Where a finished feature is found.
+#[derive(Debug)]
+enum Finished {
+    Column(Column),
+    Entry { ledger: usize, entry: usize, data_type: Type },
+}
+
 /// The conditions that a rule combines.
 fn leaves(graph: &Graph, root: NodeId) -> Vec<NodeId> {
     let (mut found, mut open) = (Vec::new(), vec![root]);
@@ -301,7 +352,7 @@ fn leaves(graph: &Graph, root: NodeId) -> Vec<NodeId> {
 }
 
 /// Blocks that a thread takes at once.
-const BLOCKS_PER_TASK: usize = 4;
+const BLOCKS_PER_TASK: usize = 8;
 
 /// The evaluator of the thread that asks: each has its own, kept from batch to batch with the tables it has built.
 fn own<'l, 'p>(evaluators: &'l [Mutex<Evaluator<'p>>]) -> Option<MutexGuard<'l, Evaluator<'p>>> {
@@ -318,6 +369,7 @@ fn chunk(rules: &RuleSet, evaluator: &Evaluator<'_>, rows: usize) -> Chunk {
     for segment in 0..segments {
         bits.extend_from_slice(evaluator.condition(segment));
     }
+    let counts = (0..segments).map(|segment| count_ones(evaluator.condition(segment))).collect();
     let mut condition = segments;
     let mut assigned = Vec::with_capacity(rules.assignments.len());
     for (_, choices) in &rules.assignments {
@@ -333,13 +385,16 @@ fn chunk(rules: &RuleSet, evaluator: &Evaluator<'_>, rows: usize) -> Chunk {
         }
         assigned.push(labels);
     }
-    Chunk { rows, bits, assigned }
+    Chunk { rows, bits, counts, assigned }
 }
 
 /// How one related table is read for all of its features at once.
 struct TablePlan {
     program: Program,
+    /// The features with a state of their own, in their order.
     parts: Vec<Part>,
+    /// The features that go to a ledger.
+    entries: Vec<Entry>,
 }
 
 /// Where a feature's filter, argument and time stand among what the program computes.
@@ -357,6 +412,7 @@ struct Block<'b> {
     owned: Vec<u64>,
     contacts: Vec<u32>,
     vectors: Vec<Vector<'b>>,
+    ledgers: Vec<LedgerRows>,
 }
 
 impl TablePlan {
@@ -372,36 +428,38 @@ impl TablePlan {
                 })
             })
         };
-        let parts = features
-            .iter()
-            .map(|number| {
-                let feature = &rules.compiler.features()[*number];
-                Part {
-                    filter: place(&mut filters, feature.filter),
-                    argument: place(&mut values, feature.argument),
-                    time: place(&mut values, feature.time),
-                }
-            })
-            .collect();
-        Self { program: Program::new(Arc::new(graph.clone()), &filters, &values), parts }
+        let (mut parts, mut entries) = (Vec::new(), Vec::new());
+        for number in features {
+            let feature = &rules.compiler.features()[*number];
+            let (filter, argument) = (place(&mut filters, feature.filter), place(&mut values, feature.argument));
+            match Entry::new(*number, feature, filter, argument) {
+                Some(entry) => entries.push(entry),
+                None => parts.push(Part { filter, argument, time: place(&mut values, feature.time) }),
+            }
+        }
+        Self { program: Program::new(Arc::new(graph.clone()), &filters, &values), parts, entries }
     }
 
     fn block<'p: 'b, 'b>(
         &'p self,
         evaluator: &mut Evaluator<'p>,
         columns: &'b Batch,
-        keys: &arrow_array::ArrayRef,
-        name: &str,
+        (keys, name): (&arrow_array::ArrayRef, &str),
         index: &ContactIndex,
+        ledgers: &[Ledger],
         offset: usize,
     ) -> Result<Block<'b>> {
         let rows = BLOCK_ROWS.min(columns.rows() - offset);
-        let vectors = evaluator.block(columns, offset, rows);
+        let vectors: Vec<Vector<'b>> = evaluator.block(columns, offset, rows).into_iter().map(Rc::unwrap_or_clone).collect();
         let filters: Vec<Vec<u64>> = (0..self.program.conditions()).map(|filter| evaluator.condition(filter).to_vec()).collect();
         let everything = self.parts.iter().any(|part| part.filter.is_none());
         let mut wanted = vec![if everything { u64::MAX } else { 0 }; words_for(rows)];
-        for filter in &filters {
-            or_into(&mut wanted, filter);
+        for filter in self.parts.iter().filter_map(|part| part.filter) {
+            or_into(&mut wanted, &filters[filter]);
+        }
+        let of_ledgers: Vec<(Vec<Vec<u64>>, Vec<u64>)> = ledgers.iter().map(|ledger| ledger.wanted(&filters, &vectors, rows)).collect();
+        for (_, any) in &of_ledgers {
+            or_into(&mut wanted, any);
         }
         if everything && !rows.is_multiple_of(64) {
             let last = wanted.len() - 1;
@@ -409,15 +467,20 @@ impl TablePlan {
         }
         let mut contacts = Vec::new();
         index.rows(name, &keys.slice(offset, rows), &wanted, &mut contacts)?;
-        let owned = (0..words_for(rows))
-            .map(|word| {
-                let slots = &contacts[word * 64..rows.min(word * 64 + 64)];
-                slots.iter().enumerate().fold(0, |bits, (place, contact)| bits | u64::from(*contact != NONE) << place)
-            })
-            .collect();
-        let vectors = vectors.into_iter().map(Rc::unwrap_or_clone).collect();
-        Ok(Block { filters, owned, contacts, vectors })
+        let owned = if self.parts.is_empty() { Vec::new() } else { owned(&contacts, rows) };
+        let ledgers = ledgers.iter().zip(&of_ledgers).map(|(ledger, (each, any))| ledger.rows(each, any, &contacts)).collect();
+        Ok(Block { filters, owned, contacts, vectors, ledgers })
     }
+}
+
+/// The rows that belong to a contact.
+fn owned(contacts: &[u32], rows: usize) -> Vec<u64> {
+    (0..words_for(rows))
+        .map(|word| {
+            let slots = &contacts[word * 64..rows.min(word * 64 + 64)];
+            slots.iter().enumerate().fold(0, |bits, (place, contact)| bits | u64::from(*contact != NONE) << place)
+        })
+        .collect()
 }
 
 impl Block<'_> {
