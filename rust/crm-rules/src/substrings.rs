@@ -215,6 +215,8 @@ impl Substrings {
         });
         let lanes: [&[u8]; LANES] = std::array::from_fn(|lane| &data[lane * stride..(lane + 1) * stride]);
         hits.iter_mut().for_each(Vec::clear);
+        // All stretches at one place: an index serves them better than six iterators.
+        #[allow(clippy::needless_range_loop)]
         for at in 0..stride {
             let mut all = 0;
             for lane in 0..LANES {
@@ -261,8 +263,8 @@ impl Narrow {
         let place = |number: usize| if number < unfound { number << shift } else { usize::from(FOUND) | (number - unfound) << shift };
         let mut narrow = Self { next: Box::new([0; 1 << 16]), shift, first_found: unfound as u16 };
         for number in 0..states {
-            for column in 0..1usize << shift {
-                let class = if shift == 8 { usize::from(classes[column]) } else { column };
+            for (column, class) in classes.iter().enumerate().take(1 << shift) {
+                let class = if shift == 8 { usize::from(*class) } else { column };
                 narrow.next[place(number) | column] = place(next[(number << class_shift) + class] as usize >> class_shift) as u16;
             }
         }
