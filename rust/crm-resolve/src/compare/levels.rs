@@ -36,6 +36,20 @@ pub fn level_names(kind: Kind) -> &'static [&'static str] {
     }
 }
 
+/// How alike texts must be, where letters alone can tell that they are not.
+pub(crate) mod least_alike {
+    /// Jaro-Winkler similarity of mailboxes' names, in thousandths.
+    pub const MAILBOX: u32 = 900;
+    /// Jaro-Winkler similarity of companies' names, in thousandths.
+    pub const COMPANY: u32 = 930;
+    /// Kinds of letters in which addresses may differ.
+    pub const STREET_APART: u32 = 8;
+    /// Kinds of letters in which mailboxes' names may differ for a typo.
+    pub const MAILBOX_APART: u32 = 6;
+    /// Kinds of letters in which companies' names may differ for a typo.
+    pub const COMPANY_APART: u32 = 4;
+}
+
 /// The last level of e-mail addresses.
 pub(super) const EMAIL_DIFFERENT: u8 = 6;
 
@@ -239,12 +253,16 @@ fn email_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apart
         // A name alone before the @ is borne by all of that name.
         return if keys_a[email_keys::FLAGS] & email_keys::NUMBERED == 0 { 5 } else { 2 };
     }
-    if apart <= 6 {
-        let local = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'@').unwrap_or(text.len());
-        let (local_a, local_b) = (&text_a[..local(text_a)], &text_b[..local(text_b)]);
+    let local = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'@').unwrap_or(text.len());
+    let (n_local_a, n_local_b) = (local(text_a), local(text_b));
+    let (local_a, local_b) = (&text_a[..n_local_a], &text_b[..n_local_b]);
+    if apart <= least_alike::MAILBOX_APART {
         let is_same_domain = keys_a[email_keys::DOMAIN] == keys_b[email_keys::DOMAIN];
         let limit = if is_same_domain { 2 } else { 3 };
-        let distance = if is_same_domain { edit_distance(local_a, local_b, 2) } else { edit_distance(text_a, text_b, 3) };
+        let mut distance = edit_distance(local_a, local_b, limit);
+        if !is_same_domain && distance <= limit {
+            distance += edit_distance(&text_a[n_local_a..], &text_b[n_local_b..], limit - distance);
+        }
         let shortest = local_a.len().min(local_b.len());
         let is_digits_only = numbers_of(local_a).ne(numbers_of(local_b)) && keys_a[email_keys::LETTERS] == keys_b[email_keys::LETTERS];
         if !is_digits_only && (distance == 1 && shortest >= 4 || distance <= limit && shortest >= 7) {
@@ -254,13 +272,11 @@ fn email_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apart
             return 3;
         }
     }
-    let local = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'@').unwrap_or(text.len());
-    let (local_a, local_b) = (&text_a[..local(text_a)], &text_b[..local(text_b)]);
     if keys_a[email_keys::LETTERS] == keys_b[email_keys::LETTERS] {
         return 5;
     }
     // The domains may differ in any letters.
-    if apart <= 12 && jaro_winkler(local_a, local_b) >= 900 { 4 } else { 6 }
+    if apart <= 12 && jaro_winkler(local_a, local_b) >= least_alike::MAILBOX { 4 } else { 6 }
 }
 
 fn company_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
@@ -287,8 +303,8 @@ fn company_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apa
     if is_same_word && same_numbers || is_acronym(keys_a, text_b) || is_acronym(keys_b, text_a) {
         return 4;
     }
-    let may_be = may_be_similar(text_a.len(), text_b.len(), apart, 930);
-    if same_numbers && may_be && jaro_winkler(text_a, text_b) >= 930 { 4 } else { 5 }
+    let may_be = may_be_similar(text_a.len(), text_b.len(), apart, least_alike::COMPANY);
+    if same_numbers && may_be && jaro_winkler(text_a, text_b) >= least_alike::COMPANY { 4 } else { 5 }
 }
 
 /// The digits of a text: "Mill 7" and "Mill 9" are two mills.
@@ -308,7 +324,9 @@ fn street_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apar
     if apart <= 4 && edit_distance(text_a, text_b, 2) <= 2 && name_a.len().min(name_b.len()) >= 4 {
         return 3;
     }
-    let is_similar = is_same_street || apart <= 8 && name_a.len() >= 4 && jaro_winkler(name_a, name_b) >= 900 || agree(street_keys::SOUND);
+    let is_similar = is_same_street
+        || apart <= least_alike::STREET_APART && name_a.len() >= 4 && jaro_winkler(name_a, name_b) >= 900
+        || agree(street_keys::SOUND);
     if is_similar && agree(street_keys::HOUSE) {
         return 3;
     }

@@ -7,7 +7,7 @@ mod levels;
 mod names;
 
 use crate::records::{Kind, Records, ValueId};
-pub(crate) use levels::{DAMPED, Spread, most_different, priors, spread};
+pub(crate) use levels::{DAMPED, Spread, least_alike, most_different, priors, spread};
 pub use levels::{EXACT, MISSING, level_names};
 use names::NamePlaces;
 

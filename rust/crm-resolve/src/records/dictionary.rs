@@ -50,7 +50,7 @@ struct Entry {
 }
 
 /// Which letters and digits occur in a text, as bits: texts that differ in many of them cannot be similar.
-fn letters_of(text: &[u8]) -> u32 {
+pub fn letters_of(text: &[u8]) -> u32 {
     text.iter().fold(0, |set, byte| {
         set | match byte {
             b'a'..=b'z' => 1 << (byte - b'a'),

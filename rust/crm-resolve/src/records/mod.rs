@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::{Mapping, Model, Reading, ResolveConfig};
 use columns::Group;
+pub(crate) use dictionary::letters_of;
 pub use dictionary::{Dictionary, Keys, ValueId, key_of};
 
 /// How a field is normalized and compared.
@@ -238,6 +239,7 @@ impl Records {
             }
         }
         rows.truncate(self.hashes.len() * n_kept);
+        rows.shrink_to_fit();
         self.rows = rows;
         let mut flags = kept.into_iter();
         self.fields.retain(|_| flags.next().unwrap_or(true));

@@ -2,6 +2,7 @@
 mod em;
 mod model;
 mod scorer;
+mod sketch;
 mod stream;
 mod train;
 mod weights;

@@ -5,8 +5,10 @@ use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::model::Model;
+use super::sketch::{Sketches, state};
 use super::weights::{PairPriors, Roles, Sum};
-use crate::compare::{Comparer, EXACT, LevelCache, Levels, MISSING, MOST_COMPARISONS, Spread, level_names};
+use crate::block::Candidate;
+use crate::compare::{Comparer, Comparison, EXACT, LevelCache, Levels, MISSING, MOST_COMPARISONS, Spread, level_names};
 use crate::records::{Kind, Records};
 use crate::{PairScorer, ResolveConfig, WEIGHT_ONE};
 
@@ -36,6 +38,11 @@ pub struct Scorer<'a> {
     priors: PairPriors,
     /// Per comparison the highest weight that a level other than "exact" has.
     best_inexact: Vec<i32>,
+    /// Per comparison its field's place in a row.
+    fields: Vec<usize>,
+    /// The states of given and family name, and those of all that belongs to the name.
+    name_core: u64,
+    names: u64,
     /// Comparisons other than the names', the cheapest first.
     order: Vec<usize>,
     unique_sources: Vec<u16>,
@@ -65,7 +72,14 @@ impl<'a> Scorer<'a> {
         let best_inexact = weights.iter().map(|weights| weights[2..].iter().copied().max().unwrap_or(0).max(0)).collect();
         let mut order: Vec<usize> = (0..comparisons.len()).filter(|place| !is_name(comparisons[*place].kind)).collect();
         order.sort_by_key(|place| cost(comparisons[*place].kind));
+        let states_of = |is_meant: &dyn Fn(Kind) -> bool| {
+            let of = |(place, comparison): (usize, &Comparison)| if is_meant(comparison.kind) { 3 << (2 * place) } else { 0u64 };
+            comparisons.iter().enumerate().map(of).sum()
+        };
         Ok(Self {
+            fields: comparisons.iter().map(|comparison| comparison.field).collect(),
+            name_core: states_of(&|kind| matches!(kind, Kind::Given | Kind::Family)),
+            names: states_of(&is_name),
             roles,
             rare: places.iter().map(|place| model.comparisons[*place].rare_weight).collect(),
             weights,
@@ -179,24 +193,85 @@ impl<'a> Scorer<'a> {
         shared.map(|value| frequent.get(value).copied().unwrap_or(self.rare[place])).max().unwrap_or(self.rare[place])
     }
 
-    /// The weight if it reaches the review threshold.
-    ///
-    /// All that equality of numbers decides is settled first, the rest held to be as good as it can get; then one comparison
-    /// after the other is settled, the cheap and telling ones first, until the threshold is out of reach.
+    /// What equality of numbers alone tells of a pair, as [`state`]s.
     #[inline]
-    pub(crate) fn weight_above(&self, a: u32, b: u32, cache: &mut LevelCache) -> Option<i32> {
+    pub(super) fn states(&self, row_a: &[u32], row_b: &[u32]) -> u64 {
+        let mut states = 0u64;
+        for (place, field) in self.fields.iter().enumerate() {
+            let (one, other) = (row_a[*field], row_b[*field]);
+            let known = if one == other { state::EXACT } else { state::OPEN };
+            states |= u64::from(one != 0 && other != 0) * known << (2 * place);
+        }
+        if states & self.name_core == self.name_core & EACH {
+            return states;
+        }
+        // Names may be swapped or shifted into cells that the other record leaves empty.
+        let is_exact = states & !(states >> 1) & EACH;
+        states & !self.names | is_exact & self.names | (!is_exact & self.names & EACH) << 1
+    }
+
+    /// The states of a record and each of its candidates: all that can be told from neighbouring words.
+    pub(super) fn look(&self, sketches: &Sketches, a: u32, candidates: &[Candidate], states: &mut Vec<u64>) {
+        let records = self.comparer.records;
+        let (row_a, sketch_a) = (records.row(a), sketches.of(a));
+        states.clear();
+        // No branch depends on what is fetched, so that the processor fetches many candidates at once.
+        states.extend(candidates.iter().map(|candidate| {
+            let b = candidate.record();
+            sketches.rule_out(sketch_a, sketches.of(b), self.states(row_a, records.row(b)))
+        }));
+    }
+
+    /// What the weight of a pair with these states is at most, however frequent the values that agree.
+    pub(super) fn bound(&self, states: u64) -> i32 {
+        let mut sum = Sum::default();
+        for place in 0..self.fields.len() {
+            let weight = match states >> (2 * place) & 3 {
+                state::MISSING => continue,
+                state::EXACT => self.rare[place],
+                state::DIFFERENT => self.different(place),
+                _ => self.best_inexact[place],
+            };
+            sum.add(self.roles.spread(place), weight);
+        }
+        sum.bound(self.priors)
+    }
+
+    /// The weight of the last level.
+    fn different(&self, place: usize) -> i32 {
+        self.weights[place].last().copied().unwrap_or(0)
+    }
+
+    /// The match weight from which pairs are kept.
+    pub(super) fn review(&self) -> i32 {
+        self.review
+    }
+
+    /// The weight of two records if it reaches the review threshold.
+    pub(crate) fn weight_if_kept(&self, a: u32, b: u32, cache: &mut LevelCache) -> Option<i32> {
+        let states = self.states(self.comparer.records.row(a), self.comparer.records.row(b));
+        self.weight_above(a, b, states, cache)
+    }
+
+    /// The weight if it reaches the review threshold, for a pair with these states.
+    ///
+    /// What is open is held to be as good as it can get; then one comparison after the other is settled, the cheap and telling ones first,
+    /// until the threshold is out of reach.
+    pub(super) fn weight_above(&self, a: u32, b: u32, states: u64, cache: &mut LevelCache) -> Option<i32> {
         let (row_a, row_b) = (self.comparer.records.row(a), self.comparer.records.row(b));
         let comparisons = self.comparer.comparisons();
         let mut weights = [(0i32, Spread::Personal); MOST_COMPARISONS];
         let mut open = 0u32;
-        for (place, comparison) in comparisons.iter().enumerate() {
-            let (one, other) = (row_a[comparison.field], row_b[comparison.field]);
-            if one == other && one != 0 {
-                weights[place] = self.level_weight(place, EXACT, one, other);
-            } else if (one != 0 && other != 0) || self.comparer.is_name(place) {
-                weights[place] = (self.best_inexact[place], self.roles.spread(place));
-                open |= 1 << place;
-            }
+        for (place, field) in self.fields.iter().enumerate() {
+            weights[place] = match states >> (2 * place) & 3 {
+                state::MISSING => continue,
+                state::EXACT => self.level_weight(place, EXACT, row_a[*field], row_b[*field]),
+                state::DIFFERENT => (self.different(place), self.roles.spread(place)),
+                _ => {
+                    open |= 1 << place;
+                    (self.best_inexact[place], self.roles.spread(place))
+                }
+            };
         }
         let n = comparisons.len();
         let sum = |weights: &[(i32, Spread); MOST_COMPARISONS]| {
@@ -204,8 +279,7 @@ impl<'a> Scorer<'a> {
             weights[..n].iter().for_each(|(weight, spread)| sum.add(*spread, *weight));
             sum
         };
-        let bound = sum(&weights).bound(self.priors);
-        if bound < self.review || self.is_forbidden(a, b) {
+        if sum(&weights).bound(self.priors) < self.review || self.is_forbidden(a, b) {
             return None;
         }
         if open == 0 {
@@ -214,8 +288,8 @@ impl<'a> Scorer<'a> {
         }
         let mut levels = [MISSING; MOST_COMPARISONS];
         self.comparer.name_levels(row_a, row_b, cache, &mut levels);
-        for place in (0..n).filter(|place| self.comparer.is_name(*place)) {
-            let field = comparisons[place].field;
+        for place in (0..n).filter(|place| self.names >> (2 * place) & 1 == 1) {
+            let field = self.fields[place];
             weights[place] = self.level_weight(place, levels[place], row_a[field], row_b[field]);
         }
         for place in &self.order {
@@ -231,6 +305,34 @@ impl<'a> Scorer<'a> {
         }
         let weight = sum(&weights).total(self.priors);
         (weight >= self.review).then_some(weight)
+    }
+}
+
+/// The lower bit of each state.
+const EACH: u64 = 0x5555_5555_5555_5555;
+
+/// Remembers bounds of states, which recur; each thread has its own.
+#[derive(Debug)]
+pub(super) struct BoundCache(Vec<(u64, i32)>);
+
+impl BoundCache {
+    const BITS: u32 = 12;
+
+    /// The bound of these states, made by `make` where it is not remembered.
+    #[inline]
+    pub fn get(&mut self, states: u64, make: impl FnOnce() -> i32) -> i32 {
+        let slot = &mut self.0[(states.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - Self::BITS)) as usize];
+        if slot.0 != states {
+            *slot = (states, make());
+        }
+        slot.1
+    }
+}
+
+impl Default for BoundCache {
+    fn default() -> Self {
+        // No pair has these states: "different" is told of few comparisons only.
+        Self(vec![(u64::MAX, 0); 1 << Self::BITS])
     }
 }
 

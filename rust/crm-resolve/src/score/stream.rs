@@ -6,7 +6,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::model::Model;
-use super::scorer::Scorer;
+use super::scorer::{BoundCache, Scorer};
+use super::sketch::Sketches;
 use crate::block::{Blocks, Candidate, Keys, RuleStats};
 use crate::compare::LevelCache;
 use crate::records::Records;
@@ -129,7 +130,7 @@ pub fn score_prepared(
     let mut cache = LevelCache::default();
     let mut edges = Vec::new();
     for (a, b) in &collapsed.identical {
-        if let Some(weight) = scorer.weight_above(*a, *b, &mut cache) {
+        if let Some(weight) = scorer.weight_if_kept(*a, *b, &mut cache) {
             edges.push(Edge::new(*a, *b, weight.max(review)));
         }
     }
@@ -139,6 +140,7 @@ pub fn score_prepared(
     stats.without_key = keys.without_key();
     let left_out = keys.left_out.clone();
     let blocks = Blocks::new(keys, &collapsed.representatives);
+    let sketches = Sketches::new(records, scorer.comparer.comparisons());
     let compared: Vec<AtomicU64> = (0..n_rules).map(|_| AtomicU64::new(0)).collect();
     let kept = AtomicU64::new(0);
     let n_records = collapsed.representatives.len();
@@ -151,10 +153,15 @@ pub fn score_prepared(
             let mut edges = Vec::new();
             let mut n_compared = vec![0u64; n_rules];
             for a in portion {
-                blocks.candidates(*a, &mut workspace.candidates);
-                for (place, candidate) in workspace.candidates.iter().enumerate() {
+                let Workspace { cache, bounds, candidates, states } = workspace;
+                blocks.candidates(*a, candidates);
+                scorer.look(&sketches, *a, candidates, states);
+                for (place, (candidate, states)) in candidates.iter().zip(states).enumerate() {
                     n_compared[candidate.rule()] += 1;
-                    if let Some(weight) = scorer.weight_above(*a, candidate.record(), &mut workspace.cache) {
+                    if bounds.get(*states, || scorer.bound(*states)) < scorer.review() {
+                        continue;
+                    }
+                    if let Some(weight) = scorer.weight_above(*a, candidate.record(), *states, cache) {
                         edges.push(Edge::new(*a, candidate.record(), weight));
                     }
                     if place % 65_536 == 65_535 {
@@ -189,5 +196,7 @@ const PORTION: usize = 512;
 #[derive(Default)]
 struct Workspace {
     cache: LevelCache,
+    bounds: BoundCache,
     candidates: Vec<Candidate>,
+    states: Vec<u64>,
 }
