@@ -29,8 +29,9 @@ REJECTS_SCHEMA = pa.schema(
 )
 SKIPPED_SCHEMA = pa.schema([("file", pa.string()), ("row", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
 
-#: Every value of these is different: a dictionary of them would only be built to be thrown away.
+#: Almost every value of these columns and roles is different: a dictionary of them would only be built to be thrown away.
 _DISTINCT_COLUMNS = {"record_id", "contact_id", "record_id_a", "record_id_b", "source_row", "match_weight", "match_probability"}
+_DISTINCT_ROLES = {"source_key", "email", "phone", "tax_id", "created_at", "updated_at"}
 
 
 class DedupeResult:
@@ -201,9 +202,14 @@ class _Writing:
             self._stop.set()
             raise
 
+    def _distinct_columns(self) -> set[str]:
+        roles = [source["roles"] for source in self._result.summary.get("sources", [])]
+        of_input = {column for table in roles for column, role in table.items() if role in _DISTINCT_ROLES}
+        return _DISTINCT_COLUMNS | _DISTINCT_ROLES | of_input
+
     def _writer(self, table: str) -> contextlib.AbstractContextManager[Any]:
         schema = self._result.schema(table)
-        dictionary = [name for name in schema.names if name not in _DISTINCT_COLUMNS]
+        dictionary = [] if table == "lineage" else [name for name in schema.names if name not in self._distinct_columns()]
         writer: contextlib.AbstractContextManager[Any] = pq.ParquetWriter(
             self._folder / f"{table}.parquet", schema, compression="zstd", compression_level=1, use_dictionary=dictionary
         )

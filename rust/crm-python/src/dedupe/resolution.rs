@@ -132,8 +132,8 @@ impl Resolution {
             let (a, b) = (ids[pair.a as usize], ids[pair.b as usize]);
             (std::cmp::Reverse(pair.weight), a.min(b), a.max(b))
         };
-        pairs.sort_unstable_by_key(ordered);
-        let comparisons = resolved.scorer()?.comparison_names().into_iter().map(str::to_owned).collect();
+        pairs.sort_by_cached_key(ordered);
+        let comparisons = resolved.comparison_names();
         let (records_schema, record_places) = records_schema(&layouts);
         let canonicalizer = NormalCanonicalizer::new(layouts.iter().map(|layout| resolved.model.reading.of(&layout.source)));
         Ok(Self {
@@ -375,7 +375,7 @@ impl Resolution {
             Arc::new(probability.finish()),
             Arc::new(decision.finish()),
         ];
-        arrays.extend(self.resolved.levels(pairs)?);
+        arrays.extend(self.resolved.levels(pairs));
         Ok(RecordBatch::try_new(self.pairs_schema(), arrays)?)
     }
 }

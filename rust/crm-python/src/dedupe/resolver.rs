@@ -104,17 +104,22 @@ impl Resolved {
         Scorer::new(&self.records, &self.model, &self.config)
     }
 
+    /// The names of the comparisons.
+    pub fn comparison_names(&self) -> Vec<String> {
+        self.model.comparer(&self.records).comparisons().iter().map(|comparison| comparison.name.clone()).collect()
+    }
+
     /// Per comparison the level of each pair.
-    pub fn levels(&self, pairs: &[Edge]) -> Result<Vec<ArrayRef>> {
-        let scorer = self.scorer()?;
+    pub fn levels(&self, pairs: &[Edge]) -> Vec<ArrayRef> {
+        let comparer = self.model.comparer(&self.records);
         let mut cache = crm_resolve::compare::LevelCache::default();
-        let mut columns: Vec<Int8Builder> = scorer.comparison_names().iter().map(|_| Int8Builder::with_capacity(pairs.len())).collect();
+        let mut columns: Vec<Int8Builder> = comparer.comparisons().iter().map(|_| Int8Builder::with_capacity(pairs.len())).collect();
         for pair in pairs {
-            for (column, level) in columns.iter_mut().zip(scorer.agreement_pattern(pair.a, pair.b, &mut cache)) {
+            for (column, level) in columns.iter_mut().zip(comparer.levels(pair.a, pair.b, &mut cache)) {
                 column.append_value(level as i8);
             }
         }
-        Ok(columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect())
+        columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect()
     }
 }
 

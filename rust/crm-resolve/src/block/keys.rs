@@ -4,10 +4,13 @@ use rayon::prelude::*;
 
 use super::{Form, KeyHashes, Part, Rule};
 use crate::records::value::{date_keys, name_keys};
-use crate::records::{Kind, Records};
+use crate::records::{Keys as ValueKeys, Kind, Records};
 
 /// Per rule at most this many keys per record; further ones are dropped.
 const MOST_KEYS: usize = 8;
+
+/// So many parts of a record's names make keys.
+const MOST_NAMES: usize = 16;
 
 /// A few values of one record: parts of keys, or keys.
 #[derive(Debug, Default, Clone, Copy)]
@@ -84,9 +87,31 @@ impl<'a> KeyMaker<'a> {
 
     /// What a record has of each part.
     fn values(&self, record: u32, values: &mut Vec<KeySet>) {
-        values.clear();
+        values.resize(self.parts.len(), KeySet::default());
         let row = self.records.row(record);
-        values.extend(self.parts.iter().map(|(field, form)| self.part(row, *field, *form)));
+        let mut names = [None; MOST_NAMES];
+        self.names_of(row, &mut names);
+        for ((field, form), out) in self.parts.iter().zip(values) {
+            out.len = 0;
+            match form {
+                Form::AnyName(place) => names.iter().map_while(|keys| *keys).for_each(|keys| out.push(keys[usize::from(*place)])),
+                _ => self.part(row, *field, *form, out),
+            }
+        }
+    }
+
+    /// The keys of a record's names, part by part; initials are none.
+    fn names_of(&self, row: &[u32], names: &mut [Option<&'a ValueKeys>; MOST_NAMES]) {
+        let mut free = names.iter_mut();
+        for field in self.names.iter().flatten() {
+            let dictionary = self.records.dictionary(*field);
+            for part in self.records.name_parts(&row[*field]) {
+                if dictionary.text(*part).len() > 1 {
+                    let Some(slot) = free.next() else { return };
+                    *slot = Some(dictionary.keys(*part));
+                }
+            }
+        }
     }
 
     /// The keys under one rule of a record with these values; the second number counts those left out.
@@ -133,33 +158,22 @@ impl<'a> KeyMaker<'a> {
         (kept, n_left_out)
     }
 
-    fn part(&self, row: &[u32], field: Option<usize>, form: Form) -> KeySet {
+    fn part(&self, row: &[u32], field: Option<usize>, form: Form, out: &mut KeySet) {
         let records = self.records;
-        let mut out = KeySet::default();
         let derived = |field: usize, place: u8| {
             let number = row[field];
             if number == 0 { 0 } else { records.dictionary(field).keys(records.values(field, &number)[0])[usize::from(place)] }
         };
         match form {
-            Form::AnyName(place) => {
-                for field in self.names.iter().flatten() {
-                    for part in records.name_parts(&row[*field]) {
-                        let dictionary = records.dictionary(*field);
-                        if dictionary.text(*part).len() > 1 {
-                            out.push(dictionary.keys(*part)[usize::from(place)]);
-                        }
-                    }
-                }
-            }
             Form::NamePair(place) => {
-                let [Some(given), Some(family), _] = self.names else { return out };
+                let [Some(given), Some(family), _] = self.names else { return };
                 let (one, other) = (derived(given, place), derived(family, place));
                 if one != 0 && other != 0 {
                     out.push(mix(one.min(other), one.max(other)));
                 }
             }
             _ => {
-                let Some(field) = field else { return out };
+                let Some(field) = field else { return };
                 let number = row[field];
                 for value in records.values(field, &number) {
                     let dictionary = records.dictionary(field);
@@ -179,7 +193,6 @@ impl<'a> KeyMaker<'a> {
                 }
             }
         }
-        out
     }
 }
 
@@ -294,6 +307,13 @@ impl Keys {
             }
         }
         Self { columns, n_records, left_out }
+    }
+
+    /// Leaves only the rules whose flag is set.
+    pub(crate) fn retain(&mut self, is_kept: &[bool]) {
+        let (mut of_columns, mut of_counts) = (is_kept.iter(), is_kept.iter());
+        self.columns.retain(|_| of_columns.next().is_some_and(|kept| *kept));
+        self.left_out.retain(|_| of_counts.next().is_some_and(|kept| *kept));
     }
 
     /// Number of rules.

@@ -1,8 +1,9 @@
 //! Which columns become which fields, and how their cells become numbers.
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use arrow_array::RecordBatch;
 use crm_core::{Error, Result, Role, TextColumn, content_hash};
+use hashbrown::HashMap;
 
 use super::dictionary::{Dictionary, Draft, Memo, ValueId};
 use super::names::NameColumns;

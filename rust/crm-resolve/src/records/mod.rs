@@ -7,10 +7,11 @@ mod dictionary;
 mod names;
 pub mod value;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use arrow_array::RecordBatch;
 use crm_core::{Error, Result, Role, TextColumn};
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use crate::{Mapping, Model, Reading, ResolveConfig};

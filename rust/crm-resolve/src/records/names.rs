@@ -1,7 +1,6 @@
 //! The columns of a person's name, read together: cells shift between them.
-use std::collections::HashMap;
-
 use crm_core::{Role, content_hash};
+use hashbrown::HashMap;
 
 use super::dictionary::{Dictionary, Draft, Memo, ValueId};
 use super::{Kind, value};

@@ -20,6 +20,9 @@ pub const FORMAT: u32 = 2;
 /// Values in at least this many records have frequencies of their own.
 const FREQUENT: u32 = 10;
 
+/// Where pairs are many, a rule must find at least one match among so many pairs of its own.
+const MOST_PAIRS_PER_MATCH: f64 = 1_000.0;
+
 /// One comparison's share of the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,7 +106,7 @@ impl Model {
         let representatives = &collapsed.representatives;
         let mut rules = block::choose_rules(records, &identifying_fields);
         control.progress("blocking", 0, 0);
-        let keys = block::fit_caps(records, &mut rules, &collapsed, config, control)?;
+        let mut keys = block::fit_caps(records, &mut rules, &collapsed, config, control)?;
         let comparer = Comparer::new(records, comparisons);
         let roles = Roles::new(comparer.comparisons().iter().map(|comparison| (comparison.name.as_str(), comparison.kind)), |place| {
             identifying[place]
@@ -111,12 +114,16 @@ impl Model {
         control.check()?;
 
         let samples = train::rule_pairs(records, &keys, representatives);
-        let mut sets = vec![train::training_set(&comparer, &train::random_pairs(records, config.seed), 0, true)];
+        let levels = train::levels_of(&comparer, &train::random_pairs(records, config.seed));
+        let mut sets = vec![train::training_set(&levels, 0, true)];
+        let mut levels_of_rules = Vec::with_capacity(rules.len());
         for (rule, sample) in rules.iter().zip(&samples) {
             control.check()?;
-            sets.push(train::training_set(&comparer, &sample.pairs, train::fixed_by(&comparer, rule), false));
+            let levels = train::levels_of(&comparer, &sample.pairs);
+            sets.push(train::training_set(&levels, train::fixed_by(&comparer, rule), false));
+            levels_of_rules.push(levels);
         }
-        let candidates = train::candidate_patterns(&comparer, &keys, &samples);
+        let candidates = train::candidate_patterns(&keys, &samples, &levels_of_rules);
         // Fitted twice: how many relatives and branches there are shows only once the levels are known, and matters to them.
         let priors = PairPriors::assumed(representatives.len());
         let estimate = em::fit(comparer.comparisons(), &roles, &mut sets, priors, control)?;
@@ -173,8 +180,22 @@ impl Model {
                 is_identifying: identifying[place],
             });
         }
+        let priors = PairPriors { all: model.prior, ..priors };
+        model.drop_idle_rules(&train::yields(&roles, &weights, &candidates, priors), &mut keys, config);
         model.apply(config)?;
         Ok((model, Prepared { keys, collapsed }))
+    }
+
+    /// Where there are many pairs, leaves out the rules that hardly find a match that the rules before them do not find.
+    fn drop_idle_rules(&mut self, yields: &[train::Yield], keys: &mut block::Keys, config: &ResolveConfig) {
+        let n_pairs: f64 = yields.iter().map(|one| one.pairs).sum();
+        if n_pairs < config.min_pairs as f64 {
+            return;
+        }
+        let is_kept: Vec<bool> = yields.iter().map(|one| one.matches * MOST_PAIRS_PER_MATCH >= one.pairs).collect();
+        let mut flags = is_kept.iter();
+        self.rules.retain(|_| flags.next().is_some_and(|kept| *kept));
+        keys.retain(&is_kept);
     }
 
     /// Puts the weights that the config sets in the place of the fitted ones.
@@ -248,6 +269,11 @@ impl Model {
         (comparisons, places)
     }
 
+    /// Compares records in what the model compares.
+    pub fn comparer<'a>(&self, records: &'a Records) -> Comparer<'a> {
+        Comparer::new(records, self.bind(records).0)
+    }
+
     /// Weight of "exact" for values by how frequent they are.
     pub(crate) fn exact_weights(&self, place: usize, records: &Records, field: usize) -> HashMap<u32, i32> {
         let comparison = &self.comparisons[place];
@@ -255,8 +281,9 @@ impl Model {
         if comparison.frequencies.is_empty() {
             return HashMap::new();
         }
+        let frequencies: HashMap<u64, u32> = comparison.frequencies.iter().map(|(hash, count)| (*hash, *count)).collect();
         let weight_of = |id: u32| {
-            let count = *comparison.frequencies.get(&dictionary.hash(id))?;
+            let count = *frequencies.get(&dictionary.hash(id))?;
             let u = f64::from(count) / comparison.n_filled.max(1) as f64;
             let support = comparison.n_filled as f64 / (comparison.n_filled as f64 + 50.0);
             let u = (u.ln() * support + comparison.u[0].ln() * (1.0 - support)).exp();

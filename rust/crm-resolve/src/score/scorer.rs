@@ -211,14 +211,20 @@ impl<'a> Scorer<'a> {
     }
 
     /// The states of a record and each of its candidates: all that can be told from neighbouring words.
-    pub(super) fn look(&self, sketches: &Sketches, a: u32, candidates: &[Candidate], states: &mut Vec<u64>) {
+    pub(super) fn look(&self, sketches: &Sketches, a: u32, candidates: &[Candidate], fetched: &mut Vec<u32>, states: &mut Vec<u64>) {
         let records = self.comparer.records;
         let (row_a, sketch_a) = (records.row(a), sketches.of(a));
+        // Rows lie anywhere in memory: copied first, nothing waits for one before the next is fetched.
+        fetched.clear();
+        for candidate in candidates {
+            fetched.extend_from_slice(records.row(candidate.record()));
+            fetched.extend_from_slice(sketches.of(candidate.record()));
+        }
         states.clear();
-        // No branch depends on what is fetched, so that the processor fetches many candidates at once.
-        states.extend(candidates.iter().map(|candidate| {
-            let b = candidate.record();
-            sketches.rule_out(sketch_a, sketches.of(b), self.states(row_a, records.row(b)))
+        let width = row_a.len() + sketch_a.len();
+        states.extend(fetched.chunks_exact(width.max(1)).map(|words| {
+            let (row_b, sketch_b) = words.split_at(row_a.len());
+            sketches.rule_out(sketch_a, sketch_b, self.states(row_a, row_b))
         }));
     }
 

@@ -153,9 +153,9 @@ pub fn score_prepared(
             let mut edges = Vec::new();
             let mut n_compared = vec![0u64; n_rules];
             for a in portion {
-                let Workspace { cache, bounds, candidates, states } = workspace;
+                let Workspace { cache, bounds, candidates, fetched, states } = workspace;
                 blocks.candidates(*a, candidates);
-                scorer.look(&sketches, *a, candidates, states);
+                scorer.look(&sketches, *a, candidates, fetched, states);
                 for (place, (candidate, states)) in candidates.iter().zip(states).enumerate() {
                     n_compared[candidate.rule()] += 1;
                     if bounds.get(*states, || scorer.bound(*states)) < scorer.review() {
@@ -198,5 +198,6 @@ struct Workspace {
     cache: LevelCache,
     bounds: BoundCache,
     candidates: Vec<Candidate>,
+    fetched: Vec<u32>,
     states: Vec<u64>,
 }

@@ -1,6 +1,5 @@
 //! The pairs that the model is fitted on.
-use std::collections::BTreeMap;
-
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::em::{RELATED, TrainingSet, bits};
@@ -91,25 +90,18 @@ fn sample_rule(records: &Records, keys: &Keys, rule: usize, representatives: &[u
     }
 }
 
-/// The patterns of pairs.
-pub(crate) fn patterns(comparer: &Comparer<'_>, pairs: &[(u32, u32)]) -> Vec<(Levels, f64)> {
-    let parts: Vec<BTreeMap<Levels, u64>> = pairs
-        .par_chunks(8192)
-        .map_init(LevelCache::default, |cache, pairs| {
-            let mut counts = BTreeMap::new();
-            for (a, b) in pairs {
-                *counts.entry(comparer.levels(*a, *b, cache)).or_insert(0) += 1;
-            }
-            counts
-        })
-        .collect();
-    let mut counts: BTreeMap<Levels, u64> = BTreeMap::new();
-    for part in parts {
-        for (levels, count) in part {
-            *counts.entry(levels).or_default() += count;
-        }
-    }
-    counts.into_iter().map(|(levels, count)| (levels, count as f64)).collect()
+/// The levels of pairs, in their order.
+pub(crate) fn levels_of(comparer: &Comparer<'_>, pairs: &[(u32, u32)]) -> Vec<Levels> {
+    pairs.par_iter().with_min_len(2048).map_init(LevelCache::default, |cache, (a, b)| comparer.levels(*a, *b, cache)).collect()
+}
+
+/// Patterns and how often each occurs, in a fixed order.
+pub(crate) fn patterns<'a>(levels: impl Iterator<Item = &'a Levels>) -> Vec<(Levels, f64)> {
+    let mut counts: HashMap<&Levels, u64> = HashMap::new();
+    levels.for_each(|levels| *counts.entry(levels).or_default() += 1);
+    let mut patterns: Vec<(Levels, f64)> = counts.into_iter().map(|(levels, count)| (*levels, count as f64)).collect();
+    patterns.sort_unstable_by_key(|(levels, _)| *levels);
+    patterns
 }
 
 /// The comparisons that a rule decides, as bits.
@@ -125,23 +117,44 @@ pub(crate) fn fixed_by(comparer: &Comparer<'_>, rule: &Rule) -> u32 {
     fixed
 }
 
-/// A training set of these pairs.
-pub(crate) fn training_set(comparer: &Comparer<'_>, pairs: &[(u32, u32)], fixed: u32, is_random: bool) -> TrainingSet {
+/// A training set of pairs with these levels.
+pub(crate) fn training_set(levels: &[Levels], fixed: u32, is_random: bool) -> TrainingSet {
     let share = if is_random { 1e-4 } else { 0.2 };
-    TrainingSet { fixed, patterns: patterns(comparer, pairs), is_random, share }
+    TrainingSet { fixed, patterns: patterns(levels.iter()), is_random, share }
 }
 
 /// The patterns of the pairs that blocking proposes, by the rule that proposes them first, and the share of that rule's pairs drawn.
 pub(crate) type CandidatePatterns = Vec<(f64, Vec<(Levels, f64)>)>;
 
-/// Draws [`CandidatePatterns`].
-pub(crate) fn candidate_patterns(comparer: &Comparer<'_>, keys: &Keys, samples: &[RuleSample]) -> CandidatePatterns {
-    let of_rule = |(rule, sample): (usize, &RuleSample)| {
-        let is_new = |(a, b): &&(u32, u32)| !(0..rule).any(|earlier| keys.shares(*a, *b, earlier));
-        let pairs: Vec<(u32, u32)> = sample.pairs.iter().filter(is_new).copied().collect();
-        (sample.share.max(1e-9), patterns(comparer, &pairs))
+/// Draws [`CandidatePatterns`]; `levels` are those of each sample's pairs.
+pub(crate) fn candidate_patterns(keys: &Keys, samples: &[RuleSample], levels: &[Vec<Levels>]) -> CandidatePatterns {
+    let of_rule = |(rule, (sample, levels)): (usize, (&RuleSample, &Vec<Levels>))| {
+        let is_new = |(a, b): &(u32, u32)| !(0..rule).any(|earlier| keys.shares(*a, *b, earlier));
+        let new = sample.pairs.iter().zip(levels).filter(|(pair, _)| is_new(pair)).map(|(_, levels)| levels);
+        (sample.share.max(1e-9), patterns(new))
     };
-    samples.iter().enumerate().map(of_rule).collect()
+    let rules: Vec<_> = samples.iter().zip(levels).enumerate().collect();
+    rules.into_par_iter().map(of_rule).collect()
+}
+
+/// What a rule adds to what the rules before it propose.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Yield {
+    /// Pairs that no earlier rule proposes.
+    pub pairs: f64,
+    /// Those of them that are rather matches than not.
+    pub matches: f64,
+}
+
+/// Per rule its [`Yield`], estimated from the pairs drawn.
+pub(crate) fn yields(roles: &Roles, weights: &[Vec<i32>], candidates: &CandidatePatterns, priors: PairPriors) -> Vec<Yield> {
+    let of_rule = |(drawn, patterns): &(f64, Vec<(Levels, f64)>)| {
+        let is_match = |levels: &Levels| roles.combine(weights, levels, 0).total(priors) >= 0;
+        let matches: f64 = patterns.iter().filter(|(levels, _)| is_match(levels)).map(|(_, count)| count).sum();
+        let pairs: f64 = patterns.iter().map(|(_, count)| count).sum();
+        Yield { pairs: pairs / drawn, matches: matches / drawn }
+    };
+    candidates.iter().map(of_rule).collect()
 }
 
 /// The weights of a match among pairs that share a household's things, and among those that share a chain's: the odds at which the

@@ -185,6 +185,7 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
     let mut folded = [0u8; 64];
     let mut len = 0;
     let mut gap = false;
+    let mut is_open = true;
     for c in cell.chars() {
         let is_word = match c {
             'a'..='z' | 'A'..='Z' | '0'..='9' | 'а'..='я' | 'А'..='Я' => true,
@@ -221,6 +222,13 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
             if len > 44 {
                 return None;
             }
+            // Few words begin as most cells do.
+            if is_open && len >= 2 {
+                is_open = false;
+                if !begins_word(folded[0], folded[1]) {
+                    return None;
+                }
+            }
         } else {
             gap = true;
         }
@@ -230,6 +238,23 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
     }
     let word = std::str::from_utf8(&folded[..len]).ok()?;
     is_word(word).then_some(Reason::Placeholder)
+}
+
+/// Whether any of the words begins with these two bytes.
+fn begins_word(first: u8, second: u8) -> bool {
+    use std::sync::OnceLock;
+    static BEGINNINGS: OnceLock<Vec<u64>> = OnceLock::new();
+    let bit = |first: u8, second: u8| usize::from(first) << 8 | usize::from(second);
+    let beginnings = BEGINNINGS.get_or_init(|| {
+        let mut bits = vec![0u64; 1 << 10];
+        for word in WORDS.iter().filter(|word| word.len() >= 2) {
+            let place = bit(word.as_bytes()[0], word.as_bytes()[1]);
+            bits[place / 64] |= 1 << (place % 64);
+        }
+        bits
+    });
+    let place = bit(first, second);
+    beginnings[place / 64] >> (place % 64) & 1 == 1
 }
 
 fn is_word(word: &str) -> bool {
