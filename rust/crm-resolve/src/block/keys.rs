@@ -86,16 +86,22 @@ impl<'a> KeyMaker<'a> {
     }
 
     /// What a record has of each part.
-    fn values(&self, record: u32, values: &mut Vec<KeySet>) {
+    fn values(&self, record: u32, fetched: &mut Vec<Fetched>, values: &mut Vec<KeySet>) {
         values.resize(self.parts.len(), KeySet::default());
         let row = self.records.row(record);
+        // Values lie anywhere in memory: fetched first, nothing waits for one before the next is on its way. "Missing" has no keys.
+        fetched.clear();
+        fetched.extend(row.iter().enumerate().map(|(field, number)| {
+            let (dictionary, value) = (self.records.dictionary(field), self.records.values(field, number).first().copied().unwrap_or(0));
+            Fetched { keys: *dictionary.keys(value), hash: dictionary.hash(value) as u32 }
+        }));
         let mut names = [None; MOST_NAMES];
         self.names_of(row, &mut names);
         for ((field, form), out) in self.parts.iter().zip(values) {
             out.len = 0;
             match form {
                 Form::AnyName(place) => names.iter().map_while(|keys| *keys).for_each(|keys| out.push(keys[usize::from(*place)])),
-                _ => self.part(row, *field, *form, out),
+                _ => self.part(row, fetched, *field, *form, out),
             }
         }
     }
@@ -158,40 +164,50 @@ impl<'a> KeyMaker<'a> {
         (kept, n_left_out)
     }
 
-    fn part(&self, row: &[u32], field: Option<usize>, form: Form, out: &mut KeySet) {
-        let records = self.records;
-        let derived = |field: usize, place: u8| {
-            let number = row[field];
-            if number == 0 { 0 } else { records.dictionary(field).keys(records.values(field, &number)[0])[usize::from(place)] }
-        };
+    fn part(&self, row: &[u32], fetched: &[Fetched], field: Option<usize>, form: Form, out: &mut KeySet) {
+        if let Form::NamePair(place) = form {
+            let [Some(given), Some(family), _] = self.names else { return };
+            let of = |field: usize| fetched[field].keys[usize::from(place)];
+            let (one, other) = (of(given), of(family));
+            if one != 0 && other != 0 {
+                out.push(mix(one.min(other), one.max(other)));
+            }
+            return;
+        }
+        let Some(field) = field else { return };
+        match self.records.values(field, &row[field]) {
+            [] => {}
+            [_] => out.push(fetched[field].part(form)),
+            many => {
+                let dictionary = self.records.dictionary(field);
+                for value in many {
+                    out.push(Fetched { keys: *dictionary.keys(*value), hash: dictionary.hash(*value) as u32 }.part(form));
+                }
+            }
+        }
+    }
+}
+
+/// What keys need of a value.
+#[derive(Debug, Default, Clone, Copy)]
+struct Fetched {
+    keys: ValueKeys,
+    hash: u32,
+}
+
+impl Fetched {
+    fn part(&self, form: Form) -> u32 {
+        let date = self.keys[date_keys::READING];
+        let (month, day) = (date / 100 % 100, date % 100);
+        let day_month = month.min(day) * 100 + month.max(day);
         match form {
-            Form::NamePair(place) => {
-                let [Some(given), Some(family), _] = self.names else { return };
-                let (one, other) = (derived(given, place), derived(family, place));
-                if one != 0 && other != 0 {
-                    out.push(mix(one.min(other), one.max(other)));
-                }
-            }
-            _ => {
-                let Some(field) = field else { return };
-                let number = row[field];
-                for value in records.values(field, &number) {
-                    let dictionary = records.dictionary(field);
-                    let keys = dictionary.keys(*value);
-                    let date = keys[date_keys::READING];
-                    let (month, day) = (date / 100 % 100, date % 100);
-                    let day_month = month.min(day) * 100 + month.max(day);
-                    out.push(match form {
-                        Form::Whole => (dictionary.hash(*value) as u32).max(1),
-                        Form::Derived(place) => keys[usize::from(place)],
-                        Form::Initial => keys[name_keys::PREFIX] >> 24,
-                        Form::Year => date / 10_000,
-                        Form::DayMonth if day_month > 101 => day_month,
-                        Form::Day if month != 0 => date / 10_000 * 10_000 + day_month,
-                        _ => 0,
-                    });
-                }
-            }
+            Form::Whole => self.hash.max(1),
+            Form::Derived(place) => self.keys[usize::from(place)],
+            Form::Initial => self.keys[name_keys::PREFIX] >> 24,
+            Form::Year => date / 10_000,
+            Form::DayMonth if day_month > 101 => day_month,
+            Form::Day if month != 0 => date / 10_000 * 10_000 + day_month,
+            _ => 0,
         }
     }
 }
@@ -354,9 +370,9 @@ fn portion(maker: &KeyMaker<'_>, records: std::ops::Range<u32>) -> Portion {
         more: vec![Vec::new(); n_rules],
         left_out: vec![0; n_rules],
     };
-    let mut values = Vec::with_capacity(maker.parts.len());
+    let (mut fetched, mut values) = (Vec::new(), Vec::with_capacity(maker.parts.len()));
     for record in records {
-        maker.values(record, &mut values);
+        maker.values(record, &mut fetched, &mut values);
         for (rule, bound) in maker.rules.iter().enumerate() {
             let (set, n_left_out) = maker.keys(rule, &values);
             portion.left_out[rule] += u64::from(n_left_out);
@@ -372,10 +388,10 @@ fn portion(maker: &KeyMaker<'_>, records: std::ops::Range<u32>) -> Portion {
 /// Gives records their keys under one rule anew, after more of its keys became oversized; returns the number of keys left out.
 pub(super) fn renew(records: &Records, rule: &Rule, column: &mut Column, some: &[u32]) -> u64 {
     let maker = KeyMaker::new(records, std::slice::from_ref(rule));
-    let mut values = Vec::new();
+    let (mut fetched, mut values) = (Vec::new(), Vec::new());
     let mut n_left_out = 0;
     for record in some {
-        maker.values(*record, &mut values);
+        maker.values(*record, &mut fetched, &mut values);
         let (set, n) = maker.keys(0, &values);
         n_left_out += u64::from(n);
         column.set(*record, set.as_slice());

@@ -64,11 +64,23 @@ impl<'a> Comparer<'a> {
 
     /// Compares records `a` and `b` in every field.
     pub fn levels(&self, a: u32, b: u32, cache: &mut LevelCache) -> Levels {
+        self.levels_unless(0, a, b, cache)
+    }
+
+    /// As [`Comparer::levels`], where some comparisons, as bits, are known to be "different" if there are values.
+    pub(crate) fn levels_unless(&self, different: u32, a: u32, b: u32, cache: &mut LevelCache) -> Levels {
         let (row_a, row_b) = (self.records.row(a), self.records.row(b));
         let mut levels = [MISSING; MOST_COMPARISONS];
         self.name_levels(row_a, row_b, cache, &mut levels);
         for (place, comparison) in self.comparisons.iter().enumerate() {
-            if !self.names.is_name(place) {
+            if self.names.is_name(place) {
+                continue;
+            }
+            if different >> place & 1 == 1 {
+                let (one, other) = (row_a[comparison.field], row_b[comparison.field]);
+                let last = level_names(comparison.kind).len() as u8 - 1;
+                levels[place] = if one == 0 || other == 0 { MISSING } else { last };
+            } else {
                 levels[place] = self.level_at(place, comparison, row_a, row_b, cache, &levels);
             }
         }

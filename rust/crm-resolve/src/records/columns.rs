@@ -138,6 +138,11 @@ impl Group {
         &self.fields
     }
 
+    /// Whether there is no room for the values of another batch.
+    pub fn is_full(&self) -> bool {
+        self.dictionary.is_full()
+    }
+
     pub fn take_numbers(&mut self) -> Vec<Vec<u32>> {
         let empty = vec![Vec::new(); self.fields.len()];
         std::mem::replace(&mut self.numbers, empty)

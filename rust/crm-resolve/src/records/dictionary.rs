@@ -92,6 +92,11 @@ impl Dictionary {
         self.hashes.len()
     }
 
+    /// Whether its values' texts or numbers leave no room for another batch.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() > 3 << 30 || self.len() > 1 << 30
+    }
+
     /// Whether there is no value but "missing".
     pub fn is_empty(&self) -> bool {
         self.len() == 1

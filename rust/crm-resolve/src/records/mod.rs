@@ -359,6 +359,14 @@ impl RecordsBuilder {
         if self.len() + n_rows >= IS_LIST as usize {
             return Err(Error::limit("more than 2,147,483,647 records in one run"));
         }
+        if let Some(group) = self.groups.iter().find(|group| group.is_full()) {
+            let names: Vec<&str> = group.fields().iter().map(|field| field.name.as_str()).collect();
+            return Err(Error::limit(format!(
+                "after {} rows '{}' has more different values than one run can hold (3 GiB of text): leave it out of matching (ignore), or import the rows into a base in parts",
+                self.len(),
+                names.join("', '")
+            )));
+        }
         self.groups.par_iter_mut().try_for_each(|group| group.push(mapping, batch))?;
         let first = self.rows.len();
         self.rows.resize(first + n_rows * self.width, 0);

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::em::{self, bits};
+use super::sketch::Sketches;
 use super::stream::Prepared;
 use super::train;
 use super::weights::{PairPriors, Roles};
@@ -113,13 +114,14 @@ impl Model {
         });
         control.check()?;
 
+        let sketches = Sketches::new(records, comparer.comparisons());
         let samples = train::rule_pairs(records, &keys, representatives);
-        let levels = train::levels_of(&comparer, &train::random_pairs(records, config.seed));
+        let levels = train::levels_of(&comparer, &sketches, &train::random_pairs(records, config.seed));
         let mut sets = vec![train::training_set(&levels, 0, true)];
         let mut levels_of_rules = Vec::with_capacity(rules.len());
         for (rule, sample) in rules.iter().zip(&samples) {
             control.check()?;
-            let levels = train::levels_of(&comparer, &sample.pairs);
+            let levels = train::levels_of(&comparer, &sketches, &sample.pairs);
             sets.push(train::training_set(&levels, train::fixed_by(&comparer, rule), false));
             levels_of_rules.push(levels);
         }
@@ -183,7 +185,7 @@ impl Model {
         let priors = PairPriors { all: model.prior, ..priors };
         model.drop_idle_rules(&train::yields(&roles, &weights, &candidates, priors), &mut keys, config);
         model.apply(config)?;
-        Ok((model, Prepared { keys, collapsed }))
+        Ok((model, Prepared { keys, collapsed, sketches }))
     }
 
     /// Where there are many pairs, leaves out the rules that hardly find a match that the rules before them do not find.

@@ -85,6 +85,13 @@ impl Sketches {
         &self.words[start..start + self.width]
     }
 
+    /// The comparisons, as bits, in which two records differ for sure; both must have a value there.
+    pub fn different(&self, a: u32, b: u32) -> u32 {
+        let (a, b) = (self.of(a), self.of(b));
+        let differs = |kind: Kind, start: usize| is_different(kind, &a[start..start + n_words(kind)], &b[start..start + n_words(kind)]);
+        self.places.iter().fold(0, |bits, (place, kind, start)| bits | u32::from(differs(*kind, *start)) << place)
+    }
+
     /// Changes the states that are open into "different" where the sketches of the two records say so.
     #[inline]
     pub fn rule_out(&self, a: &[u32], b: &[u32], mut states: u64) -> u64 {

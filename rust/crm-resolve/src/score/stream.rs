@@ -68,12 +68,18 @@ pub(crate) fn representatives(records: &Records) -> Collapsed {
 pub struct Prepared {
     pub(super) keys: Keys,
     pub(super) collapsed: Collapsed,
+    /// For the comparisons of the model, in their order.
+    pub(super) sketches: Sketches,
 }
 
 impl Prepared {
     /// The blocking keys that a model gives to records.
     pub fn new(records: &Records, model: &Model) -> Self {
-        Self { keys: Keys::new(records, &model.rules), collapsed: representatives(records) }
+        Self {
+            keys: Keys::new(records, &model.rules),
+            collapsed: representatives(records),
+            sketches: Sketches::new(records, &model.bind(records).0),
+        }
     }
 
     /// The same, where each content is represented by the record with the lowest id, so that the order of records does not matter.
@@ -123,7 +129,7 @@ pub fn score_prepared(
     sink: &dyn EdgeSink,
 ) -> Result<PairStats> {
     let scorer = Scorer::new(records, model, config)?;
-    let Prepared { keys, collapsed } = prepared;
+    let Prepared { keys, collapsed, sketches } = prepared;
     control.check()?;
     let mut stats = PairStats { identical_records: collapsed.identical.len() as u64, ..PairStats::default() };
     let review = config.review_weight();
@@ -140,7 +146,6 @@ pub fn score_prepared(
     stats.without_key = keys.without_key();
     let left_out = keys.left_out.clone();
     let blocks = Blocks::new(keys, &collapsed.representatives);
-    let sketches = Sketches::new(records, scorer.comparer.comparisons());
     let compared: Vec<AtomicU64> = (0..n_rules).map(|_| AtomicU64::new(0)).collect();
     let kept = AtomicU64::new(0);
     let n_records = collapsed.representatives.len();

@@ -3,6 +3,7 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::em::{RELATED, TrainingSet, bits};
+use super::sketch::Sketches;
 use super::weights::{PairPriors, Roles};
 use crate::WEIGHT_ONE;
 use crate::block::{Form, Keys, Rule, each_block};
@@ -91,8 +92,9 @@ fn sample_rule(records: &Records, keys: &Keys, rule: usize, representatives: &[u
 }
 
 /// The levels of pairs, in their order.
-pub(crate) fn levels_of(comparer: &Comparer<'_>, pairs: &[(u32, u32)]) -> Vec<Levels> {
-    pairs.par_iter().with_min_len(2048).map_init(LevelCache::default, |cache, (a, b)| comparer.levels(*a, *b, cache)).collect()
+pub(crate) fn levels_of(comparer: &Comparer<'_>, sketches: &Sketches, pairs: &[(u32, u32)]) -> Vec<Levels> {
+    let levels = |cache: &mut LevelCache, (a, b): &(u32, u32)| comparer.levels_unless(sketches.different(*a, *b), *a, *b, cache);
+    pairs.par_iter().with_min_len(2048).map_init(LevelCache::default, levels).collect()
 }
 
 /// Patterns and how often each occurs, in a fixed order.
