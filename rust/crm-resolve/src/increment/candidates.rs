@@ -53,7 +53,7 @@ pub(super) fn find(
                 let a = all.place(*record)?;
                 for other in others {
                     let b = all.place(*other)?;
-                    edges.extend(scorer.weight_above(a, b, cache).map(|weight| RecordEdge::new(*record, *other, weight)));
+                    edges.extend(scorer.weight_if_kept(a, b, cache).map(|weight| RecordEdge::new(*record, *other, weight)));
                 }
             }
             Ok(edges)
@@ -63,7 +63,7 @@ pub(super) fn find(
     let mut cache = LevelCache::default();
     for (representative, member) in &contents.stars {
         let place = all.place(*member)?;
-        edges.extend(scorer.weight_above(place, place, &mut cache).map(|weight| RecordEdge::new(*representative, *member, weight)));
+        edges.extend(scorer.weight_if_kept(place, place, &mut cache).map(|weight| RecordEdge::new(*representative, *member, weight)));
     }
     Ok((edges, n_pairs))
 }

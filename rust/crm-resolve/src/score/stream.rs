@@ -99,7 +99,8 @@ impl Prepared {
             }
         }
         collapsed.representatives.sort_unstable();
-        Self { keys, collapsed }
+        let sketches = Sketches::new(records, &model.bind(records).0);
+        Self { keys, collapsed, sketches }
     }
 
     /// The blocking keys alone.
