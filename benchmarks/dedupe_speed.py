@@ -1,6 +1,6 @@
 """Measures `dedupe`, file to all outputs as Parquet, beside DuckDB's read of the same file in the same run.
 
-    python benchmarks/dedupe_speed.py [FILE ...] [--memory-limit 2.5GiB] [--splink] [--repeat N]
+    python benchmarks/dedupe_speed.py [FILE ...] [--memory-limit 2.5GiB] [--splink] [--normalize] [--repeat N]
 
 Without a file it makes one of a million rows (`gen_people.py` of the shared folder, or this project's demo) and keeps a dated record in
 `benchmarks/runs`. For each file: CPU seconds (user and system, all threads), wall seconds and peak resident memory of a process of its
@@ -138,6 +138,7 @@ def main() -> int:
     parser.add_argument("files", nargs="*")
     parser.add_argument("--memory-limit")
     parser.add_argument("--splink", action="store_true", help="measure Splink too, where it is installed")
+    parser.add_argument("--normalize", action="store_true", help="measure how many full contacts a core normalizes; needs cargo")
     parser.add_argument("--repeat", type=int, default=1, help="take the best of N runs")
     parser.add_argument("--inner", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -150,7 +151,7 @@ def main() -> int:
         print(json.dumps(measured(runs[arguments.inner])))
         return 0
     if arguments.files:
-        measure(arguments, arguments.files, print)
+        measure(arguments, arguments.files, lambda line: print(line, flush=True))
         return 0
     with tempfile.TemporaryDirectory(prefix="dedupe-speed-") as folder, record_path("dedupe-speed").open("w") as record:
         record.write(header("dedupe_speed.py " + " ".join(sys.argv[1:])) + "\n")
@@ -176,6 +177,10 @@ def million_people(folder: Path) -> str:
 
 def measure(arguments: argparse.Namespace, files: list[str], say: Callable[[str], None]) -> None:
     """Measures each file and says what came out."""
+    if arguments.normalize:
+        command = ["cargo", "run", "--release", "--quiet", "-p", "crm-resolve", "--example", "normalize_speed"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[1])
+        say(done.stdout.strip().splitlines()[-1] if done.returncode == 0 else f"normalize_speed failed: {done.stderr[-300:]}")
     for file in files:
         say(f"{Path(file).name}, {os.path.getsize(file) / 1e6:.0f} MB, load {os.getloadavg()[0]:.1f}")
         best: dict[str, dict[str, Any]] = {}
@@ -186,6 +191,14 @@ def measure(arguments: argparse.Namespace, files: list[str], say: Callable[[str]
             say(f"  {what:8} {json.dumps(best[what])}")
         ours, read = best["dedupe"], best["duckdb"]
         per_million = ours["cpu_s"] / ours["records"] * 1e6
+        stages = ours["stages_cpu_s"]
+        say(
+            f"  {ours['pairs_compared'] / 1e6 / stages['compare']:.2f} M pairs per CPU second of the stage that lays out blocks, finds "
+            "each record's candidates and compares them"
+        )
+        if "splink" in best:
+            peer = best["splink"]
+            say(f"  {ours['wall_s'] / peer['wall_s']:.3f} of Splink's time (wall), {ours['cpu_s'] / peer['cpu_s']:.3f} (CPU)")
         say(f"  {per_million:.1f} CPU s per million rows; {ours['wall_s'] / read['wall_s']:.1f} times DuckDB's read (wall)")
 
 
