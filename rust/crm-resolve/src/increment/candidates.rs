@@ -13,7 +13,7 @@ use crate::{EdgeBuffer, Scorer, score_prepared};
 /// The edges among all of some records, which are all there are; and how many pairs were compared.
 pub(super) fn among_all(setting: &Setting<'_>, all: &Gathered, keys: Keys, control: &dyn Control) -> Result<(Vec<RecordEdge>, u64)> {
     let buffer = EdgeBuffer::default();
-    let prepared = crate::Prepared::by_ids(&all.records, keys, &all.ids);
+    let prepared = crate::Prepared::by_ids(&all.records, setting.model, keys, &all.ids);
     let stats = score_prepared(&all.records, setting.model, prepared, setting.config, control, &buffer)?;
     let edges = buffer.into_edges();
     let named = edges.into_iter().map(|edge| RecordEdge::new(all.ids[edge.a as usize], all.ids[edge.b as usize], edge.weight));

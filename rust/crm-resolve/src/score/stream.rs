@@ -83,7 +83,7 @@ impl Prepared {
     }
 
     /// The same, where each content is represented by the record with the lowest id, so that the order of records does not matter.
-    pub(crate) fn by_ids(records: &Records, keys: Keys, ids: &[i64]) -> Self {
+    pub(crate) fn by_ids(records: &Records, model: &Model, keys: Keys, ids: &[i64]) -> Self {
         let mut order: Vec<(u64, i64, u32)> = (0..records.len() as u32)
             .into_par_iter()
             .map(|record| (crate::increment::content_of(records, record), ids[record as usize], record))
