@@ -57,7 +57,7 @@ def skip_step(base: crm.Base) -> None:
 
 
 def test_undo_leaves_a_base_in_which_the_run_never_was(template: Template) -> None:
-    for case in range(400 if LONG else 8):
+    for case in range(400 if LONG else 3):
         rng = random.Random(case)
         steps = random_steps(rng, rng.randrange(2, 6))
         undone = rng.sample(range(len(steps)), rng.randrange(1, min(3, len(steps))))
@@ -76,7 +76,7 @@ def test_undo_leaves_a_base_in_which_the_run_never_was(template: Template) -> No
 
 def test_undo_in_the_midst_of_later_runs(template: Template) -> None:
     """The same, with steps after the undo."""
-    for case in range(200 if LONG else 4):
+    for case in range(200 if LONG else 2):
         rng = random.Random(1000 + case)
         steps = random_steps(rng, 4)
         with template.copy() as base, template.copy() as never:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +59,23 @@ def derive(writing: Writing, change: Any, progress: Progress | None = None, *, f
             if fitted is not None:
                 transaction.insert("models", rows_to_table("models", [(writing.run_id, fitted)]))
     derived.counts = counts
-    told = json.loads(outcome.counts())
-    derived.counts["to_review"] = int(told.get("to_review", 0))
+    derived.counts["to_review"] = _uncertain(transaction, outcome)
     return derived
+
+
+def _uncertain(transaction: Transaction, outcome: Any) -> int:
+    """How many pairs that the run found lie between two contacts, for people to decide on."""
+    added = pa.table(outcome.table("edges_added")).select(["record_id_a", "record_id_b"])
+    if added.num_rows == 0:
+        return 0
+    with transaction.known(_added=added):
+        found = transaction.value("""
+            WITH holders AS (SELECT record_id, contact_id FROM record_contact
+                             WHERE record_id IN (SELECT unnest([record_id_a, record_id_b]) FROM _added))
+            SELECT count(*) FROM _added e JOIN holders a ON a.record_id = e.record_id_a JOIN holders b ON b.record_id = e.record_id_b
+            WHERE a.contact_id <> b.contact_id
+        """)
+    return int(found)
 
 
 def _stage_golden(transaction: Transaction, outcome: Any) -> dict[str, pa.Schema]:

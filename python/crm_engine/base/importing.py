@@ -15,6 +15,7 @@ from crm_engine.base.accounting import log_inputs
 from crm_engine.base.cells import CELLS, to_cells
 from crm_engine.base.decisions import LAST_WORDS, push_words
 from crm_engine.base.deriving import Derived, derive
+from crm_engine.base.edits import push_edits
 from crm_engine.base.runs import Run, Writing
 from crm_engine.base.schema import TABLES, rows_to_table
 from crm_engine.base.snapshots import mark_gone, reappear
@@ -69,7 +70,7 @@ def import_contacts(
                 taking.take(table, source_name or source_name_of(table.source.name), progress)
             judged = taking.judge()
             taking.store(judged)
-            taking.recall_decisions(judged)
+            taking.recall(judged)
         finally:
             taking.close()
         reappear(writing, judged.record_ids)
@@ -184,17 +185,21 @@ class _Taking:
             columns["run_id"] = pa.repeat(pa.scalar(self.writing.run_id, pa.int64()), len(rows))
             yield pa.RecordBatch.from_arrays([columns[field.name] for field in TABLES[table]], schema=TABLES[table])
 
-    def recall_decisions(self, judged: Judged) -> None:
-        """Tells the index of decisions on records that came: a decision may have been there before its records."""
+    def recall(self, judged: Judged) -> None:
+        """Tells the index of decisions on, and edits of, records that came: they may have been there before their records."""
         transaction = self.writing.transaction
-        if not transaction.value("SELECT EXISTS (SELECT 1 FROM decisions)"):
+        if not transaction.value("SELECT EXISTS (SELECT 1 FROM decisions) OR EXISTS (SELECT 1 FROM edits)"):
             return
+        came = "(SELECT record_id FROM _came)"
         with transaction.known(_came=pa.table({"record_id": judged.record_ids})):
             words = transaction.rows(
-                f"SELECT record_id_a, record_id_b, decision FROM ({LAST_WORDS}) WHERE record_id_a IN (SELECT record_id FROM _came) "
-                "OR record_id_b IN (SELECT record_id FROM _came) ORDER BY ALL"
+                f"SELECT record_id_a, record_id_b, decision FROM ({LAST_WORDS}) WHERE record_id_a IN {came} OR record_id_b IN {came} ORDER BY ALL"
+            )
+            edits = transaction.rows(
+                f"SELECT record_id, column_name, value, origin, edit_order FROM edits WHERE record_id IN {came} ORDER BY edit_order"
             )
         push_words(self.change, [word for word in words if word[2] in ("same", "different")])
+        push_edits(self.change, edits)
 
     def close(self) -> None:
         """Lets go of what was spooled."""

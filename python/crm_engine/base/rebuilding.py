@@ -12,6 +12,7 @@ from crm_engine.base.cells import from_cells
 from crm_engine.base.decisions import LAST_WORDS, push_words
 from crm_engine.base.deriving import Derived, derive
 from crm_engine.base.edits import push_edits
+from crm_engine.base.lake import quoted
 from crm_engine.base.runs import Run, Writing
 from crm_engine.errors import ConfigError
 
@@ -70,6 +71,8 @@ def rebuild(writing: Writing, model: str | None, progress: Any = None) -> Derive
     fresh = _core.BaseIndex.create(str(base._index_folder), options, model)
     first_files = list(fresh.segments())
     writing.index_files += first_files
+    if model is None and not transaction.value("SELECT EXISTS (SELECT 1 FROM records)"):
+        return _empty(writing, first_files)
     change = fresh.change(writing.run_id)
     push_versions(transaction, change, CURRENT_VERSIONS)
     push_words(change, transaction.rows(f"SELECT record_id_a, record_id_b, decision FROM ({LAST_WORDS}) ORDER BY 1, 2"))
@@ -79,6 +82,20 @@ def rebuild(writing: Writing, model: str | None, progress: Any = None) -> Derive
     for table in ("edges", "aliases", "record_contact"):
         transaction.execute(f"DELETE FROM {table}")
     return derive(writing, change, progress, fresh=fresh)
+
+
+def _empty(writing: Writing, files: list[str]) -> Derived:
+    """A base without records and without a model: as it was made."""
+    transaction = writing.transaction
+    n_gone = int(transaction.value("SELECT count(*) FROM contacts"))
+    transaction.execute(f"INSERT INTO changes SELECT {writing.run_id}, contact_id, 'gone', NULL, NULL FROM contacts ORDER BY contact_id")
+    for table in ("index_files", "contacts", "lineage", "edges", "aliases", "record_contact"):
+        transaction.execute(f"DELETE FROM {table}")
+    for table, physical in transaction.rows("SELECT table_name, physical FROM golden_columns"):
+        transaction.execute(f"ALTER TABLE {quoted(table)} DROP COLUMN {quoted(physical)}")
+    transaction.execute("DELETE FROM golden_columns")
+    writing.base._index.register(transaction, files, writing.run_id)
+    return Derived(counts={"contacts_gone": n_gone}, n_contacts_before=n_gone)
 
 
 def refit(base: Base, *, wait: float, dry_run: bool, progress: Any = None) -> Run:

@@ -137,7 +137,7 @@ def _physical_names(transaction: Transaction, name: str, columns: Sequence[str])
     """Columns as the catalog calls them: by their own name, unless it differs from another only by case or is one of ours."""
     known = dict(transaction.rows("SELECT DISTINCT column_name, physical FROM related_tables WHERE table_name = ?", [name]))
     taken = {physical.casefold() for physical in known.values()} | {f"_{column}" for column in RELATED_COLUMNS.names}
-    taken |= {"_contact_id", "_by_record"}
+    taken |= {"_contact_id", "_by_record", "_file", "_row", "_key", "_reference", "_nth", "_status"}
     physical = {}
     for column in columns:
         if column not in known:
@@ -237,11 +237,12 @@ def _apply(writing: Writing, plan: _Plan) -> dict[str, int]:
         LEFT JOIN (SELECT DISTINCT _row_id FROM temp.known) other ON other._row_id = k._row_id
     """)
     payload = ", ".join(quoted(plan.physical[column]) for column in plan.columns)
+    of_row = ", ".join(f"j.{quoted(plan.physical[column])}" for column in plan.columns)
     system = ", ".join(quoted(f"_{column}") for column in RELATED_COLUMNS.names)
     transaction.execute(f"""
         INSERT INTO {quoted(name)} ({system}, {payload})
         SELECT j._row_id, j._content_hash, {run_id}, j._row_source, j._row_key, j._occurrence, r.record_id,
-               {"NULL" if plan.reference is None else literal(plan.reference)}, r.ref_value, j._file, j._row, {payload}
+               {"NULL" if plan.reference is None else literal(plan.reference)}, r.ref_value, j._file, j._row, {of_row}
         FROM temp.judged j LEFT JOIN temp.referred r ON r.source = j._row_source AND r.value = j._reference
         WHERE j._status IN ('new', 'updated')
     """)
