@@ -187,7 +187,7 @@ def small_disk(tmp_path: Path) -> object:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_is_told_and_the_old_state_is_whole(template: Template, small_disk: Path) -> None:

@@ -161,3 +161,14 @@ def test_explain(template: Template) -> None:
         assert explained["same_contact"]
         assert explained["match_probability"] > 0.9
         assert not base.explain(ids["1"], ids["3"])["same_contact"]
+
+
+def test_find_by_phone_email_and_name(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, TWINS)
+        contact = next(row["contact_id"] for row in base.table("records").read_all().to_pylist() if row["source_key"] == "1")
+        for wanted in ({"phone": "29 123 456"}, {"email": "Anna.Ozola@inbox.lv"}, {"name": "OZOLA ANNA"}):
+            assert base.find(wanted)[0]["contact_id"] == contact, wanted
+        assert base.find({"email": "nobody@nowhere.example"}) == []
+        with pytest.raises(crm.ConfigError, match="did you mean 'email'"):
+            base.find({"emial": "x"})
