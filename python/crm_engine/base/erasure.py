@@ -236,8 +236,13 @@ def scrub_catalog(base: Base) -> None:
     """Takes values out of the catalog's statistics, which remember the least and the greatest text that ever was, and vacuums its file."""
     with contextlib.closing(sqlite3.connect(base.path / "catalog.sqlite", timeout=30)) as catalog:
         with catalog:
-            texts = "SELECT column_id FROM ducklake_column WHERE column_type = 'varchar'"
-            catalog.execute(f"UPDATE ducklake_table_column_stats SET min_value = NULL, max_value = NULL WHERE column_id IN ({texts})")
+            # Bounds that hold for every text: to know none would be read as no text at all when the next rows come.
+            catalog.execute(
+                """UPDATE ducklake_table_column_stats SET min_value = '', max_value = ?
+                   WHERE (table_id, column_id) IN (SELECT table_id, column_id FROM ducklake_column WHERE column_type = 'varchar')
+                     AND (min_value IS NOT NULL OR max_value IS NOT NULL)""",
+                ["\U0010fffd"],
+            )
         catalog.execute("PRAGMA secure_delete = ON")
         catalog.execute("VACUUM")
         catalog.execute("PRAGMA wal_checkpoint(TRUNCATE)")
