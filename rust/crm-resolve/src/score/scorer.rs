@@ -200,7 +200,7 @@ impl<'a> Scorer<'a> {
         for (place, field) in self.fields.iter().enumerate() {
             let (one, other) = (row_a[*field], row_b[*field]);
             let known = if one == other { state::EXACT } else { state::OPEN };
-            states |= u64::from(one != 0 && other != 0) * known << (2 * place);
+            states |= (u64::from(one != 0 && other != 0) * known) << (2 * place);
         }
         if states & self.name_core == self.name_core & EACH {
             return states;
