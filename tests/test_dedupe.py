@@ -212,6 +212,59 @@ def test_a_model_decides_on_a_part_as_it_did_on_the_whole(tmp_path: Path) -> Non
         assert all(row == golden[row["contact_id"]] for row in single)
 
 
+def ids_by_key(result: crm.DedupeResult) -> dict[str, int]:
+    return dict(zip(result.records["source_key"].to_pylist(), result.records["record_id"].to_pylist(), strict=True))
+
+
+def test_decisions_hold_whatever_the_weights_say(tmp_path: Path) -> None:
+    ids = ids_by_key(crm.dedupe(table()))
+    told = [(ids["1"], ids["2"], "different"), (ids["6"], ids["5"], "same"), (ids["3"], ids["4"], "later"), (1, 2, "same")]
+    result = crm.dedupe(table(), decisions=told)
+    assert partition(result) == {frozenset("1"), frozenset("2"), frozenset("34"), frozenset("56")}
+    assert result.summary["decisions"] == {"same": 1, "different": 1, "unknown": 1, "not_followed": 0}
+    assert any("1 decisions name records" in warning for warning in result.summary["warnings"])
+    words = {frozenset((row["record_id_a"], row["record_id_b"])): row["decision"] for row in result.pairs.to_pylist()}
+    assert words[frozenset((ids["1"], ids["2"]))] == "different"
+    assert words[frozenset((ids["5"], ids["6"]))] == "same"
+    # The pairs of that run, handed back as a file, decide the same again.
+    pq.write_table(result.pairs, tmp_path / "pairs.parquet")
+    assert partition(crm.dedupe(table(), decisions=tmp_path / "pairs.parquet")) == partition(result)
+    check_whole(result)
+
+
+def test_a_decision_that_contradicts_others_is_told() -> None:
+    ids = ids_by_key(crm.dedupe(table()))
+    pairs = [("1", "5", "same"), ("5", "6", "same"), ("1", "6", "different")]
+    result = crm.dedupe(table(), decisions=[(ids[a], ids[b], word) for a, b, word in pairs])
+    assert result.summary["decisions"]["not_followed"] == 1
+    assert any("decided to be the same are apart" in warning for warning in result.summary["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("decisions", "message"),
+    [
+        ([(1, 2, "sane")], "did you mean 'same'"),
+        ([(1, 1, "same")], "names one record twice"),
+        ([(1, "x", "same")], "no whole number"),
+        ([(1, 2)], "not two record ids and a word"),
+        (7, "neither a file"),
+        (pa.table({"record_id_a": [1], "record_id_b": [2], "decison": ["same"]}), "did you mean 'decison'"),
+    ],
+)
+def test_wrong_decisions_are_refused(decisions: Any, message: str) -> None:
+    with pytest.raises(crm.CrmError, match=message):
+        crm.dedupe(table(), decisions=decisions)
+
+
+def test_whole_names_are_composed_of_their_parts() -> None:
+    names = {row["source_key"]: row["full_name"] for row in golden(crm.dedupe(table()))}
+    assert {"Jānis Bērziņš", "Kristaps Kalniņš", "Мария Иванова"} <= set(names.values())
+    given = table([[*row, "Dr. A. O."] if row[0] == "5" else [*row, ""] for row in ROWS], [*HEADER, "full_name"])
+    names = {row["family_name"]: row["full_name"] for row in golden(crm.dedupe(given))}
+    assert names["Kalniņš"] == "Dr. A. O."
+    assert names["Иванова"] == "Мария Иванова"
+
+
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = crm.dedupe(table())
 

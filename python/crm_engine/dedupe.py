@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from crm_engine import _core
 from crm_engine.config import ColumnMapping, Settings, load_config
+from crm_engine.decisions import read_decisions
 from crm_engine.errors import ConfigError
 from crm_engine.model import Model
 from crm_engine.result import DedupeResult
@@ -36,6 +37,7 @@ def dedupe(
     mapping: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     source_name: str | None = None,
     model: Model | None = None,
+    decisions: Any = None,
     progress: Progress | None = None,
     memory_limit: int | str | None = None,
     tmp_dir: str | os.PathLike[str] | None = None,
@@ -47,6 +49,8 @@ def dedupe(
     or a list of these. ``config`` (a YAML file or a dict, see ``docs/config.md``) and ``mapping`` (column to role, or a mapping file)
     override what would be found out; ``source_name`` is what records are known by instead of their file's name; ``model`` decides as in an
     earlier run instead of being fitted anew: it holds the weights, and how cells were read, so a pair weighs the same among any other rows.
+    ``decisions`` are a person's words on pairs: a file or table with ``record_id_a``, ``record_id_b`` and ``decision`` (``same``,
+    ``different``), such as an edited ``pairs``, or tuples of these; they hold whatever the weights say.
     ``progress`` is called with (stage, done, total).
     ``memory_limit`` (bytes, or ``"2.5GiB"``) bounds what the run holds: what exceeds it is spooled to ``tmp_dir``,
     and where that does not help the run ends with a ``LimitError``.
@@ -69,6 +73,7 @@ def dedupe(
     sources = open_sources(source, settings.mapping.read, progress=progress)
     if not sources:
         raise ConfigError("nothing to read: give at least one file or table")
+    decided = read_decisions(decisions)
     tables = with_roles(sources, settings.mapping)
     declared = [(settings.source_name or source_name_of(table.source.name), table.source.name, table.columns) for table in tables]
     resolve = _resolve_options(settings, tables, is_fitted=model is not None)
@@ -80,7 +85,7 @@ def dedupe(
             n_rows += batch.num_rows
             if progress is not None:
                 progress("reading", n_rows, 0)
-    outcome = run.finish(progress)
+    outcome = run.finish(progress, decided)
     rejects = [reject for source in sources for reject in source.rejects]
     skipped = [row for source in sources for row in source.skipped]
     return DedupeResult(outcome, {**_summary(outcome, tables), "config": resolve}, rejects, skipped)

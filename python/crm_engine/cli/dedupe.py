@@ -48,6 +48,12 @@ def _print_schema(context: click.Context, _parameter: click.Parameter, value: bo
 @click.option(
     "--model", "model_path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Decide with a saved model.json."
 )
+@click.option(
+    "--decisions",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Pairs a person called same or different: record_id_a, record_id_b, decision (an edited pairs file will do).",
+)
 @click.option("--match-threshold", type=float, metavar="P", help="Match probability from which two rows are one contact. [default: 0.9]")
 @click.option("--review-threshold", type=float, metavar="P", help="Match probability from which a pair goes to review. [default: 0.3]")
 @click.option("--max-cluster-share", type=float, metavar="SHARE", help="Fail if one contact would take more than this share of the rows.")
@@ -67,6 +73,7 @@ def command(
     config: Path | None,
     mapping: Path | None,
     model_path: Path | None,
+    decisions: Path | None,
     strict: bool,
     threads: int | None,
     **overrides: Any,
@@ -96,7 +103,7 @@ def command(
     model = Model.load(model_path) if model_path is not None else None
     is_file = _check_output(terminal, output, files, overwrite)
     with terminal.progress() as progress:
-        result = dedupe(list(files), settings, model=model, progress=progress)
+        result = dedupe(list(files), settings, model=model, decisions=decisions, progress=progress)
         if output is not None:
             _write(result, output, is_file, progress)
     seconds = time.monotonic() - started

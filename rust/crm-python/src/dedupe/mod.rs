@@ -1,4 +1,5 @@
 //! `dedupe` from Python: rows in, a resolved run out, its tables as batches.
+mod decisions;
 mod ingest;
 mod originals;
 mod reconcile;
@@ -62,12 +63,12 @@ impl DedupeRun {
         })
     }
 
-    /// Resolves the rows; the run takes no more of them.
-    #[pyo3(signature = (progress=None))]
-    fn finish(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<DedupeOutcome> {
+    /// Resolves the rows; the run takes no more of them. `decisions` are (record_id, record_id, whether they are the same contact).
+    #[pyo3(signature = (progress=None, decisions=Vec::new()))]
+    fn finish(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>, decisions: Vec<(i64, i64, bool)>) -> PyResult<DedupeOutcome> {
         let resolution = gate(py, progress, |control| {
             let ingested = self.lock()?.finish()?;
-            Resolution::new(ingested, self.options.survivorship.clone(), self.options.max_cluster_share, control)
+            Resolution::new(ingested, self.options.survivorship.clone(), self.options.max_cluster_share, &decisions, control)
         })?;
         Ok(DedupeOutcome { resolution: Arc::new(resolution) })
     }

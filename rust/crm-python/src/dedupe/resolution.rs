@@ -14,6 +14,7 @@ use crm_resolve::merge::{Golden, GoldenPlan, Members, NormalCanonicalizer, Recor
 use crm_resolve::{Edge, WEIGHT_ONE};
 use serde::Serialize;
 
+use crate::dedupe::decisions::{DecisionCounts, Decisions};
 use crate::dedupe::ingest::Ingested;
 use crate::dedupe::originals::{Originals, RowCursor};
 use crate::dedupe::resolver::Resolved;
@@ -30,6 +31,7 @@ pub struct Resolution {
     ids: Vec<i64>,
     founders: Vec<i64>,
     clusters: Clusters,
+    decisions: Decisions,
     members: Members,
     plan: GoldenPlan,
     resolved: Resolved,
@@ -56,6 +58,7 @@ pub struct Counts {
     shared_record_ids: u64,
     spooled_bytes: u64,
     clustering: crm_resolve::cluster::ClusterReport,
+    decisions: DecisionCounts,
     matching: crm_resolve::PairStats,
     /// Merged contacts whose records disagree on what a person has one of.
     disagreements: Vec<Disagreement>,
@@ -89,6 +92,8 @@ enum Fate {
     Match,
     Review,
     Split,
+    Same,
+    Different,
 }
 
 impl Fate {
@@ -97,13 +102,21 @@ impl Fate {
             Self::Match => "match",
             Self::Review => "review",
             Self::Split => "split",
+            Self::Same => "same",
+            Self::Different => "different",
         }
     }
 }
 
 impl Resolution {
     /// Resolves what came in.
-    pub fn new(ingested: Ingested, survivorship: Survivorship, max_cluster_share: Option<f64>, control: &dyn Control) -> Result<Self> {
+    pub fn new(
+        ingested: Ingested,
+        survivorship: Survivorship,
+        max_cluster_share: Option<f64>,
+        decisions: &[(i64, i64, bool)],
+        control: &dyn Control,
+    ) -> Result<Self> {
         let Ingested { layouts, files, originals, ids, resolver, samples } = ingested;
         if originals.n_records() == 0 {
             return Err(Error::new(
@@ -117,7 +130,8 @@ impl Resolution {
         let (resolved, mut pairs) = resolver.resolve(&samples, control)?;
         control.progress("clustering", 0, 1);
         let unique_source = resolved.records.unique_sources(&resolved.config);
-        let constraints = Constraints { unique_source: &unique_source, ..Constraints::default() };
+        let decisions = Decisions::new(decisions, &ids);
+        let constraints = Constraints { unique_source: &unique_source, must_link: &decisions.same, cannot_link: &decisions.different };
         let clusters = cluster(&keys, &pairs, constraints, &resolved.cluster_options(), &resolved.scorer()?, control)?;
         control.progress("clustering", 1, 1);
         stop_on_large_cluster(&clusters, max_cluster_share)?;
@@ -127,7 +141,8 @@ impl Resolution {
             let founder = &mut founders[*label as usize];
             *founder = (*founder).min(*id);
         }
-        pairs.retain(|pair| pair.weight >= resolved.config.review_weight());
+        pairs.retain(|pair| pair.weight >= resolved.config.review_weight() || decisions.of(pair).is_some());
+        decisions.complete(&mut pairs, &resolved.scorer()?);
         let ordered = |pair: &Edge| {
             let (a, b) = (ids[pair.a as usize], ids[pair.b as usize]);
             (std::cmp::Reverse(pair.weight), a.min(b), a.max(b))
@@ -142,6 +157,7 @@ impl Resolution {
             ids,
             founders,
             clusters,
+            decisions,
             members,
             plan,
             resolved,
@@ -155,7 +171,7 @@ impl Resolution {
     }
 
     pub fn counts(&self) -> Counts {
-        let mut fates = [0u64; 3];
+        let mut fates = [0u64; 5];
         for pair in &self.pairs {
             fates[self.fate(pair) as usize] += 1;
         }
@@ -176,6 +192,7 @@ impl Resolution {
             warnings: self.warnings(&disagreements),
             disagreements,
             clustering: report,
+            decisions: self.decisions.counts(&self.clusters),
         }
     }
 
@@ -218,6 +235,15 @@ impl Resolution {
                 "one contact holds {largest} of {n_records} records: look whether a value that many share was taken for one person's"
             ));
         }
+        let DecisionCounts { unknown, not_followed, .. } = self.decisions.counts(&self.clusters);
+        if unknown > 0 {
+            warnings.push(format!("{unknown} decisions name records that the input does not have (any more): they were left aside"));
+        }
+        if not_followed > 0 {
+            warnings.push(format!(
+                "{not_followed} pairs decided to be the same are apart: other decisions, or a source declared free of duplicates, contradict"
+            ));
+        }
         if self.n_shared_ids > 0 {
             warnings.push(format!(
                 "{} rows share source and source_key with another row (or repeat a row without a key): their record_id was made from their content",
@@ -228,7 +254,9 @@ impl Resolution {
     }
 
     fn fate(&self, pair: &Edge) -> Fate {
-        if self.clusters.labels[pair.a as usize] == self.clusters.labels[pair.b as usize] {
+        if let Some(is_same) = self.decisions.of(pair) {
+            if is_same { Fate::Same } else { Fate::Different }
+        } else if self.clusters.labels[pair.a as usize] == self.clusters.labels[pair.b as usize] {
             Fate::Match
         } else if pair.weight >= self.resolved.config.match_weight() {
             Fate::Split

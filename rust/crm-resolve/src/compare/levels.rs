@@ -53,10 +53,21 @@ pub(crate) mod least_alike {
 /// The last level of e-mail addresses.
 pub(super) const EMAIL_DIFFERENT: u8 = 6;
 
+/// An address that differs in a letter or two.
+pub(super) const EMAIL_TYPO: u8 = 3;
+
 /// Whether two addresses with this level may be alike only because their owners' names are.
 pub(super) fn is_like_name(level: u8) -> bool {
     level == 4 || level == 5
 }
+
+/// The first level of names that are a slip of each other.
+pub(crate) const SLIPS_FROM: u8 = name_level::TYPO;
+/// The last such level.
+pub(crate) const SLIPS_TO: u8 = name_level::SWAPPED;
+
+/// The level of names that stand in each other's places.
+pub(crate) const SWAPPED: u8 = name_level::SWAPPED;
 
 /// Names' levels.
 pub(super) mod name_level {
@@ -111,7 +122,7 @@ pub(crate) fn priors(kind: Kind) -> Priors {
 pub(crate) fn most_different(kind: Kind) -> f64 {
     match kind {
         Kind::TaxId => 0.06,
-        Kind::BirthDate => 0.10,
+        Kind::BirthDate => 0.05,
         Kind::Gender => 0.10,
         Kind::Given | Kind::Family | Kind::Suffix | Kind::Country => 0.20,
         Kind::Middle | Kind::Company | Kind::Region => 0.25,
@@ -128,13 +139,24 @@ pub(crate) enum Spread {
     Personal,
     /// Belongs to one person, and may be a twin's.
     Birth,
+    /// Belongs to one person, and may be a relative's of the same name.
+    Given,
     /// Shared by a household or an office.
     Shared,
+    /// Belongs to one company, and may be several branches'.
+    Switchboard,
     /// Belongs to a company with all its branches.
     Chain,
+    /// As `Place`, and says which of a chain's branches it is.
+    Street,
+    /// A street that is another one, or the same one elsewhere.
+    Elsewhere,
     /// As `Shared`, and agreeing together with the others of the same place: counted damped.
     Place,
 }
+
+/// From this level on two streets with houses are two places.
+pub(crate) const OTHER_HOUSE: u8 = 4;
 
 /// In a damped group all evidence but the strongest counts this much, in 1/256.
 pub(crate) const DAMPED: i32 = 96;
@@ -143,6 +165,7 @@ pub(crate) const DAMPED: i32 = 96;
 pub(crate) fn spread(kind: Kind) -> Spread {
     match kind {
         Kind::BirthDate => Spread::Birth,
+        Kind::Given => Spread::Given,
         Kind::Family | Kind::Phone | Kind::Company => Spread::Shared,
         Kind::Street | Kind::Postcode | Kind::City | Kind::Region | Kind::Country => Spread::Place,
         _ => Spread::Personal,
@@ -321,7 +344,15 @@ fn street_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apar
     if is_same_street && agree(street_keys::HOUSE) {
         return if is_free(street_keys::FLAT) || agree(street_keys::FLAT) { 1 } else { 2 };
     }
-    if apart <= 4 && edit_distance(text_a, text_b, 2) <= 2 && name_a.len().min(name_b.len()) >= 4 {
+    // House 19 and house 21 are neighbours; 1921 and 1912 are one house and a slip.
+    let house = |text: &'_ [u8]| -> (usize, usize) {
+        let start = name(text) + 1;
+        (start, start + text[start.min(text.len())..].iter().position(|byte| *byte == b'|').unwrap_or(0))
+    };
+    let ((from_a, to_a), (from_b, to_b)) = (house(text_a), house(text_b));
+    let (house_a, house_b) = (text_a.get(from_a..to_a).unwrap_or_default(), text_b.get(from_b..to_b).unwrap_or_default());
+    let is_other_house = !house_a.is_empty() && !house_b.is_empty() && house_a != house_b && house_a.len().max(house_b.len()) < 3;
+    if !is_other_house && apart <= 4 && edit_distance(text_a, text_b, 2) <= 2 && name_a.len().min(name_b.len()) >= 4 {
         return 3;
     }
     let is_similar = is_same_street

@@ -7,8 +7,9 @@ mod levels;
 mod names;
 
 use crate::records::{Kind, Records, ValueId};
-pub(crate) use levels::{DAMPED, Spread, least_alike, most_different, priors, spread};
+pub(crate) use levels::{DAMPED, OTHER_HOUSE, Spread, least_alike, most_different, priors, spread};
 pub use levels::{EXACT, MISSING, level_names};
+pub(crate) use levels::{SLIPS_FROM, SLIPS_TO, SWAPPED};
 use names::NamePlaces;
 
 /// Most comparisons that records may have; further custom columns take no part.
@@ -103,6 +104,10 @@ impl<'a> Comparer<'a> {
         // Mailboxes named after one name are alike because the names are.
         if comparison.kind == Kind::Email && levels::is_like_name(level) && self.names.agree(levels) {
             return levels::EMAIL_DIFFERENT;
+        }
+        // Where the names differ in a letter, so do the mailboxes named after them: that says nothing new.
+        if comparison.kind == Kind::Email && level == levels::EMAIL_TYPO && self.names.differ_slightly(levels) {
+            return MISSING;
         }
         level
     }

@@ -35,6 +35,11 @@ impl NamePlaces {
         [self.given, self.family].iter().flatten().any(|place| is_same(levels[place.comparison]))
     }
 
+    /// Whether given or family name have two values that are not one spelling.
+    pub fn differ_slightly(&self, levels: &Levels) -> bool {
+        [self.given, self.family].iter().flatten().any(|place| !matches!(levels[place.comparison], MISSING | EXACT | name_level::SWAPPED))
+    }
+
     pub fn is_name(&self, comparison: usize) -> bool {
         [self.given, self.family, self.middle].iter().flatten().any(|place| place.comparison == comparison)
     }
@@ -93,24 +98,13 @@ pub(super) fn compare(
         let alias_a = places.alias.map_or(0, |field| row_a[field]);
         let alias_b = places.alias.map_or(0, |field| row_b[field]);
         let is_long = |id: ValueId| id != 0 && comparer.records.name_parts(&id).len() > 1;
-        let has_many = alias_a | alias_b != 0 || [given_a, given_b, family_a, family_b].into_iter().any(is_long);
+        let has_many =
+            alias_a | alias_b != 0 || middle_a != 0 && middle_b != 0 || [given_a, given_b, family_a, family_b].into_iter().any(is_long);
         let is_open = matches!(given, name_level::DIFFERENT | MISSING) || family == name_level::DIFFERENT;
         if has_many && is_open {
-            let parts = |ids: [ValueId; 4]| -> Vec<ValueId> {
-                let parts = ids.iter().flat_map(|id| comparer.records.name_parts(id).to_vec());
-                let mut parts: Vec<ValueId> = parts.collect();
-                parts.sort_unstable();
-                parts.dedup();
-                parts
-            };
-            let all_a = parts([given_a, family_a, middle_a, alias_a]);
-            let all_b = parts([given_b, family_b, middle_b, alias_b]);
-            let (few, many) = if all_a.len() <= all_b.len() { (&all_a, &all_b) } else { (&all_b, &all_a) };
-            let mut met =
-                |few: &[ValueId], many: &[ValueId]| few.iter().filter(|one| many.iter().any(|other| is_good(grade(**one, *other)))).count();
-            // Of equally many either may be the few; the result must not depend on which record comes first.
-            let n_met = if few.len() == many.len() { met(few, many).min(met(many, few)) } else { met(few, many) };
-            if n_met >= 2 && n_met + usize::from(few.len() >= 4) >= few.len() {
+            let words_a = words_of(comparer, any.field, [given_a, middle_a, family_a, alias_a]);
+            let words_b = words_of(comparer, any.field, [given_b, middle_b, family_b, alias_b]);
+            if are_rearranged(&words_a, &words_b, &mut grade) {
                 (given, family) = (name_level::SWAPPED, name_level::SWAPPED);
             }
         }
@@ -120,6 +114,64 @@ pub(super) fn compare(
             levels[place.comparison] = level;
         }
     }
+}
+
+/// The words of a name and which part of it each is of; initials and particles tell nobody apart.
+fn words_of(comparer: &Comparer<'_>, field: usize, [given, middle, family, alias]: [ValueId; 4]) -> Vec<(ValueId, u8)> {
+    let dictionary = comparer.records.dictionary(field);
+    let mut words: Vec<(ValueId, u8)> = Vec::with_capacity(8);
+    for (part, ids) in [(GIVEN_WORD, [given, middle]), (FAMILY_WORD, [family, 0]), (ALIAS_WORD, [alias, 0])] {
+        for id in ids.iter().flat_map(|id| comparer.records.name_parts(id)) {
+            let text = dictionary.text(*id);
+            if text.len() > 1 && !PARTICLES.contains(&text) && words.iter().all(|(known, _)| known != id) {
+                words.push((*id, part));
+            }
+        }
+    }
+    words
+}
+
+const GIVEN_WORD: u8 = 0;
+const FAMILY_WORD: u8 = 1;
+const ALIAS_WORD: u8 = 2;
+
+/// Words of names that stand before others.
+const PARTICLES: [&[u8]; 25] = [
+    b"van", b"von", b"der", b"den", b"ter", b"ten", b"de", b"da", b"di", b"do", b"dos", b"das", b"del", b"della", b"du", b"la", b"le",
+    b"el", b"al", b"bin", b"ibn", b"abu", b"st", b"zu", b"y",
+];
+
+/// Whether two names are the same words in other places: each of the fewer ones has one of its own in the other name (of four or more all but
+/// one), and both given and family name have a say. Sisters of a double surname share two words, and no given name.
+fn are_rearranged(one: &[(ValueId, u8)], other: &[(ValueId, u8)], grade: &mut impl FnMut(ValueId, ValueId) -> u8) -> bool {
+    // Of equally many either may be the fewer; the result must not depend on which record comes first.
+    match one.len().cmp(&other.len()) {
+        std::cmp::Ordering::Less => are_among(one, other, grade),
+        std::cmp::Ordering::Greater => are_among(other, one, grade),
+        std::cmp::Ordering::Equal => are_among(one, other, grade) && are_among(other, one, grade),
+    }
+}
+
+fn are_among(few: &[(ValueId, u8)], many: &[(ValueId, u8)], grade: &mut impl FnMut(ValueId, ValueId) -> u8) -> bool {
+    if few.len() < 2 || many.len() > 32 {
+        return false;
+    }
+    let (mut n_met, mut taken, mut met_parts, mut parts, mut met_others) = (0, 0u32, 0u8, 0u8, 0u8);
+    for (word, part) in few {
+        parts |= 1 << part;
+        let free = |place: &usize| taken >> place & 1 == 0;
+        let exact = (0..many.len()).filter(free).find(|place| many[*place].0 == *word);
+        let found = exact.or_else(|| (0..many.len()).filter(free).find(|place| is_good(grade(*word, many[*place].0))));
+        if let Some(place) = found {
+            n_met += 1;
+            taken |= 1 << place;
+            met_parts |= 1 << part;
+            met_others |= 1 << many[place].1;
+        }
+    }
+    let said = parts & (1 << GIVEN_WORD | 1 << FAMILY_WORD);
+    let all_say = met_parts & said == said || met_parts >> ALIAS_WORD & 1 == 1;
+    n_met >= 2 && n_met + usize::from(few.len() >= 4) >= few.len() && all_say && met_others.count_ones() >= 2
 }
 
 /// The level of two different names.

@@ -1,5 +1,6 @@
 //! Golden records and their lineage, for a range of contacts at a time.
 mod columns;
+mod full_name;
 mod precedence;
 
 use std::ops::Range;
@@ -108,7 +109,7 @@ impl GoldenPlan {
 
     /// As [`GoldenPlan::new`], where survivorship may name fields that no source has (yet).
     pub fn lenient(layouts: Vec<SourceLayout>, survivorship: Survivorship) -> Result<Self> {
-        let places = |role: Role| layouts.iter().map(|layout| layout.places_of(role)).collect::<Vec<_>>();
+        let places = |role: Role| places(&layouts, role);
         let has = |places: &[Vec<usize>]| places.iter().any(|places| !places.is_empty());
         let (updated_at, created_at) = (places(Role::UpdatedAt), places(Role::CreatedAt));
         let mut columns = Vec::new();
@@ -119,7 +120,9 @@ impl GoldenPlan {
                 Role::ContactType => Kind::ContactType,
                 _ => Kind::Role(*role),
             };
-            if has(&places) || matches!(kind, Kind::Source | Kind::ContactType) {
+            let is_composed =
+                *role == Role::FullName && [Role::GivenName, Role::FamilyName].iter().any(|part| has(&self::places(&layouts, *part)));
+            if has(&places) || is_composed || matches!(kind, Kind::Source | Kind::ContactType) {
                 let is_negated = layouts.iter().zip(&places).map(|(layout, places)| {
                     *role == Role::MarketingConsent && places.iter().any(|place| consent::is_negated(&layout.columns[*place].name))
                 });
@@ -246,7 +249,7 @@ impl Portion<'_> {
         }
         let mut contacts: Vec<ArrayRef> = vec![Arc::new(ids.finish()), Arc::new(counts.finish())];
         let mut lineage: Vec<ArrayRef> = vec![Arc::new(lineage_ids.finish())];
-        for (values, origins) in built {
+        for (values, origins) in full_name::composed(self, built) {
             contacts.push(values);
             lineage.push(origins);
         }
@@ -255,6 +258,11 @@ impl Portion<'_> {
             lineage: RecordBatch::try_new(self.plan.lineage_schema.clone(), lineage)?,
         })
     }
+}
+
+/// Per layout the columns of a role.
+fn places(layouts: &[SourceLayout], role: Role) -> Vec<Vec<usize>> {
+    layouts.iter().map(|layout| layout.places_of(role)).collect()
 }
 
 /// Columns without a role, the same name in several sources being one.

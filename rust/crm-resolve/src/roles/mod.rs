@@ -92,6 +92,7 @@ fn settle(names: &[String], evidence: &[(HeaderEvidence, ValueEvidence)]) -> Det
     let mut claims: Vec<Vec<Claim>> = evidence.iter().map(|(header, values)| claims_of(header, values)).collect();
     favour_main_address(evidence, &mut claims);
     favour_neighbours(&mut claims);
+    favour_neighbours_of_streets(evidence, &mut claims);
     let single: Vec<usize> = (0..Role::ALL.len()).filter(|place| !takes_several(Role::ALL[*place])).collect();
     let many: Vec<usize> = (0..Role::ALL.len()).filter(|place| takes_several(Role::ALL[*place])).collect();
     let mut roles: Vec<Option<usize>> = vec![None; names.len()];
@@ -194,6 +195,33 @@ fn favour_neighbours(claims: &mut [Vec<Claim>]) {
             if claims[neighbour][family].weight > -1.5 {
                 claims[neighbour][family].weight += 2.5;
                 claims[neighbour][family].reason = Some("single words of letters beside a column of given names".to_owned());
+            }
+        }
+    }
+}
+
+/// The columns after a street hold its town and postcode, where their headers say nothing and no other column claims to.
+fn favour_neighbours_of_streets(evidence: &[(HeaderEvidence, ValueEvidence)], claims: &mut [Vec<Claim>]) {
+    let is_claimed = |claims: &[Vec<Claim>], role: Role| claims.iter().any(|claims| claims[place(role)].weight > 0.5);
+    let Some(street) = (0..claims.len()).find(|column| claims[*column][place(Role::Street)].weight > 0.5) else { return };
+    let is_town = |values: &ValueEvidence| {
+        values.letters > 0.9 && values.given_name < 0.15 && values.full_name < 0.4 && values.n_distinct >= 8 && values.legal_form < 0.1
+    };
+    let is_postcode = |values: &ValueEvidence| values.postcode > 0.9 && !values.counts_rows && values.n_distinct >= 8;
+    for (role, fits, reason) in [
+        (Role::City, &is_town as &dyn Fn(&ValueEvidence) -> bool, "words of letters beside a column of streets"),
+        (Role::Postcode, &is_postcode, "possible postcodes beside a column of streets"),
+    ] {
+        if is_claimed(claims, role) {
+            continue;
+        }
+        let near = (street + 1..claims.len().min(street + 4)).chain(street.saturating_sub(3)..street);
+        for column in near {
+            let (header, values) = &evidence[column];
+            let is_open = header.roles.is_empty() && !header.no_role && claims[column].iter().all(|claim| claim.weight <= 0.5);
+            if is_open && fits(values) {
+                claims[column][place(role)] = Claim { weight: 1.0, reason: Some(reason.to_owned()) };
+                break;
             }
         }
     }

@@ -3,7 +3,8 @@ use crm_core::{Control, Result};
 
 use super::weights::{PairPriors, Roles};
 use crate::WEIGHT_ONE;
-use crate::compare::{Comparison, Levels, level_names, most_different, priors};
+use crate::compare::{Comparison, Levels, SLIPS_FROM, SLIPS_TO, level_names, most_different, priors};
+use crate::records::Kind;
 
 /// Pairs drawn one way, as counts of patterns.
 #[derive(Debug, Clone)]
@@ -112,11 +113,29 @@ pub(crate) fn fit(
         for (place, comparison) in comparisons.iter().enumerate() {
             let strength = priors(comparison.kind).strength;
             mix(&mut estimate.m[place], &m_counts[place], &prior.m[place], strength);
+            bound_slips(&mut estimate.m[place], comparison.kind);
             bound_different(&mut estimate.m[place], most_different(comparison.kind));
             mix(&mut estimate.u[place], &u_counts[place], &prior.u[place], U_STRENGTH);
         }
     }
     Ok(estimate)
+}
+
+/// Most of the names of one contact that are slips of each other, per level of slip: where many names differ in a letter alone (customers that
+/// are numbered, villages of cousins) the pairs of them would else pass for matches.
+const MOST_SLIPS: f64 = 0.15;
+
+/// Keeps the shares of names' slips at or below [`MOST_SLIPS`]; what exceeds it is held to agree.
+fn bound_slips(m: &mut [f64], kind: Kind) {
+    if !matches!(kind, Kind::Given | Kind::Family) {
+        return;
+    }
+    let Some((exact, others)) = m.split_first_mut() else { return };
+    let slips = usize::from(SLIPS_FROM) - 2..usize::from(SLIPS_TO) - 1;
+    for share in others.get_mut(slips).into_iter().flatten() {
+        *exact += (*share - MOST_SLIPS).max(0.0);
+        *share = share.min(MOST_SLIPS);
+    }
 }
 
 /// Keeps the share of the last level at or below `most`, the others growing in proportion.

@@ -12,8 +12,9 @@ use super::train;
 use super::weights::{PairPriors, Roles};
 use crate::block::{self, Rule};
 use crate::compare::{Comparer, Comparison, MOST_COMPARISONS, level_names};
+use crate::records::value::date_keys;
 use crate::records::{Kind, Records};
-use crate::{Reading, ResolveConfig};
+use crate::{Reading, ResolveConfig, WEIGHT_ONE};
 
 /// Version of the model's file format.
 pub const FORMAT: u32 = 2;
@@ -184,6 +185,7 @@ impl Model {
         }
         let priors = PairPriors { all: model.prior, ..priors };
         model.drop_idle_rules(&train::yields(&roles, &weights, &candidates, priors), &mut keys, config);
+        model.damp_countries();
         model.apply(config)?;
         Ok((model, Prepared { keys, collapsed, sketches }))
     }
@@ -198,6 +200,17 @@ impl Model {
         let mut flags = is_kept.iter();
         self.rules.retain(|_| flags.next().is_some_and(|kept| *kept));
         keys.retain(&is_kept);
+    }
+
+    /// Names, telephones and towns tell the country already: that two records agree on it too says little, however rare it is.
+    fn damp_countries(&mut self) {
+        for comparison in self.comparisons.iter_mut().filter(|comparison| comparison.kind == Kind::Country) {
+            for weight in &mut comparison.weights {
+                *weight = (*weight).min(WEIGHT_ONE);
+            }
+            comparison.rare_weight = comparison.weights[1];
+            comparison.frequencies.clear();
+        }
     }
 
     /// Puts the weights that the config sets in the place of the fitted ones.
@@ -319,7 +332,7 @@ fn choose_comparisons(records: &Records) -> Vec<Comparison> {
         let largest = field.counts.iter().copied().max().unwrap_or(0);
         let filled = field.n_filled as f64;
         let says_something = filled >= 0.03 * n && n_distinct > 1.0 && n_distinct <= 0.98 * filled && f64::from(largest) < 0.98 * filled;
-        if says_something {
+        if says_something && !follows_from_birth(records, place) {
             custom.push((std::cmp::Reverse((filled / n * 1000.0 * n_distinct.ln()) as u64), comparison));
         }
     }
@@ -329,6 +342,40 @@ fn choose_comparisons(records: &Records) -> Vec<Comparison> {
     chosen.sort_by_key(|comparison| comparison.field);
     comparisons.extend(chosen);
     comparisons
+}
+
+/// Whether the year of birth settles a field's value: an age, a school year. It says nothing beside the birth date.
+fn follows_from_birth(records: &Records, place: usize) -> bool {
+    const SAMPLED: usize = 20_000;
+    let Some(birth) = records.field_of(Kind::BirthDate) else { return false };
+    // Content hashes draw a sample that no order of rows changes.
+    let share = (SAMPLED as f64 / records.len().max(1) as f64).min(1.0);
+    let most = (share * u64::MAX as f64) as u64;
+    let mut by_year: BTreeMap<u32, BTreeMap<u32, u32>> = BTreeMap::new();
+    let mut all: BTreeMap<u32, u32> = BTreeMap::new();
+    for record in (0..records.len() as u32).filter(|record| records.content_hash(*record) <= most) {
+        let row = records.row(record);
+        if row[birth] != 0 && row[place] != 0 {
+            let year = records.dictionary(birth).keys(row[birth])[date_keys::READING] / 10_000;
+            *by_year.entry(year).or_default().entry(row[place]).or_default() += 1;
+            *all.entry(row[place]).or_default() += 1;
+        }
+    }
+    let n: u32 = all.values().sum();
+    // The two commonest values of a year: an age changes within it.
+    let explained: u32 = by_year
+        .values()
+        .map(|values| {
+            let mut counts: Vec<u32> = values.values().copied().collect();
+            counts.sort_unstable_by(|a, b| b.cmp(a));
+            counts.iter().take(2).sum::<u32>()
+        })
+        .sum();
+    let commonest = all.values().copied().max().unwrap_or(0);
+    n >= 50
+        && n >= 5 * by_year.len() as u32
+        && f64::from(explained) >= 0.8 * f64::from(n)
+        && f64::from(commonest) < 0.4 * f64::from(explained)
 }
 
 /// Whether few records share a value of the field, and its values are long enough to be somebody's own: a flat's number is not.

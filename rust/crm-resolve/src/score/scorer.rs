@@ -8,7 +8,7 @@ use super::model::Model;
 use super::sketch::{Sketches, state};
 use super::weights::{PairPriors, Roles, Sum};
 use crate::block::Candidate;
-use crate::compare::{Comparer, Comparison, EXACT, LevelCache, Levels, MISSING, MOST_COMPARISONS, Spread, level_names};
+use crate::compare::{Comparer, Comparison, EXACT, LevelCache, Levels, MISSING, MOST_COMPARISONS, SWAPPED, Spread, level_names};
 use crate::records::{Kind, Records};
 use crate::{PairScorer, ResolveConfig, WEIGHT_ONE};
 
@@ -36,6 +36,8 @@ pub struct Scorer<'a> {
     /// Per comparison the weights of "exact" on frequent values.
     frequent: Vec<HashMap<u32, i32>>,
     priors: PairPriors,
+    /// Whether the records are companies', not people's.
+    is_of_companies: bool,
     /// Per comparison the highest weight that a level other than "exact" has.
     best_inexact: Vec<i32>,
     /// Per comparison its field's place in a row.
@@ -80,6 +82,7 @@ impl<'a> Scorer<'a> {
             fields: comparisons.iter().map(|comparison| comparison.field).collect(),
             name_core: states_of(&|kind| matches!(kind, Kind::Given | Kind::Family)),
             names: states_of(&is_name),
+            is_of_companies: roles.is_of_companies(),
             roles,
             rare: places.iter().map(|place| model.comparisons[*place].rare_weight).collect(),
             weights,
@@ -161,13 +164,45 @@ impl<'a> Scorer<'a> {
     /// What a level weighs, and whether it counts as personal: a mailbox that many share does not.
     #[inline]
     fn level_weight(&self, place: usize, level: u8, a: u32, b: u32) -> (i32, Spread) {
-        let spread = self.roles.spread(place);
+        let spread = self.roles.spread(place, level);
         if level != EXACT {
-            return (self.weights[place][usize::from(level)], spread);
+            let weight = self.weights[place][usize::from(level)];
+            if weight <= 0 {
+                return (weight, spread);
+            }
+            let is_swapped = level == SWAPPED && is_name(self.comparer.comparisons()[place].kind);
+            let most = if is_swapped { self.swapped_weight(place, a, b) } else { self.near_weight(place, a, b) };
+            return (weight.min(most), spread);
         }
         let weight = self.exact_weight(place, a, b);
-        let is_shared_mailbox = weight < self.rare[place] && self.comparer.comparisons()[place].kind == Kind::Email;
-        (weight, if is_shared_mailbox { Spread::Shared } else { spread })
+        if weight >= self.rare[place] {
+            return (weight, spread);
+        }
+        // What many share is no one's own: a mailbox of the house, the switchboard of a chain.
+        match self.comparer.comparisons()[place].kind {
+            Kind::Email => (weight, Spread::Shared),
+            Kind::Phone if self.is_of_companies => (weight, Spread::Chain),
+            _ => (weight, spread),
+        }
+    }
+
+    /// What values that nearly agree are worth at most: what either would be worth if they did. A slip in a frequent name is no rare name.
+    #[inline]
+    fn near_weight(&self, place: usize, a: u32, b: u32) -> i32 {
+        let frequent = &self.frequent[place];
+        if frequent.is_empty() {
+            return self.rare[place];
+        }
+        [a, b].into_iter().filter_map(|value| frequent.get(&value).copied()).fold(self.rare[place], i32::min)
+    }
+
+    /// What a name in the other name's place is worth at most: what it would be in its own.
+    fn swapped_weight(&self, place: usize, a: u32, b: u32) -> i32 {
+        let comparisons = self.comparer.comparisons();
+        let names = (0..comparisons.len()).filter(|place| matches!(comparisons[*place].kind, Kind::Given | Kind::Family));
+        let values = [a, b].into_iter().filter(|value| *value != 0);
+        let frequent = names.flat_map(|name| values.clone().filter_map(move |value| self.frequent[name].get(&value).copied()));
+        frequent.min().unwrap_or(self.rare[place]).min(self.rare[place])
     }
 
     #[inline]
@@ -232,20 +267,20 @@ impl<'a> Scorer<'a> {
     pub(super) fn bound(&self, states: u64) -> i32 {
         let mut sum = Sum::default();
         for place in 0..self.fields.len() {
-            let weight = match states >> (2 * place) & 3 {
-                state::MISSING => continue,
-                state::EXACT => self.rare[place],
+            let (weight, level) = match states >> (2 * place) & 3 {
+                state::MISSING => (0, MISSING),
+                state::EXACT => (self.rare[place], EXACT),
                 state::DIFFERENT => self.different(place),
-                _ => self.best_inexact[place],
+                _ => (self.best_inexact[place], EXACT),
             };
-            sum.add(self.roles.spread(place), weight);
+            sum.add(self.roles.spread(place, level), weight);
         }
         sum.bound(self.priors)
     }
 
-    /// The weight of the last level.
-    fn different(&self, place: usize) -> i32 {
-        self.weights[place].last().copied().unwrap_or(0)
+    /// The weight of the last level, and its number.
+    fn different(&self, place: usize) -> (i32, u8) {
+        (self.weights[place].last().copied().unwrap_or(0), self.weights[place].len().saturating_sub(1) as u8)
     }
 
     /// The match weight from which pairs are kept.
@@ -270,12 +305,16 @@ impl<'a> Scorer<'a> {
         let mut open = 0u32;
         for (place, field) in self.fields.iter().enumerate() {
             weights[place] = match states >> (2 * place) & 3 {
-                state::MISSING => continue,
+                // What is missing says nothing, but that records have companies' names at all does.
+                state::MISSING => (0, self.roles.spread(place, MISSING)),
                 state::EXACT => self.level_weight(place, EXACT, row_a[*field], row_b[*field]),
-                state::DIFFERENT => (self.different(place), self.roles.spread(place)),
+                state::DIFFERENT => {
+                    let (weight, level) = self.different(place);
+                    (weight, self.roles.spread(place, level))
+                }
                 _ => {
                     open |= 1 << place;
-                    (self.best_inexact[place], self.roles.spread(place))
+                    (self.best_inexact[place], self.roles.spread(place, EXACT))
                 }
             };
         }

@@ -1,5 +1,5 @@
 //! How the weights of single comparisons become the weight of a pair.
-use crate::compare::{DAMPED, Levels, MOST_COMPARISONS, Spread, spread};
+use crate::compare::{DAMPED, Levels, MOST_COMPARISONS, OTHER_HOUSE, Spread, spread};
 use crate::records::Kind;
 
 /// What a comparison's weight counts towards.
@@ -20,17 +20,28 @@ pub(crate) struct Sum {
     personal: i32,
     branch: i32,
     is_company: bool,
+    is_elsewhere: bool,
     shared_gain: i32,
     chain_gain: i32,
-    birth_excess: i32,
+    /// What single personal comparisons weigh beyond what they can among relatives.
+    personal_excess: i32,
     place_best: i32,
     place_gain: i32,
     place_worst: i32,
     place_loss: i32,
 }
 
-/// What one birth date is worth at most among members of a household.
-const TWINS: i32 = 4 * crate::WEIGHT_ONE;
+/// What one birth date is worth at most among members of a household: they may be twins.
+const TWINS: i32 = 11 * crate::WEIGHT_ONE / 2;
+
+/// The same of a given name: sons bear their fathers'.
+const NAMESAKES: i32 = 8 * crate::WEIGHT_ONE;
+
+/// The same of anything else that is one person's: mailboxes are shared, and numbers borrowed.
+const BORROWED: i32 = 8 * crate::WEIGHT_ONE;
+
+/// What a telephone is worth at most between two branches: they may share it.
+const SWITCHBOARD: i32 = 3 * crate::WEIGHT_ONE;
 
 /// From this weight of what chains share two records count as one chain's.
 const CHAIN: i32 = 8 * crate::WEIGHT_ONE;
@@ -42,16 +53,16 @@ impl Sum {
     #[inline]
     pub fn add(&mut self, spread: Spread, weight: i32) {
         match spread {
-            Spread::Personal => {
+            Spread::Personal | Spread::Given | Spread::Birth => {
                 self.all += weight;
                 self.personal += weight;
                 self.branch += weight;
-            }
-            Spread::Birth => {
-                self.all += weight;
-                self.personal += weight;
-                self.branch += weight;
-                self.birth_excess += (weight - TWINS).max(0);
+                let most = match spread {
+                    Spread::Birth => TWINS,
+                    Spread::Given => NAMESAKES,
+                    _ => BORROWED,
+                };
+                self.personal_excess += (weight - most).max(0);
             }
             Spread::Shared => {
                 self.all += weight;
@@ -65,11 +76,21 @@ impl Sum {
                 self.chain_gain += weight.max(0);
                 self.is_company = true;
             }
-            Spread::Place if weight > 0 => {
+            Spread::Switchboard => {
+                self.all += weight;
+                self.personal += weight;
+                self.branch += weight.min(SWITCHBOARD);
+            }
+            // At another house of the street a branch is another one, however near.
+            Spread::Elsewhere => {
+                self.is_elsewhere = true;
+                self.add(Spread::Place, weight);
+            }
+            Spread::Place | Spread::Street if weight > 0 => {
                 self.place_best = self.place_best.max(weight);
                 self.place_gain += weight;
             }
-            Spread::Place => {
+            Spread::Place | Spread::Street => {
                 self.place_worst = self.place_worst.min(weight);
                 self.place_loss += weight;
             }
@@ -94,7 +115,7 @@ impl Sum {
             return relative;
         }
         let branch = if self.place_gain == 0 && self.place_loss == 0 { priors.branch.max(0) + UNPLACED } else { priors.branch };
-        relative.min(branch + self.branch + self.place())
+        relative.min(branch + self.branch + self.branch_place())
     }
 
     /// By how much what two records share of a household's things exceeds `least`; negative: it may be chance.
@@ -104,16 +125,21 @@ impl Sum {
         self.shared_gain + damped - least
     }
 
-    /// The evidence for a match against "relatives", for records that share a household's things: there one birth date may be twins', or
-    /// copied from form to form.
+    /// The evidence for a match against "relatives", for records that share a household's things: there one birth date may be twins', one
+    /// given name father's and son's, one mailbox or number several people's.
     pub fn against_relatives(&self, least: i32) -> i32 {
-        self.personal + self.place_losses() / 2 - self.birth_excess.min(self.household(least).max(0))
+        self.personal + self.place_losses() / 2 - self.personal_excess.min(self.household(least).max(0))
     }
 
     /// The evidence for a match against "two branches", for records of companies that share a chain's things and have a place.
     pub fn against_branches(&self) -> Option<i32> {
         let is_placed = self.place_gain != 0 || self.place_loss != 0;
-        (self.is_company && is_placed && self.chain_gain >= CHAIN).then(|| self.branch + self.place())
+        (self.is_company && is_placed && self.chain_gain >= CHAIN).then(|| self.branch + self.branch_place())
+    }
+
+    /// What the place says of its being one branch's.
+    fn branch_place(&self) -> i32 {
+        if self.is_elsewhere { self.place_losses() } else { self.place() }
     }
 
     fn place(&self) -> i32 {
@@ -150,11 +176,17 @@ impl Roles {
     /// What the named fields count towards together.
     pub fn new<'a>(fields: impl Iterator<Item = (&'a str, Kind)> + Clone, identifying: impl Fn(usize) -> bool) -> Self {
         let has_person = fields.clone().any(|(_, kind)| matches!(kind, Kind::Given | Kind::BirthDate));
+        let has_company = fields.clone().any(|(_, kind)| kind == Kind::Company);
         let role = |(place, (name, kind)): (usize, (&str, Kind))| match kind {
             // Without persons the company or the surname is what a record is about.
             Kind::Company if !has_person => Spread::Chain,
             Kind::Text if !has_person && name == crm_core::Role::Website.name() => Spread::Chain,
             Kind::Family if !has_person => Spread::Personal,
+            // Neighbours do not share a telephone, as relatives do; what a whole chain shares is found by its frequency.
+            Kind::Phone if !has_person => Spread::Switchboard,
+            Kind::Street if !has_person => Spread::Street,
+            // A table of things whose name no role fits: what names them may name a chain.
+            Kind::Text if !has_person && !has_company && identifying(place) => Spread::Chain,
             Kind::Text if !identifying(place) => Spread::Shared,
             kind => spread(kind),
         };
@@ -166,9 +198,18 @@ impl Roles {
         Self { spread: places.iter().map(|place| self.spread[*place]).collect() }
     }
 
+    /// Whether a comparison counts towards chains.
+    pub fn is_of_companies(&self) -> bool {
+        self.spread.contains(&Spread::Chain)
+    }
+
+    /// What a comparison with this level counts towards.
     #[inline]
-    pub fn spread(&self, place: usize) -> Spread {
-        self.spread[place]
+    pub fn spread(&self, place: usize, level: u8) -> Spread {
+        match self.spread[place] {
+            Spread::Street if level >= OTHER_HOUSE => Spread::Elsewhere,
+            spread => spread,
+        }
     }
 
     /// The evidence of a pair without term frequencies; comparisons in `fixed` take no part.
@@ -176,7 +217,7 @@ impl Roles {
         let mut sum = Sum::default();
         for (place, weights) in table.iter().enumerate().take(MOST_COMPARISONS) {
             if fixed >> place & 1 == 0 {
-                sum.add(self.spread[place], weights[usize::from(levels[place])]);
+                sum.add(self.spread(place, levels[place]), weights[usize::from(levels[place])]);
             }
         }
         sum

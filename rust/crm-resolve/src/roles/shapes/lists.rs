@@ -1,0 +1,297 @@
+//! Values of closed lists: a sex, yes and no, kinds of contacts, countries, languages, regions.
+
+/// Whether it names a sex.
+pub fn is_gender(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "m",
+        "f",
+        "male",
+        "female",
+        "man",
+        "woman",
+        "м",
+        "ж",
+        "муж",
+        "жен",
+        "мужской",
+        "женский",
+        "мужчина",
+        "женщина",
+        "vīrietis",
+        "sieviete",
+        "v",
+        "s",
+        "vīr",
+        "siev",
+        "mr",
+        "w",
+        "männlich",
+        "weiblich",
+        "homme",
+        "femme",
+        "h",
+        "hombre",
+        "mujer",
+        "k",
+        "kobieta",
+        "mężczyzna",
+        "masculino",
+        "femenino",
+        "муж.",
+        "жен.",
+        "nonbinary",
+        "non-binary",
+        "other",
+        "diverse",
+        "d",
+        "u",
+        "unknown",
+        "vīriešu",
+        "sieviešu",
+        "ч",
+        "чоловік",
+        "жінка",
+        "x",
+    ];
+    WORDS.contains(&text.trim().to_lowercase().as_str())
+}
+
+/// Whether it is yes or no.
+pub fn is_boolean(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "true",
+        "false",
+        "yes",
+        "no",
+        "y",
+        "n",
+        "0",
+        "1",
+        "да",
+        "нет",
+        "д",
+        "н",
+        "jā",
+        "nē",
+        "ja",
+        "nein",
+        "oui",
+        "non",
+        "sí",
+        "si",
+        "tak",
+        "nie",
+        "t",
+        "f",
+        "on",
+        "off",
+        "истина",
+        "ложь",
+        "subscribed",
+        "unsubscribed",
+    ];
+    WORDS.contains(&text.trim().to_lowercase().as_str())
+}
+
+/// Whether it is a generational suffix.
+pub fn is_suffix(text: &str) -> bool {
+    const WORDS: &[&str] = &["jr", "sr", "ii", "iii", "iv", "junior", "senior", "мл", "ст", "v", "2nd", "3rd", "phd", "md", "esq"];
+    WORDS.contains(&text.trim().trim_end_matches('.').to_lowercase().as_str())
+}
+
+/// Whether it says what kind of contact it is.
+pub fn is_contact_type(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "person",
+        "company",
+        "individual",
+        "organization",
+        "organisation",
+        "business",
+        "consumer",
+        "b2b",
+        "b2c",
+        "private",
+        "legal entity",
+        "natural person",
+        "физ. лицо",
+        "юр. лицо",
+        "физлицо",
+        "юрлицо",
+        "физическое лицо",
+        "юридическое лицо",
+        "ип",
+        "persona",
+        "uzņēmums",
+        "fiziska persona",
+        "juridiska persona",
+        "privātpersona",
+        "контрагент",
+        "people",
+        "компания",
+        "контакт",
+    ];
+    WORDS.contains(&text.trim().to_lowercase().as_str())
+}
+
+/// Whether it names a country, by its usual names or its code in capitals.
+pub fn is_country(text: &str) -> bool {
+    const CODES: &str = "LV LT EE RU DE FR ES IT PL US GB UK UA BY KZ FI SE NO DK NL BE AT CH CZ SK HU RO BG GR PT IE CA AU NZ IN CN JP BR MX TR IL AE USA GBR LVA LTU EST RUS DEU FRA ESP POL UKR";
+    const NAMES: &[&str] = &[
+        "latvia",
+        "lithuania",
+        "estonia",
+        "russia",
+        "germany",
+        "france",
+        "spain",
+        "italy",
+        "poland",
+        "united states",
+        "united kingdom",
+        "ukraine",
+        "belarus",
+        "kazakhstan",
+        "finland",
+        "sweden",
+        "norway",
+        "denmark",
+        "netherlands",
+        "belgium",
+        "austria",
+        "switzerland",
+        "czech republic",
+        "czechia",
+        "usa",
+        "uk",
+        "england",
+        "scotland",
+        "wales",
+        "ireland",
+        "canada",
+        "australia",
+        "new zealand",
+        "india",
+        "china",
+        "japan",
+        "brazil",
+        "mexico",
+        "turkey",
+        "israel",
+        "россия",
+        "латвия",
+        "литва",
+        "эстония",
+        "украина",
+        "беларусь",
+        "казахстан",
+        "германия",
+        "сша",
+        "польша",
+        "российская федерация",
+        "latvija",
+        "lietuva",
+        "igaunija",
+        "krievija",
+        "vācija",
+        "deutschland",
+        "österreich",
+        "schweiz",
+        "españa",
+        "italia",
+        "polska",
+        "united states of america",
+        "great britain",
+        "russian federation",
+        "portugal",
+        "greece",
+        "hungary",
+        "romania",
+        "bulgaria",
+        "somija",
+        "zviedrija",
+        "polija",
+    ];
+    let text = text.trim();
+    CODES.split(' ').any(|code| code == text) || NAMES.contains(&text.to_lowercase().as_str())
+}
+
+/// Whether it names a language or is a language's code in small letters.
+pub fn is_language(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "en",
+        "ru",
+        "lv",
+        "lt",
+        "et",
+        "de",
+        "fr",
+        "es",
+        "it",
+        "pl",
+        "uk",
+        "en-us",
+        "en-gb",
+        "ru-ru",
+        "lv-lv",
+        "de-de",
+        "en_us",
+        "en_gb",
+        "ru_ru",
+        "lv_lv",
+        "english",
+        "russian",
+        "latvian",
+        "german",
+        "french",
+        "spanish",
+        "polish",
+        "estonian",
+        "lithuanian",
+        "русский",
+        "английский",
+        "латышский",
+        "немецкий",
+        "latviešu",
+        "krievu",
+        "angļu",
+        "deutsch",
+        "français",
+        "español",
+        "polski",
+        "eng",
+        "rus",
+        "lav",
+        "lat",
+        "fr_fr",
+        "de_de",
+    ];
+    let text = text.trim();
+    text.chars().next().is_some_and(|c| !c.is_uppercase() || text.chars().count() > 2) && WORDS.contains(&text.to_lowercase().as_str())
+}
+
+/// Whether it is a state, oblast, county.
+pub fn is_region(text: &str) -> bool {
+    const STATES: &str = "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC NSW VIC QLD SA TAS ACT NT";
+    const ENDINGS: &[&str] = &[
+        " область",
+        " обл",
+        " обл.",
+        " край",
+        " район",
+        " р-н",
+        " novads",
+        " county",
+        " oblast",
+        " region",
+        " province",
+        "shire",
+        " rajons",
+    ];
+    const STARTS: &[&str] = &["республика ", "область ", "county "];
+    let text = text.trim();
+    let lower = text.to_lowercase();
+    STATES.split(' ').any(|code| code.eq_ignore_ascii_case(text))
+        || ENDINGS.iter().any(|end| lower.ends_with(end))
+        || STARTS.iter().any(|start| lower.starts_with(start))
+}
