@@ -18,3 +18,18 @@ fn agrees_with_libphonenumber_on_the_corpus() {
     assert!(wrong.is_empty(), "{} of {n} wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(n, 4128);
 }
+
+#[test]
+fn the_region_is_the_one_whose_plan_fits_closest() {
+    let numbered = |prefix: &str, n_digits: u32| -> Vec<String> {
+        (1..120u64).map(|n| format!("{prefix}{:0width$}", n * 7_654_321 % 10u64.pow(n_digits), width = n_digits as usize)).collect()
+    };
+    for (region, prefix, n_digits) in
+    {
+        let mut cells = numbered(prefix, n_digits);
+        // What says its country speaks for it only, and there is less of it.
+        cells.extend(numbered("+44 7700 ", 6).into_iter().take(40));
+        let guess = infer_phone_region(cells.iter().map(String::as_str)).unwrap();
+        assert_eq!(guess.region.as_str(), region, "{guess:?}");
+    }
+}
