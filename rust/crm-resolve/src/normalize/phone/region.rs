@@ -8,9 +8,9 @@ use super::{PhoneValidity, Region, interpret};
 /// How many cells are looked at.
 const MAX_CELLS: usize = 1000;
 /// Regions in the order in which a tie is settled: by how many business contacts are kept there.
-const TIES: [&[u8; 2]; 24] = [
+const TIES: [&[u8; 2]; 23] = [
     b"US", b"RU", b"GB", b"DE", b"FR", b"LV", b"ES", b"IT", b"PL", b"NL", b"UA", b"IN", b"BR", b"AU", b"LT", b"EE", b"BY", b"KZ", b"SE",
-    b"FI", b"NO", b"CZ", b"TR", b"CN",
+    b"FI", b"NO", b"CZ", b"TR",
 ];
 
 /// The region that explains a sample of phone numbers best.
@@ -25,8 +25,9 @@ pub struct PhoneRegionGuess {
 }
 
 /// Finds the default region of a column from up to 1,000 of its cells: numbers that say their country vote for it, those that do not
-/// speak for each region in whose plan they are valid, the more the fewer numbers that plan takes: Finland's takes nearly everything, so
-/// that a Latvian number is valid there too and says little. `None` when no number is valid anywhere.
+/// vote for each region in whose plan they are valid. The vote counts half where the plan takes most digits of that length (Finland's
+/// takes Latvia's numbers, and their typing errors too), and half where few business contacts are kept. `None` when no number is valid
+/// anywhere.
 ///
 /// ```
 /// use crm_resolve::normalize::infer_phone_region;
@@ -39,9 +40,9 @@ pub struct PhoneRegionGuess {
 /// ```
 pub fn infer_phone_region<'a>(cells: impl IntoIterator<Item = &'a str>) -> Option<PhoneRegionGuess> {
     let metadata = Metadata::get();
-    let evidence = Evidence::get(metadata);
+    let plans = Votes::get(metadata);
     let mut n_supporting = vec![0usize; metadata.plans.len()];
-    let mut millibits = vec![0i64; metadata.plans.len()];
+    let mut votes = vec![0u64; metadata.plans.len()];
     let mut n_numbers = 0;
     for cell in cells.into_iter().take(MAX_CELLS) {
         for part in split_phones(cell) {
@@ -56,23 +57,23 @@ pub fn infer_phone_region<'a>(cells: impl IntoIterator<Item = &'a str>) -> Optio
                     && let Some(idx) = metadata.plans.iter().position(|plan| plan.id == phone.region && phone.region.0 != *b"00")
                 {
                     n_supporting[idx] += 1;
-                    millibits[idx] += SAYS_ITS_COUNTRY;
+                    votes[idx] += WHOLE_VOTE;
                 }
                 continue;
             }
             for (idx, plan) in metadata.plans.iter().enumerate() {
                 if is_national(metadata, plan, &scan.digits) {
                     n_supporting[idx] += 1;
-                    millibits[idx] += evidence.of_valid(idx, scan.digits.len);
-                } else {
-                    millibits[idx] += OF_INVALID;
+                    votes[idx] += plans.of_valid(idx, scan.digits.len);
                 }
             }
         }
     }
     let rank = |region: Region| TIES.iter().position(|&tie| *tie == region.0).unwrap_or(TIES.len());
-    let order = |idx: &usize| (millibits[*idx], std::cmp::Reverse((rank(metadata.plans[*idx].id), metadata.plans[*idx].id)));
-    let best = (0..millibits.len()).filter(|idx| n_supporting[*idx] > 0).max_by_key(order)?;
+    let most = votes.iter().copied().max().filter(|most| *most > 0)?;
+    let best = (0..votes.len())
+        .filter(|idx| votes[*idx] * 100 >= most * NEARLY_ALL)
+        .min_by_key(|&idx| (rank(metadata.plans[idx].id), std::cmp::Reverse(votes[idx]), metadata.plans[idx].id))?;
     Some(PhoneRegionGuess { region: metadata.plans[best].id, n_supporting: n_supporting[best], n_numbers })
 }
 
@@ -92,30 +93,32 @@ fn is_national(metadata: &Metadata, plan: &Plan, digits: &Digits) -> bool {
 const SHORTEST: usize = 5;
 /// Numbers with more digits are taken as this long.
 const LONGEST: usize = 15;
-/// What a number with a country code of its own says for that country.
-const SAYS_ITS_COUNTRY: i64 = 1000;
-/// What a number says against a region in whose plan it is not valid: one in twenty is mistyped, or of elsewhere.
-const OF_INVALID: i64 = -4300;
+/// Percent of the best region's votes at which another is as likely as it: the order of [`TIES`] then decides.
+const NEARLY_ALL: u64 = 95;
 
-/// How much a valid number says for a region, by its length: log2 of how much likelier it is there than among any digits, in thousandths.
-struct Evidence(Vec<[i64; LONGEST + 1]>);
+/// The vote of a number that could hardly be of another country; half of half of it is still whole.
+const WHOLE_VOTE: u64 = 4;
 
-impl Evidence {
+/// How much a valid number's vote counts, by plan and number of digits.
+struct Votes(Vec<[u64; LONGEST + 1]>);
+
+impl Votes {
     fn get(metadata: &Metadata) -> &'static Self {
-        static EVIDENCE: OnceLock<Evidence> = OnceLock::new();
-        EVIDENCE.get_or_init(|| Self(metadata.plans.iter().map(|plan| Self::of_plan(metadata, plan)).collect()))
+        static VOTES: OnceLock<Votes> = OnceLock::new();
+        VOTES.get_or_init(|| Self(metadata.plans.iter().map(|plan| Self::of_plan(metadata, plan)).collect()))
     }
 
-    fn of_valid(&self, plan: usize, n_digits: usize) -> i64 {
+    fn of_valid(&self, plan: usize, n_digits: usize) -> u64 {
         self.0[plan][n_digits.min(LONGEST)]
     }
 
     /// The share of all digits of a length that the plan takes is counted on a fixed sample of them.
-    fn of_plan(metadata: &Metadata, plan: &Plan) -> [i64; LONGEST + 1] {
+    fn of_plan(metadata: &Metadata, plan: &Plan) -> [u64; LONGEST + 1] {
         const N_SAMPLES: u32 = 128;
+        let usual = if TIES.contains(&&plan.id.0) { WHOLE_VOTE } else { WHOLE_VOTE / 2 };
         let mut seed = 0x2545_f491_4f6c_dd1d_u64;
-        let mut share = [0f64; LONGEST + 1];
-        for (n_digits, share) in share.iter_mut().enumerate().skip(SHORTEST) {
+        let mut votes = [usual; LONGEST + 1];
+        for (n_digits, vote) in votes.iter_mut().enumerate().skip(SHORTEST) {
             let mut n_valid = 0u32;
             for _ in 0..N_SAMPLES {
                 let mut digits = Digits::default();
@@ -125,11 +128,10 @@ impl Evidence {
                 }
                 n_valid += u32::from(is_national(metadata, plan, &digits));
             }
-            *share = f64::from(n_valid) / f64::from(N_SAMPLES);
+            if n_valid * 5 > N_SAMPLES * 2 {
+                *vote = usual / 2;
+            }
         }
-        // A plan spreads its numbers over its lengths; any digits spread over all lengths.
-        let n_lengths = share.iter().filter(|share| **share > 0.01).count().max(1) as f64;
-        let any_length = (LONGEST + 1 - SHORTEST) as f64;
-        share.map(|share| ((any_length / n_lengths / share.max(0.5 / f64::from(N_SAMPLES))).log2() * 1000.0).round() as i64)
+        votes
     }
 }
