@@ -272,7 +272,7 @@ def test_styles(tmp_path: Path) -> None:
     sheet = openpyxl.load_workbook(tmp_path / "out.xlsx")["review"]
     assert [cell.value for cell in sheet[1]] == ["E-mail", "decision"]
     assert sheet["A2"].fill.fgColor.rgb == "00000000"
-    assert sheet["A3"].fill.fgColor.rgb == "FFFFF2CC"
+    assert sheet["A3"].fill.fgColor.rgb == "FFFFEFA0"
     assert sheet.column_dimensions["A"].width == pytest.approx(33, abs=1)
     assert sheet.freeze_panes == "B2"
     assert [(rule.formula1, str(rule.sqref)) for rule in sheet.data_validations.dataValidation] == [('"same,different,later"', "B2:B3")]

@@ -22,6 +22,8 @@ from crm_engine.errors import LockedError
 
 #: How often a waiting writer tries, in seconds.
 _TRY_EVERY = 0.05
+#: Seconds after which a holder without a note is held to have none.
+_SETTLES_WITHIN = 1.0
 
 
 class Lock:
@@ -69,8 +71,11 @@ class Lock:
                     raise
             left = deadline - time.monotonic()
             if left <= 0:
-                raise LockedError(f"{self.folder}: {_told(_read_note(descriptor))}; try again later, or give --wait SECONDS")
-            time.sleep(min(_TRY_EVERY, left))
+                note = _read_note(descriptor)
+                # Who has just got the lock, or is about to let go of it, has no note for a moment: a name or a free lock follows.
+                if "pid" in note or left < -_SETTLES_WITHIN:
+                    raise LockedError(f"{self.folder}: {_told(note)}; try again later, or give --wait SECONDS")
+            time.sleep(min(_TRY_EVERY, left) if left > 0 else _SETTLES_WITHIN / 20)
 
     def holder(self) -> dict[str, Any]:
         """Who holds the lock, empty where nobody does."""
