@@ -242,9 +242,9 @@ RESOLVE_KEYS: dict[str, Key] = {
         ListOf(Text()), "Sources without duplicates of their own: two of their records are never the same contact. '*' means every source."
     ),
     "pairs_per_record": Key(
-        Number(0, 100_000), "Candidate pairs that blocking may propose per record: fewer is faster, more finds more.", 16.0
+        Number(0, 100_000), "Candidate pairs that blocking may propose per record: fewer is faster, more finds more.", 6.0
     ),
-    "min_pairs": Key(Number(0, 2**63, whole=True), "Candidate pairs that blocking may propose however few records there are.", 10_000_000),
+    "min_pairs": Key(Number(0, 2**63, whole=True), "Candidate pairs that blocking may propose however few records there are.", 5_000_000),
     "phone_region": Key(
         Text(), "Two-letter country whose numbering plan national telephone numbers follow; found from the data otherwise."
     ),
