@@ -22,7 +22,9 @@ path = sys.argv[1]
 def done(n_rows):
     usage = resource.getrusage(resource.RUSAGE_SELF)
     cpu = usage.ru_utime + usage.ru_stime - before
-    print(json.dumps({"rows": n_rows, "cpu": cpu, "wall": time.time() - began, "mib": usage.ru_maxrss // 1024}))
+    # ru_maxrss would hold what the parent held when it forked; this peak begins with the process.
+    peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    print(json.dumps({"rows": n_rows, "cpu": cpu, "wall": time.time() - began, "mib": int(peak.split()[1]) // 1024}))
 def start():
     global before, began
     usage = resource.getrusage(resource.RUSAGE_SELF)
