@@ -113,8 +113,13 @@ def test_the_person_stays_out(template: Template, tmp_path: Path) -> None:
         ):
             run = base.import_contacts(table([row], COLUMNS), source_name="erp", mapping=MAPPING)
             assert (run.counts["erased"], run.counts["rejected"], run.counts["new"]) == (1, 1, 0)
+        orders = pa.table({"order_no": ["1", "2"], "customer_no": ["canarykey-77", "0"], "ship_to": ["Canarytown", "Riga"]})
+        run = base.import_related("orders", orders, source_name="erp")
+        assert (run.counts["rows_in"], run.counts["erased"], run.counts["rejected"], run.counts["unchanged"]) == (2, 1, 1, 1)
+        run = base.import_related("interactions", pa.table({"phone": ["29 876 543"], "text": ["xyzzy again"]}))
+        assert (run.counts["erased"], run.counts["new"]) == (1, 0)
         after = content(base)
-        for name in ("contacts", "records", "rejects"):
+        for name in ("contacts", "records", "rejects", "orders", "interactions"):
             assert after.get(name) == before.get(name)
         assert traces(base.path) == []
 

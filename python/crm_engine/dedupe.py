@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -147,5 +147,10 @@ def _summary(outcome: _core.DedupeOutcome, tables: list[InputTable]) -> dict[str
     reports = [{**table.source.report(), "roles": dict(table.columns)} for table in tables]
     total = {name: sum(report["counts"][name] for report in reports) for name in ("rows_in", "rejected", "skipped")}
     warnings = [f"{report['file']}: {warning}" for report in reports for warning in report.get("warnings", [])]
-    silent = [f"{table.source.name}: {_NO_CONTACTS}" for table in tables if _TELLING_ROLES.isdisjoint(role for _, role in table.columns)]
+    silent = tables_without_contacts(tables)
     return {**total, **counts, "warnings": [*counts["warnings"], *silent, *warnings], "sources": reports}
+
+
+def tables_without_contacts(tables: Sequence[InputTable]) -> list[str]:
+    """A warning for each table of which no column says who a contact is or how to reach one."""
+    return [f"{table.source.name}: {_NO_CONTACTS}" for table in tables if _TELLING_ROLES.isdisjoint(role for _, role in table.columns)]

@@ -23,7 +23,7 @@ from crm_engine.base.spool import Spool
 from crm_engine.base.suppression import Suppression
 from crm_engine.base.versions import STATUSES, Judged, judge, signed
 from crm_engine.config import load_config
-from crm_engine.dedupe import InputTable, source_name_of, with_roles
+from crm_engine.dedupe import InputTable, source_name_of, tables_without_contacts, with_roles
 from crm_engine.errors import ConfigError, LimitError
 from crm_engine.sources import Progress, open_sources
 
@@ -78,6 +78,7 @@ def import_contacts(
         derived = derive(writing, taking.change, progress)
         _refuse_large_merges(writing, derived, allow=allow_large_merges)
         rejected, skipped = log_inputs(writing, "contacts", sources)
+        writing.run.warnings += tables_without_contacts(inputs)
         _account(writing, taking, judged, derived, rejected, skipped)
         if snapshot:
             writing.run.counts["gone"] = n_gone

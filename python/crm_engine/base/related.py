@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_engine.base.accounting import log_inputs
 from crm_engine.base.lake import Transaction, literal, quoted
@@ -20,6 +21,7 @@ from crm_engine.base.reading import related_names, resolved_rows
 from crm_engine.base.references import record_ids_of_contacts, record_ids_of_keys, reference_values
 from crm_engine.base.runs import Run, Writing
 from crm_engine.base.schema import RELATED_COLUMNS, RESERVED, create_table, rows_to_table
+from crm_engine.base.suppression import IDENTIFYING, Suppression
 from crm_engine.config import load_mapping, nearest
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.sources import Progress, Source, open_sources
@@ -72,12 +74,15 @@ def import_related(
     columns = list(dict.fromkeys(column for one in sources for column in one.columns))
     with base._writing("import", target=name, source=source_name, wait=wait, dry_run=dry_run) as writing:
         plan = _plan(writing, name, columns, row_key, contact_key, source_name)
-        _stage(writing.transaction, plan, sources, progress)
+        n_erased = _stage(writing, plan, sources, progress)
         _refer(writing, plan)
         counts = _apply(writing, plan)
         rejected, skipped = log_inputs(writing, plan.table, sources)
-        n_in = counts.pop("staged") + rejected + skipped
-        writing.run.counts = {"rows_in": n_in, **counts, "rejected": rejected, "skipped": skipped}
+        n_in = counts.pop("staged") + n_erased + rejected + skipped
+        writing.run.counts = {"rows_in": n_in, **counts, "rejected": rejected + n_erased, "skipped": skipped}
+        if n_erased:
+            writing.run.counts["erased"] = n_erased
+            writing.run.warnings.append(f"{name}: {n_erased:,} rows belong to people who were erased; they were kept out")
         writing.run.source = plan.source_name
         _warn(writing, plan)
     return writing.run
@@ -152,21 +157,39 @@ def _physical_names(transaction: Transaction, name: str, columns: Sequence[str])
     return physical
 
 
-def _stage(transaction: Transaction, plan: _Plan, sources: list[Source], progress: Progress | None) -> None:
-    """All rows of the input as text in a temporary table."""
+def _stage(writing: Writing, plan: _Plan, sources: list[Source], progress: Progress | None) -> int:
+    """All rows of the input as text in a temporary table, but those of people who were erased; says how many these were."""
+    transaction = writing.transaction
+    suppression = Suppression(writing)
+    n_erased = 0
     payload = ", ".join(f"{quoted(plan.physical[column])} VARCHAR" for column in plan.columns)
     transaction.execute(f"CREATE OR REPLACE TEMP TABLE staged (_file VARCHAR, _row BIGINT, {payload})")
     n_rows = 0
     for source in sources:
         names = ["_file", "_row", *(plan.physical[column] for column in source.columns)]
         for batch, rows in source.batches():
-            arrays = [pa.repeat(pa.scalar(source.name), len(batch)), pa.array(rows).cast(pa.int64()), *batch.columns]
+            rows = pa.array(rows).cast(pa.int64())
+            if suppression.is_needed and plan.contact_key is not None and plan.contact_key in source.columns:
+                kept = _kept(suppression, plan, plan.contact_key, batch)
+                n_erased += len(batch) - int(pc.sum(kept).as_py() or 0)
+                batch, rows = batch.filter(kept), rows.filter(kept)
+            arrays = [pa.repeat(pa.scalar(source.name), len(batch)), rows, *batch.columns]
             with transaction.known(_batch=pa.table(arrays, names)):
                 listed = ", ".join(quoted(column) for column in names)
                 transaction.execute(f"INSERT INTO temp.staged ({listed}) SELECT {listed} FROM _batch")
             n_rows += len(batch)
             if progress is not None:
                 progress("reading", n_rows, 0)
+    return n_erased
+
+
+def _kept(suppression: Suppression, plan: _Plan, contact_key: str, batch: pa.RecordBatch) -> pa.Array:
+    """Which rows of a batch refer to nobody who was erased."""
+    role = plan.reference if plan.reference in IDENTIFYING else None
+    keys = pc.utf8_trim_whitespace(batch.column(contact_key)) if plan.reference == "key" else pa.nulls(len(batch), pa.string())
+    named = pc.utf8_trim_whitespace(batch.column("source")) if plan.has_source_column else pa.nulls(len(batch), pa.string())
+    named = pc.if_else(pc.fill_null(pc.equal(named, ""), True), pa.scalar(plan.source_name), named)
+    return suppression.kept(batch, [(contact_key, role)], named, keys)
 
 
 def _cell(plan: _Plan, column: str) -> str:
