@@ -76,19 +76,13 @@ def dedupe(
     decided = read_decisions(decisions)
     tables = with_roles(sources, settings.mapping)
     declared = [(settings.source_name or source_name_of(table.source.name), table.source.name, table.columns) for table in tables]
-    resolve = _resolve_options(settings, tables, is_fitted=model is not None)
-    run = _core.DedupeRun(_run_options(settings, resolve), declared, model.text if model is not None else None)
-    n_rows = 0
-    for number, table in enumerate(tables):
-        for batch, rows in table.batches:
-            run.push(number, batch, rows)
-            n_rows += batch.num_rows
-            if progress is not None:
-                progress("reading", n_rows, 0)
+    resolve = resolve_options(settings, tables, is_fitted=model is not None)
+    run = _core.DedupeRun(run_options(settings, resolve), declared, model.text if model is not None else None)
+    read_into(run, tables, progress)
     outcome = run.finish(progress, decided)
     rejects = [reject for source in sources for reject in source.rejects]
     skipped = [row for source in sources for row in source.skipped]
-    return DedupeResult(outcome, {**_summary(outcome, tables), "config": resolve}, rejects, skipped)
+    return DedupeResult(outcome, {**summary_of(outcome, tables), "config": resolve}, rejects, skipped)
 
 
 class InputTable(NamedTuple):
@@ -120,13 +114,24 @@ def with_roles(sources: list[Source], mapping: ColumnMapping) -> list[InputTable
     return tables
 
 
-def _resolve_options(settings: Settings, tables: list[InputTable], *, is_fitted: bool) -> dict[str, Any]:
+def read_into(run: _core.DedupeRun, tables: Sequence[InputTable], progress: Progress | None) -> None:
+    """Hands all rows of the tables to the run."""
+    n_rows = 0
+    for number, table in enumerate(tables):
+        for batch, rows in table.batches:
+            run.push(number, batch, rows)
+            n_rows += batch.num_rows
+            if progress is not None:
+                progress("reading", n_rows, 0)
+
+
+def resolve_options(settings: Settings, tables: list[InputTable], *, is_fitted: bool) -> dict[str, Any]:
     # A fitted model knows which columns take part; what looks like a counter among a few rows must not take one away.
     counters = set() if is_fitted else {name for table in tables for name in table.row_counters}
     return {**settings.resolve, "ignore": sorted({*settings.resolve.get("ignore", []), *settings.mapping.ignored, *counters})}
 
 
-def _run_options(settings: Settings, resolve: dict[str, Any]) -> str:
+def run_options(settings: Settings, resolve: dict[str, Any]) -> str:
     run = {
         "max_cluster_share": settings.max_cluster_share,
         "memory_limit": settings.memory_limit,
@@ -142,7 +147,7 @@ def source_name_of(file: str) -> str:
     return Path(path).stem + separator + sheet
 
 
-def _summary(outcome: _core.DedupeOutcome, tables: list[InputTable]) -> dict[str, Any]:
+def summary_of(outcome: _core.DedupeOutcome, tables: list[InputTable]) -> dict[str, Any]:
     counts = json.loads(outcome.counts())
     reports = [{**table.source.report(), "roles": dict(table.columns)} for table in tables]
     total = {name: sum(report["counts"][name] for report in reports) for name in ("rows_in", "rejected", "skipped")}

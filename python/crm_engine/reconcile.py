@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from crm_engine import _core
 from crm_engine.config import ColumnMapping, Settings, load_config, load_mapping
-from crm_engine.dedupe import InputTable, _resolve_options, _run_options, _summary, source_name_of, with_roles
+from crm_engine.dedupe import InputTable, read_into, resolve_options, run_options, source_name_of, summary_of, with_roles
 from crm_engine.errors import ConfigError, FileFormatError
 from crm_engine.model import Model
 from crm_engine.output import atomic_directory, output_format, write_table
@@ -70,18 +70,12 @@ def reconcile(
     sides = _open_sides((left, right), settings, (left_mapping, right_mapping), progress)
     names = _side_names(sides, (left_name, right_name))
     tables = [table for side in sides for table in side]
-    resolve = _resolve_options(settings, tables, is_fitted=model is not None)
+    resolve = resolve_options(settings, tables, is_fitted=model is not None)
     declared = [
         (_source_of(table, name, side), table.source.name, table.columns) for side, name in zip(sides, names, strict=True) for table in side
     ]
-    run = _core.DedupeRun(_run_options(settings, resolve), declared, model.text if model is not None else None)
-    n_rows = 0
-    for number, table in enumerate(tables):
-        for batch, rows in table.batches:
-            run.push(number, batch, rows)
-            n_rows += batch.num_rows
-            if progress is not None:
-                progress("reading", n_rows, 0)
+    run = _core.DedupeRun(run_options(settings, resolve), declared, model.text if model is not None else None)
+    read_into(run, tables, progress)
     outcome = run.finish(progress)
     options = {
         "n_left_tables": len(sides[0]),
@@ -247,7 +241,7 @@ def _account(
     resolve: dict[str, Any],
 ) -> dict[str, Any]:
     tables = [table for side in sides for table in side]
-    whole = _summary(outcome, tables)
+    whole = summary_of(outcome, tables)
     counts: dict[str, Any] = json.loads(reconciliation.counts())
     counts["matched_by"] = dict(counts["matched_by"])
     reports, n_left = whole["sources"], len(sides[0])

@@ -7,6 +7,7 @@
 
 pub mod cells;
 pub mod index;
+mod private_file;
 pub mod segment;
 mod spool;
 

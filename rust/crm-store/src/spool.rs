@@ -1,10 +1,11 @@
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{Array, StringArray};
 use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use crm_core::{Error, Result};
+
+use crate::private_file::create_private;
 
 /// Batches of text columns in a temporary file that nobody else can open and that vanishes with the process.
 #[derive(Debug)]
@@ -28,25 +29,11 @@ struct StoredColumn {
 impl Spool {
     /// Makes a spool in `folder`, which must exist.
     pub fn create(folder: &Path) -> Result<Self> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        loop {
-            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let path = folder.join(format!(".crm-engine-spool-{}-{number}", std::process::id()));
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            match options.open(&path) {
-                Ok(file) => {
-                    // Without a name the file is gone when the process is, however it ends.
-                    #[cfg(unix)]
-                    std::fs::remove_file(&path).map_err(|error| Error::os(&error, path.display().to_string()))?;
-                    return Ok(Self { file, folder: folder.to_owned(), len: 0, batches: Vec::new() });
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::os(&error, folder.display().to_string())),
-            }
-        }
+        let (path, file) = create_private(folder, ".crm-engine-spool")?;
+        // Without a name the file is gone when the process is, however it ends.
+        #[cfg(unix)]
+        std::fs::remove_file(&path).map_err(|error| Error::os(&error, path.display().to_string()))?;
+        Ok(Self { file, folder: folder.to_owned(), len: 0, batches: Vec::new() })
     }
 
     /// Bytes in the file.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow_array::{Array, StringArray};
 use arrow_buffer::Buffer;
-use crm_core::{Error, Hasher64, Result, Role, content_hash, record_id};
+use crm_core::{Error, Hasher64, Result, Role, record_id};
 use crm_resolve::increment::{Cells, Edit, TakeCells, Verdict};
-use crm_resolve::merge::{Canonicalizer, ConventionSample, NormalCanonicalizer, SourceColumn, SourceLayout};
+use crm_resolve::merge::{Canonicalizer, ConventionSample, NormalCanonicalizer, SourceColumn, SourceLayout, row_hash};
 use crm_resolve::{Conventions, DateOrder, ResolveConfig};
 use crm_store::cells::encode_row;
 use crm_store::index::IndexWriter;
@@ -131,7 +131,7 @@ impl Pending {
     /// Adds rows as a source has them now.
     pub fn push(&mut self, layout: usize, columns: &[StringArray], n_rows: usize) -> Result<Vec<PushedRow>> {
         let definition = self.layout(layout, columns)?;
-        let by_name = by_name(definition);
+        let by_name = definition.columns_by_name();
         let (source_places, key_places) = (definition.places_of(Role::Source), definition.places_of(Role::SourceKey));
         let time_places = definition.places_of(Role::UpdatedAt);
         let own_source = definition.source.clone();
@@ -373,27 +373,4 @@ impl Cells for ChangeCells {
         }
         collector.finish(take)
     }
-}
-
-/// Columns in an order that does not depend on their place in the file.
-fn by_name(layout: &SourceLayout) -> Vec<(u64, usize)> {
-    let mut columns: Vec<(u64, usize)> =
-        layout.columns.iter().enumerate().map(|(place, SourceColumn { name, .. })| (content_hash(name.as_bytes()), place)).collect();
-    columns.sort_unstable();
-    columns
-}
-
-/// A hash of a row's filled cells with their columns' names.
-fn row_hash(columns: &[StringArray], by_name: &[(u64, usize)], row: usize, bytes: &mut Vec<u8>) -> u64 {
-    bytes.clear();
-    for (name, place) in by_name {
-        let column = &columns[*place];
-        if column.is_valid(row) && !column.value(row).is_empty() {
-            let value = column.value(row);
-            bytes.extend_from_slice(&name.to_le_bytes());
-            bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(value.as_bytes());
-        }
-    }
-    content_hash(bytes)
 }

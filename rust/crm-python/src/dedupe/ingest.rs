@@ -4,8 +4,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use arrow_array::{Array, RecordBatch, StringArray};
-use crm_core::{Error, Result, Role, TextColumn, content_hash};
-use crm_resolve::merge::{ConventionSample, RecordIds, SourceColumn, SourceLayout};
+use crm_core::{Error, Result, Role, TextColumn};
+use crm_resolve::merge::{ConventionSample, RecordIds, SourceLayout, row_hash};
 
 use crate::dedupe::originals::{Originals, SourceRows};
 use crate::dedupe::resolver::Resolver;
@@ -82,7 +82,7 @@ impl Ingest {
 
 impl Ingested {
     fn take_all(mut self, receiver: &Receiver<Message>, memory_limit: Option<u64>) -> Result<Self> {
-        let columns_by_name: Vec<_> = self.layouts.iter().map(by_name).collect();
+        let columns_by_name: Vec<_> = self.layouts.iter().map(SourceLayout::columns_by_name).collect();
         while let Ok(Message { layout, batch, rows }) = receiver.recv() {
             self.take(layout, &batch, rows, &columns_by_name[layout])?;
             self.check_memory(memory_limit)?;
@@ -132,29 +132,6 @@ impl Ingested {
             _ => Ok(()),
         }
     }
-}
-
-/// Columns in an order that does not depend on their place in the file.
-fn by_name(layout: &SourceLayout) -> Vec<(u64, usize)> {
-    let mut columns: Vec<(u64, usize)> =
-        layout.columns.iter().enumerate().map(|(place, SourceColumn { name, .. })| (content_hash(name.as_bytes()), place)).collect();
-    columns.sort_unstable();
-    columns
-}
-
-/// A hash of a row's filled cells with their columns' names.
-fn row_hash(columns: &[StringArray], by_name: &[(u64, usize)], row: usize, bytes: &mut Vec<u8>) -> u64 {
-    bytes.clear();
-    for (name, place) in by_name {
-        let column = &columns[*place];
-        if column.is_valid(row) && !column.value(row).is_empty() {
-            let value = column.value(row);
-            bytes.extend_from_slice(&name.to_le_bytes());
-            bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(value.as_bytes());
-        }
-    }
-    content_hash(bytes)
 }
 
 /// A column as plain text, whatever kind of text it came as.

@@ -1,15 +1,12 @@
 //! Cells of records from anywhere, normalized under the model.
-use std::sync::Arc;
-
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_array::{Array, RecordBatch, StringArray};
 use crm_core::{Control, Error, Result, Role};
 use hashbrown::HashMap;
 
 use super::{Cells, Setting};
 use crate::block::Keys;
 use crate::merge::{ConventionSample, SourceLayout, settle_conventions};
-use crate::{Mapping, Model, Records, RecordsBuilder, ResolveConfig};
+use crate::{Mapping, MatchedTables, Model, Records, RecordsBuilder, ResolveConfig};
 
 /// Normalized records, by id.
 pub struct Gathered {
@@ -82,73 +79,32 @@ pub fn fit(
     Ok((model, Gathered { keys: Some(prepared.into_keys()), ..Gathered::new(records, ids) }))
 }
 
-/// What matching sees of each layout.
+/// What matching sees of each layout, under options that fit them.
 pub struct Tables {
-    tables: Vec<(Mapping, Table)>,
+    matched: MatchedTables,
     /// The options, those that name columns of other layouts left out.
     pub config: ResolveConfig,
 }
 
-struct Table {
-    schema: SchemaRef,
-    /// Per column of `schema` its place in the layout; `None` for the source's own name.
-    places: Vec<Option<usize>>,
-    source: String,
-}
-
-/// Stands for the column that says the source; no header is named so.
-const SOURCE_COLUMN: &str = "\u{1}source";
-
 impl Tables {
     /// What matching sees of `layouts`.
     pub fn new(layouts: &[SourceLayout], config: &ResolveConfig) -> Result<Self> {
-        // Where no source is free of duplicates, which one a record is of says nothing about who it is.
-        let sources_matter = !config.unique_sources.is_empty();
-        let tables: Vec<(Mapping, Table)> = layouts.iter().map(|layout| table(layout, sources_matter)).collect::<Result<_>>()?;
+        let matched = MatchedTables::new(layouts, !config.unique_sources.is_empty())?;
         let mut config = config.clone();
         // A base sees tables come and go: a name that none of them has now is no mistake.
         config.ignore.retain(|name| {
             name.parse::<Role>().is_ok() || layouts.iter().any(|layout| layout.columns.iter().any(|column| column.name == *name))
         });
-        Ok(Self { tables, config })
+        Ok(Self { matched, config })
     }
 
     /// The mappings, one per layout.
     pub fn mappings(&self) -> Vec<Mapping> {
-        self.tables.iter().map(|(mapping, _)| mapping.clone()).collect()
+        self.matched.mappings()
     }
 
     /// The columns of a layout as its mapping names them.
     pub fn batch(&self, layout: usize, columns: &[StringArray]) -> Result<RecordBatch> {
-        let (_, table) = self.tables.get(layout).ok_or_else(|| Error::internal(format!("there is no layout {layout}")))?;
-        let n_rows = columns.first().map_or(0, Array::len);
-        let arrays = table.places.iter().zip(table.schema.fields()).map(|(place, field)| -> ArrayRef {
-            match place {
-                Some(place) if field.name() == SOURCE_COLUMN => {
-                    let named = &columns[*place];
-                    let name = |row: usize| if named.is_valid(row) { named.value(row).trim() } else { "" };
-                    let own = table.source.as_str();
-                    Arc::new((0..n_rows).map(|row| Some(if name(row).is_empty() { own } else { name(row) })).collect::<StringArray>())
-                }
-                Some(place) => Arc::new(columns[*place].clone()),
-                None => Arc::new((0..n_rows).map(|_| Some(table.source.as_str())).collect::<StringArray>()),
-            }
-        });
-        let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
-        Ok(RecordBatch::try_new_with_options(table.schema.clone(), arrays.collect(), &options)?)
+        self.matched.batch(layout, columns, columns.first().map_or(0, Array::len))
     }
-}
-
-fn table(layout: &SourceLayout, sources_matter: bool) -> Result<(Mapping, Table)> {
-    let mut columns: Vec<(String, Option<Role>, Option<usize>)> = Vec::new();
-    for (place, column) in layout.columns.iter().enumerate().filter(|(_, column)| column.role != Some(Role::Source)) {
-        columns.push((column.name.clone(), column.role, Some(place)));
-    }
-    if sources_matter {
-        columns.push((SOURCE_COLUMN.to_owned(), Some(Role::Source), layout.places_of(Role::Source).first().copied()));
-    }
-    let mapping = Mapping::new(columns.iter().map(|(name, role, _)| (name.clone(), *role)))?;
-    let fields: Vec<Field> = columns.iter().map(|(name, _, _)| Field::new(name, DataType::Utf8, true)).collect();
-    let places = columns.into_iter().map(|(_, _, place)| place).collect();
-    Ok((mapping, Table { schema: Arc::new(Schema::new(fields)), places, source: layout.source.clone() }))
 }

@@ -25,7 +25,7 @@ pub use consent::{is_negated as says_opt_out, parse as parse_consent};
 pub use contact_id::{ContactId, contact_id, record_id_of_contact};
 pub use golden::{Golden, GoldenPlan, RecordFacts};
 pub use identity::RecordIds;
-pub use layout::{RowRef, Rows, SourceColumn, SourceLayout};
+pub use layout::{RowRef, Rows, SourceColumn, SourceLayout, row_hash};
 pub use members::Members;
 pub use normal::{ConventionSample, NormalCanonicalizer, settle_conventions};
 pub use survivorship::{Strategy, Survivorship};

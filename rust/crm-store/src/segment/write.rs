@@ -1,12 +1,13 @@
 //! Writing a segment: sections one after the other, then the table, then a name.
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_buffer::{ArrowNativeType, Buffer, ToByteSlice};
 use crm_core::{Error, Result};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use crate::private_file::create_private;
 
 use super::{ALIGNMENT, ENTRY, FORMAT, HEADER, MAGIC, Section, SectionId, map};
 
@@ -29,31 +30,11 @@ impl std::fmt::Debug for SegmentWriter {
 impl SegmentWriter {
     /// A writer into `folder`, which must exist.
     pub fn create(folder: &Path) -> Result<Self> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        loop {
-            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let path = folder.join(format!(".writing-{}-{number}", std::process::id()));
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            match options.open(&path) {
-                Ok(file) => {
-                    let mut writer = Self {
-                        folder: folder.to_owned(),
-                        path,
-                        file: Some(BufWriter::with_capacity(1 << 20, file)),
-                        at: 0,
-                        sections: Vec::new(),
-                        open: None,
-                    };
-                    writer.put(&[0; HEADER])?;
-                    return Ok(writer);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::os(&error, folder.display().to_string())),
-            }
-        }
+        let (path, file) = create_private(folder, ".writing")?;
+        let file = Some(BufWriter::with_capacity(1 << 20, file));
+        let mut writer = Self { folder: folder.to_owned(), path, file, at: 0, sections: Vec::new(), open: None };
+        writer.put(&[0; HEADER])?;
+        Ok(writer)
     }
 
     /// Bytes in the section that is open.
