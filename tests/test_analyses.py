@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import crm_engine as crm
-from crm_engine import ConfigError
+from crm_engine import ConfigError, SchemaError
 from crm_engine.analyze import ANALYSES, calendar, card_html
 from crm_engine.cli import run
 from crm_engine.demo import write_demo
@@ -53,6 +53,34 @@ def test_every_analysis_runs_on_the_demo_and_draws(demo, name, tmp_path):
     assert run(["analyze", name, str(demo), "-q", "-o", str(tmp_path / "x.svg")]) == 0
     assert (tmp_path / "x.svg").read_text().startswith("<svg")
     assert run(["analyze", name, str(demo), "-q", "-o", str(tmp_path / "x.xlsx")]) == 0
+
+
+@pytest.mark.parametrize(("name", "option"), [("churn", "lost_after_days"), ("levels", "periods"), ("reminders", "neglected_after_days")])
+@pytest.mark.parametrize("given", ["abc", -1, 2.5, True, None])
+def test_an_option_that_is_no_number_is_told(name, option, given):
+    with pytest.raises(ConfigError, match=f"{option} is .* whole number"):
+        crm.analyze(name, TABLES, today=TODAY, **{option: given})
+
+
+def test_a_missing_time_names_what_can_be_done():
+    orders = TABLES["orders"].rename_columns(["when" if name == "placed_at" else name for name in TABLES["orders"].column_names])
+    with pytest.raises(SchemaError, match=r"none of the columns .*placed_at.*; give one of its columns \(.*when.*\) such a name"):
+        crm.analyze("churn", {**TABLES, "orders": orders}, today=TODAY)
+
+
+def test_the_plan_picture_shows_the_states_of_the_table(tmp_path):
+    pytest.importorskip("altair")
+    from crm_engine.charts import draw
+
+    write_demo(tmp_path / "exports", rows=2_000)
+    result = crm.plan(tmp_path / "exports" / "plans.csv", tmp_path / "exports")
+    chart = draw(result).to_dict()
+    bars = next(values for values in chart["datasets"].values() if "state" in values[0])
+    current = [row for row in result.tables["current"].to_pylist() if row["attainment"] is not None]
+    assert [bar["state"] for bar in bars] == [row["state"] for row in current[:40]]
+    # A forecast a little short of the target is on the way, within the tolerance.
+    assert any(row["state"] == "on the way" and row["forecast_attainment"] < 1 for row in current)
+    assert {"behind", "on the way"} <= {bar["state"] for bar in bars}
 
 
 def test_channels_by_first_touch():

@@ -67,6 +67,9 @@ def test_related_rows_refer_to_contacts_that_exist(demo: Path) -> None:
     hubspot = {row["Record ID"] for row in rows(demo / "hubspot_contacts.csv")}
     assert {row["customer_no"] for row in rows(demo / "orders.csv")} <= shop
     deals = rows(demo / "deals.csv")
+    for name, key in (("orders", "order_id"), ("payments", "payment_id"), ("deals", "deal_id")):
+        keys = [row[key] for row in rows(demo / f"{name}.csv")]
+        assert len(set(keys)) == len(keys), name
     assert {row["customer_no"] for row in deals} <= hubspot
     assert {row["deal_id"] for row in rows(demo / "deal_stages.csv")} == {row["deal_id"] for row in deals}
     calls = pq.read_table(demo / "interactions.parquet").to_pylist()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from crm_engine.analyses.care import activity, calendar, card_html, reminders, service
@@ -53,8 +53,21 @@ def analyze(name: str, tables: Any, *, today: dt.date | None = None, timezone: s
         near = difflib.get_close_matches(name, ANALYSES, 1)
         raise ConfigError(f"there is no analysis {name!r}{f', did you mean {near[0]!r}?' if near else ''}; there are {', '.join(ANALYSES)}")
     function = ANALYSES[name]
-    known = [parameter for parameter in inspect.signature(function).parameters if parameter != "related"]
-    check_options(options, known, f"analysis {name!r}")
+    parameters = dict(inspect.signature(function).parameters)
+    del parameters["related"]
+    check_options(options, parameters, f"analysis {name!r}")
+    for option, given in options.items():
+        _check_number(name, option, given, parameters[option])
     if name == "activity" and "contact" not in options:
-        raise ConfigError("analysis 'activity' needs the contact whose card is wanted: contact=...")
+        raise ConfigError("analysis 'activity' needs the contact whose card is wanted: contact=..., or --contact ID")
     return function(Related(tables, today, timezone), **options)
+
+
+def _check_number(name: str, option: str, given: Any, parameter: inspect.Parameter) -> None:
+    """Options with a number as default take whole numbers; some also take one for each of several kinds."""
+    if not isinstance(parameter.default, int):
+        return
+    each = list(given.values()) if isinstance(given, Mapping) and "dict" in str(parameter.annotation) else [given]
+    for one in each:
+        if not isinstance(one, int) or isinstance(one, bool) or one < 0:
+            raise ConfigError(f"analysis {name!r}: {option} is {one!r}, and must be a whole number, 0 or more")

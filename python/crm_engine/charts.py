@@ -376,24 +376,31 @@ def _plain(value: Any) -> Any:
     return value
 
 
+#: Bars that can still be read.
+_MOST_BARS = 40
+#: States of a target as ``plan`` names them.
+_PLAN_COLOURS = {"met": _GREEN, "ahead": _GREEN, "on the way": _BLUE, "not begun": _MUTED, "behind": _AMBER, "missed": _RED}
+
+
 def _plan_bars(alt: Any, rows: list[dict[str, Any]], title: Any) -> Any:
-    """Attainment as a bar against the line of the plan, green where it is met."""
+    """Attainment as a bar against the line of the plan, coloured by the state that the table gives."""
     shown = []
     for row in rows:
         if row.get("attainment") is None:
             continue
         name = " · ".join(str(row[key]) for key in ("period", "owner", "metric", "product") if row.get(key))
-        state = "met" if row["attainment"] >= 1 else "on the way" if (row.get("forecast_attainment") or 0) >= 1 else "behind"
         shown.append(
             {
                 "name": name,
                 "attainment": min(row["attainment"], 2),
                 "forecast": min(row.get("forecast_attainment") or row["attainment"], 2),
-                "state": state,
+                "state": str(row["state"]),
                 "label": _percent(row["attainment"]),
             }
         )
-    shown = shown[:40]
+    if len(shown) > _MOST_BARS:
+        title.subtitle = f"{title.subtitle}; the first {_MOST_BARS} of {len(shown)} targets, the table has all"
+        shown = shown[:_MOST_BARS]
     base = alt.Chart(alt.InlineData(shown))
     y = alt.Y("name:N", sort=None, axis=alt.Axis(title=None, labelPadding=10, labelLimit=360))
     x = alt.X(
@@ -404,7 +411,7 @@ def _plan_bars(alt: Any, rows: list[dict[str, Any]], title: Any) -> Any:
     )
     ghost = base.mark_bar(color="#e2e8f0", cornerRadius=3).encode(y=y, x=alt.X("forecast:Q"))
     bars = base.mark_bar(cornerRadius=3, size=12).encode(
-        y=y, x=x, color=alt.Color("state:N", scale=alt.Scale(domain=["met", "on the way", "behind"], range=[_GREEN, _BLUE, _AMBER]))
+        y=y, x=x, color=alt.Color("state:N", scale=alt.Scale(domain=list(_PLAN_COLOURS), range=list(_PLAN_COLOURS.values())))
     )
     labels = base.mark_text(align="left", dx=6, fontSize=12, color=_INK).encode(y=y, x=alt.X("forecast:Q"), text="label:N")
     line = alt.Chart(alt.InlineData([{"plan": 1}])).mark_rule(color=_INK, strokeWidth=1.5, strokeDash=[4, 3]).encode(x="plan:Q")

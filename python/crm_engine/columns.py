@@ -116,12 +116,13 @@ def column(table: pa.Table, name: str, of: str) -> pa.ChunkedArray:
     return table[name]
 
 
-def first_column(table: pa.Table, names: Sequence[str], of: str, option: str) -> str:
-    """The first of ``names`` that the table has."""
+def first_column(table: pa.Table, names: Sequence[str], of: str, option: str | None) -> str:
+    """The first of ``names`` that the table has; ``option`` is the one that names another column, where there is such an option."""
     for name in names:
         if name in table.column_names:
             return name
-    raise SchemaError(f"{of} has none of the columns {', '.join(names)}; name one by the option {option!r}")
+    remedy = f"name one by the option {option!r}" if option else f"give one of its columns ({', '.join(table.column_names)}) such a name"
+    raise SchemaError(f"{of} has none of the columns {', '.join(names)}; {remedy}")
 
 
 def times(values: Any, name: str, of: str) -> pa.ChunkedArray:

@@ -118,7 +118,7 @@ def plan(plans: Any, tables: Any, *, today: dt.date | None = None, timezone: str
         "x": "attainment",
         "y": "metric",
         "title": "Plan and fact",
-        "subtitle": f"as of {related.today}; the pale bar is the forecast to the end of the period",
+        "subtitle": f"targets whose period holds {related.today}; the pale bar is the forecast to its end",
     }
     summary = {
         "targets": len(rows),

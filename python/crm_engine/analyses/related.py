@@ -181,7 +181,7 @@ class Rows:
 
     def first_time(self, *names: str) -> np.ndarray:
         """The first of these columns that is there."""
-        return self.time(first_column(self.table, names, self.name, "time"))
+        return self.time(first_column(self.table, names, self.name, None))
 
     def money(self, name: str = "amount") -> np.ndarray:
         """Cents; none is 0."""

@@ -31,12 +31,13 @@ class Export:
 
 @dataclass(frozen=True)
 class ExportRows:
-    """Some rows of one export: the table as written, and the entity behind each row."""
+    """Some rows of one export: the table as written, the entity behind each row, and whether the export has that entity for the second time."""
 
     export: Export
     table: pa.Table
     entities: Ids
     keys: pa.Array
+    is_second: np.ndarray
 
 
 def _stamps(people: People, copies: Ids) -> tuple[np.ndarray, np.ndarray]:
@@ -182,7 +183,8 @@ def export_rows(n_rows: int, seed: int) -> Iterator[ExportRows]:
             serials[export.source] += len(index)
             produced += len(index)
             rows = export.rows(People(seed, ids[index], n_companies), copies, keys)
-            yield ExportRows(export, pa.table(rows), ids[index], keys)
+            # The numbers of first and second rows differ in their last bit.
+            yield ExportRows(export, pa.table(rows), ids[index], keys, copies % 2 == 0)
 
 
 def _choose_rows(people: People, number: int, export: Export) -> tuple[np.ndarray, Ids]:

@@ -46,6 +46,8 @@ def _repeat(counts: np.ndarray, rows: ExportRows) -> tuple[np.ndarray, np.ndarra
     """Row position and a number of its own for each belonging row."""
     index = np.repeat(np.arange(len(counts)), counts)
     nth = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # Fewer than 32 belong to a row; what belongs to an entity's second row is numbered behind that of its first.
+    nth += 32 * rows.is_second[index]
     salt = {"hubspot": 0, "bitrix24": 1, "klienti": 2, "webshop": 3}[rows.export.source]
     return index, (rows.entities[index] * 64 + nth) * 4 + salt
 
@@ -219,7 +221,7 @@ def _tasks(rows: ExportRows, seed: int) -> pa.Table:
 
 def _campaign_contacts(rows: ExportRows, seed: int) -> pa.Table:
     index, ids = _repeat(choose(seed, rows.entities, "mailings", 4), rows)
-    nth = ids // 4 % 64
+    nth = ids // 4 % 32
     sent = _TODAY - 86_400 * (30 + 90 * nth) + choose(seed, ids, "sent", 7_200)
     opened = share(seed, ids, "opened", 0.45)
     answered = opened & share(seed, ids, "answered", 0.2)

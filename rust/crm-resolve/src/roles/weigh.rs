@@ -202,7 +202,10 @@ fn birth_date(v: &ValueEvidence) -> (f64, Option<String>) {
     if middle <= 2008 && early >= 1000 && (spread >= 15 || v.n_sampled < 8) {
         return (
             if spread >= 25 || middle < 1990 { 3.4 } else { 2.4 },
-            Some(format!("the dates lie between {early} and {late}, as dates of birth do")),
+            Some(match early == late {
+                true => format!("the dates lie around {middle}, as dates of birth do"),
+                false => format!("the dates lie between {early} and {late}, as dates of birth do"),
+            }),
         );
     }
     if middle >= 2015 { (-3.0, Some(format!("the dates lie around {middle}"))) } else { (0.0, None) }
