@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import random
+import re
 from typing import Any
 
 import duckdb
@@ -20,7 +21,17 @@ PER_TABLE = 50
 TODAY = datetime.date(2026, 6, 15)
 
 TEXTS = ["Riga", "riga", "Рига", "РИГА", "", "a%b", "O'Brien", "abc", "42", "-7", "3.5", "2024-02-29", "x"]
+LITERAL = r"('(?:[^']|'')*')"
 PIECES = ["%", "_", "a", "R", "и", "И", "ig", "b", "", "4"]
+
+
+def attempt(sql: str) -> str:
+    """DuckDB's TRY, which takes no subquery, as ``= any(list)`` is one: there it is spelled out."""
+    spelled = (
+        r"case when tags is null then false when list_contains(tags, \1) then true "
+        r"when list_count(tags) < length(tags) then null else false end"
+    )
+    return f"try({re.sub(LITERAL + r' = any[(]tags[)]', f'({spelled})', sql)})"
 
 
 class Generator:
@@ -60,9 +71,9 @@ class Generator:
             if op in ("//", "%"):
                 if not whole:
                     return f"({a[0]} % {b[0]})", f"({a[1]}::double % nullif({b[1]}::double, 0))", False
-                return f"({a[0]} {op} {b[0]})", f"try({a[1]} {op} nullif({b[1]}, 0))", True
+                return f"({a[0]} {op} {b[0]})", attempt(f"{a[1]} {op} nullif({b[1]}, 0)"), True
             if whole:
-                return f"({a[0]} {op} {b[0]})", f"try({a[1]} {op} {b[1]})", True
+                return f"({a[0]} {op} {b[0]})", attempt(f"{a[1]} {op} {b[1]}"), True
             return f"({a[0]} {op} {b[0]})", f"({a[1]}::double {op} {b[1]}::double)", False
         if kind == 5:
             text = self.text(depth - 1)
@@ -202,6 +213,8 @@ def test_rules_agree_with_duckdb(seed: int) -> None:
     found = crm.segment(table, {"segments": {f"r{number}": ours for number, (ours, _) in enumerate(rules)}}, today=TODAY)
     database = duckdb.connect()
     database.execute("set threads = 1")
+    # Its rewriting makes `x <> date_trunc('month', d)` true where `d` is null and x begins no month.
+    database.execute("set disabled_optimizers = 'expression_rewriter'")
     database.register("contacts", table)
     for number, (ours, theirs) in enumerate(rules):
         expected = [row[0] for row in database.execute(f"select coalesce({theirs}, false) from contacts order by contact_id").fetchall()]
