@@ -3,7 +3,8 @@
     python benchmarks/files_speed.py people_1000000.csv [--rounds 3]
 
 `gen_people.py` of the shared peers makes the file. Peers that are not installed are left out. CPU seconds count on a busy machine; wall
-time is shown beside them. The file is also written as cp1251 and gzip, which crm_engine reads alone.
+time is shown beside them. The file is also written as cp1251, which crm_engine reads alone, and packed with gzip and Zstandard, which
+DuckDB reads too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import pyarrow
 
 _HEAD = """
 import json, resource, sys, time
@@ -92,7 +95,11 @@ def main() -> None:
         jobs.append(("crm_engine, cp1251", "crm_engine", ruled))
         packed = Path(folder) / "packed.csv.gz"
         packed.write_bytes(gzip.compress(content, 6))
-        jobs.append(("crm_engine, gzip", "crm_engine", packed))
+        squeezed = Path(folder) / "packed.csv.zst"
+        with pyarrow.output_stream(str(squeezed), compression="zstd") as out:
+            out.write(content)
+        for kind, file in (("gzip", packed), ("zstd", squeezed)):
+            jobs += [(f"{reader}, {kind}", reader, file) for reader in ("crm_engine", "duckdb")]
         print(f"{arguments.file.name}: {len(content) / 1e6:.0f} MB; the best of {arguments.rounds} rounds by CPU seconds\n")
         print("| reader | CPU s | wall s | MB per CPU s | peak MiB |\n|---|---|---|---|---|")
         for name, reader, path in jobs:

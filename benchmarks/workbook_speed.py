@@ -1,13 +1,17 @@
-"""Reading and writing workbooks, beside fastexcel where it is installed.
+"""Reading and writing workbooks, beside fastexcel where it is installed and the bare writer library where cargo is there.
 
-    python benchmarks/workbook_speed.py [ROWS]
+    python benchmarks/workbook_speed.py [ROWS] [--rounds 3]
 
-Each reading runs in a process of its own, so that its peak of memory is its own.
+Each run has a process of its own, so that its peak of memory is its own; the least CPU of the rounds counts. The bare writer
+(``rust/crm-files/examples/bare_writer.rs``) writes the same cells with nothing around them: no styles, widths, checks of the texts.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,30 +46,65 @@ def rows_of(n_rows: int) -> object:
     return pa.table(columns)
 
 
-def measure(name: str, path: str) -> None:
+def measure(name: str, path: str, rounds: int) -> float | None:
+    """Runs one of `CODE` in processes of its own, prints and gives the least CPU seconds."""
     code = (
         f"import json, time\npath = {path!r}\nstart = time.process_time()\n{CODE[name]}\n"
         "print(json.dumps([n, time.process_time() - start, int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) // 1024]))"
     )
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    if done.returncode != 0:
-        print(f"{name:20} not measured: {done.stderr.strip().splitlines()[-1]}")
-        return
-    n_rows, cpu_seconds, peak_mib = json.loads(done.stdout)
-    print(f"{name:20} {n_rows:>9} rows {cpu_seconds:7.2f} CPU s {time.perf_counter() - start:7.2f} s wall {peak_mib:>6} MiB peak")
+    results = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            print(f"{name:20} not measured: {done.stderr.strip().splitlines()[-1]}")
+            return None
+        n_rows, cpu_seconds, peak_mib = json.loads(done.stdout)
+        results.append((cpu_seconds, time.perf_counter() - start, peak_mib, n_rows))
+    return show(name, min(results))
+
+
+def measure_bare(n_rows: int, path: str, rounds: int) -> float | None:
+    """The bare writer library on the same cells; `None` without cargo."""
+    if shutil.which("cargo") is None:
+        print(f"{'rust_xlsxwriter':20} not measured: no cargo")
+        return None
+    root = Path(__file__).resolve().parent.parent
+    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "crm-files", "--example", "bare_writer"], cwd=root, check=True)
+    results = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        child = subprocess.Popen([root / "target" / "release" / "examples" / "bare_writer", str(n_rows), path])
+        _, status, usage = os.wait4(child.pid, 0)
+        if status != 0:
+            sys.exit("the bare writer failed")
+        results.append((usage.ru_utime + usage.ru_stime, time.perf_counter() - start, usage.ru_maxrss // 1024, n_rows))
+    return show("rust_xlsxwriter", min(results))
+
+
+def show(name: str, result: tuple[float, float, int, int]) -> float:
+    cpu_seconds, wall_seconds, peak_mib, n_rows = result
+    print(f"{name:20} {n_rows:>9} rows {cpu_seconds:7.2f} CPU s {wall_seconds:7.2f} s wall {peak_mib:>6} MiB peak")
+    return cpu_seconds
 
 
 def main() -> None:
-    n_rows = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", type=int, nargs="?", default=500_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         import pyarrow.parquet as pq
 
         source = str(Path(directory) / "rows.parquet")
-        pq.write_table(rows_of(n_rows), source)
-        measure("crm_engine write", source)
-        for name in ("crm_engine read", "fastexcel read"):
-            measure(name, source + ".xlsx")
+        pq.write_table(rows_of(arguments.rows), source)
+        written = measure("crm_engine write", source, arguments.rounds)
+        bare = measure_bare(arguments.rows, str(Path(directory) / "bare.xlsx"), arguments.rounds)
+        if written and bare:
+            print(f"    crm_engine / rust_xlsxwriter: {written / bare:.2f} of the CPU")
+        read, peer = (measure(name, source + ".xlsx", arguments.rounds) for name in ("crm_engine read", "fastexcel read"))
+        if read and peer:
+            print(f"    crm_engine / fastexcel: {read / peer:.2f} of the CPU")
 
 
 if __name__ == "__main__":
