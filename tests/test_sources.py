@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from crm_engine.errors import ConfigError, FileFormatError
+from crm_engine.output import write_table
 from crm_engine.sources import ReadOptions, as_text, open_sources
 
 ROWS = [{"name": "Anna", "phone": "00371"}, {"name": "Jānis", "phone": ""}]
@@ -135,8 +138,33 @@ def test_overrides(tmp_path: Path) -> None:
         (pa.array([{"a": 1}]), [json.dumps({"a": 1})]),
         (pa.array([0, 86_400_000_000], pa.timestamp("us")), ["1970-01-01", "1970-01-02"]),
         (pa.array([1_000_000], pa.timestamp("us")), ["1970-01-01 00:00:01"]),
+        (pa.array([0, 1_000_000], pa.timestamp("us")), ["1970-01-01", "1970-01-01 00:00:01"]),
         (pa.array(["a"], pa.string_view()), ["a"]),
     ],
 )
 def test_typed_columns_become_text(array: Any, expected: list[str | None]) -> None:
     assert as_text(array).to_pylist() == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_named_pipes_are_read_once_and_whole(tmp_path: Path, kind: str) -> None:
+    table = pa.table({"name": [f"Person {number}" for number in range(3_000)]})
+    whole = tmp_path / f"whole.{kind}"
+    write_table(table, whole)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(whole.read_bytes()))
+    writer.start()
+    (source,) = open_sources(pipe)
+    assert source.reader().read_all()["name"].to_pylist() == table["name"].to_pylist()
+    writer.join()
+
+
+def test_typed_columns_have_the_same_text_in_any_batches() -> None:
+    days = pa.table({"at": pa.array([0, 86_400_000_000, 90_000_000_000, None], pa.timestamp("us"))})
+    texts = {
+        size: open_sources(pa.table(pa.RecordBatchReader.from_batches(days.schema, days.to_batches(size))))[0].reader().read_all()
+        for size in (1, 2, 4)
+    }
+    assert len({tuple(table["at"].to_pylist()) for table in texts.values()}) == 1

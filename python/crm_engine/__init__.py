@@ -19,6 +19,7 @@ from crm_engine.errors import (
     RuleError,
     SchemaError,
     StoreError,
+    UnreadRowsWarning,
 )
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ __all__ = [
     "SchemaError",
     "SegmentResult",
     "StoreError",
+    "UnreadRowsWarning",
     "__version__",
     "analyze",
     "apply_review",

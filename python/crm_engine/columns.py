@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
+from crm_engine import table_files
 from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.yaml_tree import plain_yaml
 
 #: Orders of date parts that exports use where they are not ISO 8601; tried one after the other for a whole column.
 _TIME_FORMATS = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%Y/%m/%d", "%d/%m/%Y")
@@ -33,19 +34,9 @@ def load_table(source: Any, name: str) -> pa.Table:
     if isinstance(source, Mapping):
         return pa.table(dict(source))
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        if path.suffix.lower() in (".parquet", ".pq") or path.is_dir():
-            import pyarrow.parquet as pq
-
-            return pq.read_table(path)
-        if path.suffix.lower() in (".arrow", ".feather", ".ipc"):
-            import pyarrow.feather as feather
-
-            return feather.read_table(path)
-        from crm_engine.sources import open_sources
-
-        tables = [opened.reader().read_all() for opened in open_sources(source)]
-        return pa.concat_tables(tables, promote_options="default") if len(tables) > 1 else tables[0]
+        if table_files.is_parquet(source):
+            return table_files.read_parquet(source)
+        return table_files.read_arrow(source) if table_files.is_arrow(source) else table_files.read_text(source)
     raise ConfigError(f"{name} is a {type(source).__name__}; give a path or an object that offers Arrow (pyarrow, polars, pandas, duckdb)")
 
 
@@ -53,16 +44,11 @@ def open_batches(source: Any, name: str) -> pa.RecordBatchReader:
     """``source`` a batch at a time: Parquet and Arrow files and streams are not read whole; what else :func:`load_table` takes is."""
     if hasattr(source, "__arrow_c_stream__") and not isinstance(source, pa.Table):
         return pa.RecordBatchReader.from_stream(source)
-    if isinstance(source, str | os.PathLike) and Path(source).is_file():
-        suffix = Path(source).suffix.lower()
-        if suffix in (".parquet", ".pq"):
-            import pyarrow.parquet as pq
-
-            file = pq.ParquetFile(source)
-            return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
-        if suffix in (".arrow", ".ipc"):
-            opened = pa.ipc.open_file(pa.memory_map(os.fspath(source)))
-            return pa.RecordBatchReader.from_batches(opened.schema, (opened.get_batch(n) for n in range(opened.num_record_batches)))
+    if isinstance(source, str | os.PathLike) and os.path.isfile(source):
+        if table_files.is_parquet(source):
+            return table_files.parquet_batches(source)
+        if table_files.is_arrow(source):
+            return table_files.arrow_batches(source)
     return load_table(source, name).to_reader()
 
 
@@ -75,21 +61,10 @@ def load_config(config: Any, what: str) -> dict[str, Any]:
     if isinstance(config, os.PathLike) or (
         isinstance(config, str) and "\n" not in config and config.lower().endswith((".yaml", ".yml", ".json"))
     ):
-        text = Path(config).read_text("utf-8-sig")
-        where = os.fspath(config)
-    elif isinstance(config, str):
-        text, where = config, what
-    else:
-        raise ConfigError(f"the {what} config is a {type(config).__name__}; give a dict, YAML text, or the path of a YAML file")
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{where}{place}: {getattr(error, 'problem', None) or error}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{where}: the config must be a mapping of options, and it is a {type(found).__name__}")
-    return found
+        return plain_yaml(Path(config).read_bytes(), os.fspath(config))
+    if isinstance(config, str):
+        return plain_yaml(config.encode(), what)
+    raise ConfigError(f"the {what} config is a {type(config).__name__}; give a dict, YAML text, or the path of a YAML file")
 
 
 def check_options(config: Mapping[str, Any], known: Iterable[str], where: str) -> None:
@@ -160,9 +135,7 @@ def times(values: Any, name: str, of: str) -> pa.ChunkedArray:
     if iso.null_count < best.null_count:
         best = iso
     row = int(np.flatnonzero((pc.is_null(best).to_numpy(zero_copy_only=False)) & pc.is_valid(text).to_numpy(zero_copy_only=False))[0])
-    raise SchemaError(
-        f"{of}: row {row + 1} of column {name!r} is no date or time: {text[row].as_py()!r}; write it as 2026-01-31 or 31.01.2026"
-    )
+    raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no date or time; write it as 2026-01-31 or 31.01.2026")
 
 
 def _iso_or_null(text: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -195,7 +168,7 @@ def money(values: Any, name: str, of: str) -> pa.ChunkedArray:
     good = pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{1,28}(\.\d{1,9})?$"), True)
     if pc.all(good).as_py() is False:
         row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
-        raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no amount: {text[row].as_py()!r}; write it as 1234.50")
+        raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no amount; write it as 1234.50")
     digits = pc.max(pc.utf8_length(pc.replace_substring_regex(text, r"^[^.]*\.?", ""))).as_py() or 0
     return text.cast(pa.decimal128(38, max(2, digits)))
 
@@ -216,7 +189,7 @@ def numbers(values: Any, name: str, of: str) -> np.ndarray:
         good = pc.fill_null(pc.match_substring_regex(text, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), True)
         if pc.all(good).as_py() is False:
             row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
-            raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no number: {text[row].as_py()!r}")
+            raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no number")
         values = text
     return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
 

@@ -12,10 +12,16 @@
     ├── LimitError         a limit on memory or size was reached
     └── InternalError      a fault of crm_engine itself
 
-What the operating system says (``FileNotFoundError``, ``PermissionError``, ...) stays itself.
+What the operating system says (``FileNotFoundError``, ``PermissionError``, ...) stays itself. :class:`UnreadRowsWarning` is a warning:
+the result stands, without some rows of its input.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class CrmError(Exception):
@@ -67,3 +73,17 @@ class LimitError(CrmError):
 
 class InternalError(CrmError):
     """A fault of crm_engine itself."""
+
+
+class UnreadRowsWarning(UserWarning):
+    """Rows of a text file or workbook could not be read and are left out of the result.
+
+    ``file`` names the table, ``n_rows`` how many rows; the message names the first of them and what is wrong with it, never its cells.
+    """
+
+    def __init__(self, file: str, n_rows: int, rejects: Sequence[Any] = ()) -> None:
+        rows = "1 row" if n_rows == 1 else f"{n_rows:,} rows"
+        first = f" (row {rejects[0].row}: {rejects[0].reason})" if rejects else ""
+        super().__init__(f"{file}: {rows} could not be read and {'is' if n_rows == 1 else 'are'} left out{first}")
+        self.file = file
+        self.n_rows = n_rows

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_engine import table_files
 from crm_engine.errors import ConfigError, SchemaError
 
 _BATCH_ROWS = 131_072
-_ARROW_SUFFIXES = (".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc", ".arrows")
 
 
 def first_column(names: Iterable[str], wanted: Iterable[str], message: str) -> str:
@@ -56,22 +56,20 @@ class ReadableTable:
         if hasattr(source, "__arrow_c_stream__"):
             return cls.open(pa.RecordBatchReader.from_stream(source).read_all(), name)
         if isinstance(source, str | os.PathLike):
-            path = Path(source)
-            if path.is_dir() or path.suffix.lower() in (".parquet", ".pq", ".parq"):
-                return cls._parquet(path)
-            if path.suffix.lower() in _ARROW_SUFFIXES:
-                return cls.open(_read_ipc(path), name)
-            return cls.open(_read_text(str(source)), name)
+            if table_files.is_parquet(source):
+                return cls._parquet(source)
+            if table_files.is_arrow(source):
+                return cls.open(table_files.read_arrow(source), name)
+            return cls.open(_narrowed(table_files.read_text(source)), name)
         raise ConfigError(f"{name} is a path or an Arrow table, not a {type(source).__name__}")
 
     @classmethod
-    def _parquet(cls, path: Path) -> ReadableTable:
+    def _parquet(cls, path: str | os.PathLike[str]) -> ReadableTable:
         import pyarrow.parquet as pq
 
-        files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-        if not files:
-            raise ConfigError(f"{path}: no Parquet file in this folder")
-        schema = pq.read_schema(files[0])
+        files = table_files.parquet_files(path)
+        with table_files.told(files[0]):
+            schema = pq.read_schema(files[0])
 
         def read(columns: list[str]) -> Any:
             few = _few_values(files[0], columns)
@@ -81,7 +79,7 @@ class ReadableTable:
 
             def batches() -> Iterator[pa.RecordBatch]:
                 for file in files:
-                    with pq.ParquetFile(file, read_dictionary=sorted(few)) as parquet:
+                    with table_files.told(file), pq.ParquetFile(file, read_dictionary=sorted(few)) as parquet:
                         for batch in parquet.iter_batches(_BATCH_ROWS, columns=columns):
                             chosen = batch.select(columns)
                             yield chosen if chosen.schema.equals(wanted) else chosen.cast(wanted)
@@ -108,27 +106,8 @@ def _few_values(path: Path, columns: list[str]) -> set[str]:
     return few
 
 
-def _read_ipc(path: Path) -> pa.Table:
-    with pa.memory_map(str(path)) as source:
-        try:
-            return pa.ipc.open_file(source).read_all()
-        except pa.ArrowInvalid:
-            source.seek(0)
-            return pa.ipc.open_stream(source).read_all()
-
-
-def _read_text(path: str) -> pa.Table:
-    """Text files and workbooks: every column gets the narrowest type that all of its values have."""
-    from crm_engine.sources import open_sources
-
-    tables = []
-    for source in open_sources([path]):
-        batches = [pair.batch for pair in source.batches()]
-        if batches:
-            tables.append(pa.Table.from_batches(batches))
-    if not tables:
-        raise SchemaError(f"{path}: no rows")
-    table = pa.concat_tables(tables, promote_options="default")
+def _narrowed(table: pa.Table) -> pa.Table:
+    """A table of texts; every column gets the narrowest type that all of its values have."""
     return pa.table({name: _typed(table[name]) for name in table.column_names})
 
 

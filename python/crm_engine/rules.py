@@ -302,12 +302,21 @@ def load_rules(rules: Any) -> RuleFile:
             raise ConfigError(f"there is no built-in rule set '{name}'; the sets are {', '.join(sets)}")
         rules = sets[name]
     if isinstance(rules, os.PathLike):
-        return _read_file(_parse_yaml(Path(rules).read_text("utf-8")))
+        return _read_file(_parse_yaml(_file_text(rules)))
     if isinstance(rules, str):
         if "\n" not in rules and (os.path.exists(rules) or rules.endswith((".yaml", ".yml", ".json"))):
-            return _read_file(_parse_yaml(Path(rules).read_text("utf-8")))
+            return _read_file(_parse_yaml(_file_text(rules)))
         return _read_file(_parse_yaml(rules))
     raise ConfigError(f"rules are a path, YAML text or a dict, not a {type(rules).__name__}")
+
+
+def _file_text(path: str | os.PathLike[str]) -> str:
+    data = Path(path).read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{os.fspath(path)}, line {line}: is no UTF-8; save the file as UTF-8") from None
 
 
 def _joined(files: list[RuleFile]) -> RuleFile:

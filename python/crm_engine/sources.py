@@ -14,16 +14,16 @@ and the word "NA" survive; numbers that come typed are written as people write t
 from __future__ import annotations
 
 import glob
-import io
 import json
 import os
+import stat
 import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -92,6 +92,13 @@ class TextBatch(NamedTuple):
 
     batch: Any
     source_rows: Any
+
+
+class SupportsRead(Protocol):
+    """A stream of bytes, read forward."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
 
 
 class Source(ABC):
@@ -248,6 +255,9 @@ def _paths(given: str) -> list[str]:
 
 
 def _open_path(path: str, options: ReadOptions, progress: Progress | None) -> list[Source]:
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        # A named pipe or `<(...)`: what is read of it is gone, so it is read once, forward.
+        return _open_stream(path, _Once(path), options, progress)
     with open(path, "rb") as file:
         head = file.read(8)
     if head.startswith(b"PAR1"):
@@ -259,7 +269,7 @@ def _open_path(path: str, options: ReadOptions, progress: Progress | None) -> li
     return _native(path, _core.open_file(path, options.to_json(), None, progress))
 
 
-def _open_stream(name: str, stream: BinaryIO, options: ReadOptions, progress: Progress | None) -> list[Source]:
+def _open_stream(name: str, stream: SupportsRead, options: ReadOptions, progress: Progress | None) -> list[Source]:
     head = stream.read(8)
     if isinstance(head, str):
         raise ConfigError(f"{name} yields text; open it in binary mode")
@@ -273,7 +283,7 @@ def _open_stream(name: str, stream: BinaryIO, options: ReadOptions, progress: Pr
             spool.write(chunk)
     try:
         if head.startswith(b"PAR1"):
-            return [_parquet(name, io.BytesIO(Path(spool.name).read_bytes()))]
+            return [_parquet(name, pa.OSFile(spool.name))]
         if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
             return [_arrow_ipc(name, spool.name)]
         # The native reader holds the file open; the name is needed no more.
@@ -282,10 +292,24 @@ def _open_stream(name: str, stream: BinaryIO, options: ReadOptions, progress: Pr
         os.unlink(spool.name)
 
 
+class _Once:
+    """A pipe by its path, closed at its end."""
+
+    def __init__(self, path: str) -> None:
+        self._file = open(path, "rb")  # noqa: SIM115 - as long as somebody reads
+
+    def read(self, size: int) -> bytes:
+        if self._file.closed:
+            return b""
+        if not (data := self._file.read(size)):
+            self._file.close()
+        return data
+
+
 class _Chained:
     """What was read ahead, then the rest."""
 
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+    def __init__(self, head: bytes, rest: SupportsRead) -> None:
         self._head = head
         self._rest = rest
 
@@ -361,10 +385,9 @@ def as_text(column: Any) -> Any:
     if pa.types.is_floating(kind):
         return _float_text(column)
     if pa.types.is_timestamp(kind):
-        # No fraction where there is none, no time where all are midnights.
+        # No fraction where there is none, no time at midnight: value by value, so that no text depends on the batch it came in.
         text = pc.replace_substring_regex(column.cast(pa.string()), r"\.0+($|[Z+-])", r"\1")
-        midnights = pc.all(pc.match_substring_regex(text, r" 00:00:00$")).as_py()
-        return pc.replace_substring(text, " 00:00:00", "") if midnights else text
+        return pc.replace_substring_regex(text, r" 00:00:00$", "")
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         try:
             return pc.binary_join(column.cast(pa.list_(pa.string())), "; ").cast(pa.string())

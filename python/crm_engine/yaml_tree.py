@@ -124,6 +124,21 @@ def parse_yaml(data: bytes, file: str) -> Node:
     return _Builder(file).build(document, "", 0)
 
 
+def plain_yaml(data: bytes, file: str) -> dict[str, Any]:
+    """A YAML document of options as plain Python objects, within the limits of :func:`parse_yaml`, for what checks its options itself."""
+    tree = parse_yaml(data, file)
+    if tree.is_null():
+        return {}
+    if tree.entries is None:
+        raise ConfigError(f"{file}: the config must be a mapping of options, and it is {tree.told()}")
+    try:
+        found: dict[str, Any] = yaml.safe_load(data.decode("utf-8-sig"))
+    except (ValueError, yaml.YAMLError) as error:
+        # A day that no calendar has, say: written well, and no value.
+        raise ConfigError(f"{file}: a value cannot be read: {error}") from None
+    return found
+
+
 def _check_limits(text: str, file: str) -> None:
     depth = n_aliases = 0
     for n_events, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader), 1):

@@ -11,6 +11,7 @@ import click
 
 from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import terminal_options
+from crm_engine.cli.reading import tables_option
 from crm_engine.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ NAMES = ("channels", "owners", "churn", "value", "levels", "activity", "service"
     help="A table (.parquet .csv .xlsx .arrow .jsonl), a chart (.html .png .svg), a calendar (.ics), a card (.html .json).",
 )
 @terminal_options
+@tables_option
 def command(
     terminal: Terminal,
     name: str,

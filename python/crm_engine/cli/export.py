@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crm_engine.cli.options import InputPath, terminal_options
+from crm_engine.cli.reading import tables_option
 from crm_engine.cli.segment import related_files, rule_files
 from crm_engine.cli.terminal import Terminal
 
@@ -59,6 +60,7 @@ _WORDS = {
 @click.option("--key", metavar="COLUMN", help="The column that identifies a contact; contact_id or id by default.")
 @click.option("--today", metavar="DATE", help="What the rules mean by today, such as 2026-11-01.")
 @terminal_options
+@tables_option
 def command(
     terminal: Terminal,
     contacts: str | None,

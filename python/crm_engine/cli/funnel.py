@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crm_engine.cli.options import InputPath, terminal_options
+from crm_engine.cli.reading import tables_option
 from crm_engine.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     help="A file (.parquet .csv .xlsx .arrow .jsonl), or a chart (.html .png .svg).",
 )
 @terminal_options
+@tables_option
 def command(
     terminal: Terminal,
     files: tuple[str, ...],

@@ -11,6 +11,7 @@ import click
 from crm_engine.cli.analyze import json_of, show, write
 from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import InputPath, terminal_options
+from crm_engine.cli.reading import tables_option
 from crm_engine.cli.terminal import Terminal
 
 
@@ -37,6 +38,7 @@ from crm_engine.cli.terminal import Terminal
     help="A table (.parquet .csv .xlsx .arrow .jsonl) or a chart (.html .png .svg).",
 )
 @terminal_options
+@tables_option
 def command(
     terminal: Terminal,
     plans: str,

@@ -1,17 +1,22 @@
 """Options that say how files are read, where detection should not decide: ``--encoding``, ``--delimiter``, ``--quote``, ...
 
-They win over the mapping file, whose keys of the same names they are.
+They win over the mapping file, whose keys of the same names they are. And ``--strict`` for commands that read tables of several files.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+
+from crm_engine.cli.exits import RejectedRows
+from crm_engine.cli.options import strict_option
+from crm_engine.cli.terminal import Terminal
 
 _OPTIONS = (
     click.option("--encoding", metavar="NAME", help="Encoding of text files (utf-8, cp1251, ...); detected otherwise."),
@@ -42,3 +47,21 @@ def _mapping(path: Path | None, given: dict[str, Any]) -> Any:
 
     said = load_mapping(path) if path is not None else ColumnMapping()
     return dataclasses.replace(said, read={**said.read, **given})
+
+
+def tables_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--strict`` for a command that reads tables: rows that could not be read are warnings, and with it the exit code 3."""
+
+    @functools.wraps(command)
+    def with_unread(*args: Any, terminal: Terminal, strict: bool, **options: Any) -> Any:
+        from crm_engine.errors import UnreadRowsWarning
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UnreadRowsWarning)
+            warnings.showwarning = terminal.hear
+            result = command(*args, terminal=terminal, **options)
+        if strict and terminal.unread:
+            raise RejectedRows(sum(warning.n_rows for warning in terminal.unread))
+        return result
+
+    return strict_option(with_unread)

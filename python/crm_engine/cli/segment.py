@@ -10,6 +10,7 @@ import click
 
 from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import InputPath, terminal_options
+from crm_engine.cli.reading import tables_option
 from crm_engine.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--list", "list_sets", is_flag=True, help="List the built-in rule sets and end.")
 @click.option("--show", metavar="NAME", help="Print a built-in rule set, to copy and change, and end.")
 @terminal_options
+@tables_option
 def command(
     terminal: Terminal,
     contacts: str | None,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crm_engine.errors import UnreadRowsWarning
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -28,6 +30,8 @@ class Terminal:
         self.quiet = quiet
         self.verbose = verbose
         self.stdout_taken = False
+        #: What was said of rows that could not be read; part of the summary.
+        self.unread: list[UnreadRowsWarning] = []
 
     def note(self, text: str) -> None:
         """A message on standard error, unless ``--quiet``."""
@@ -44,11 +48,21 @@ class Terminal:
         click.secho("warning:", err=True, fg="yellow", bold=True, nl=False)
         click.echo(f" {text}", err=True)
 
+    def hear(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        """Shows a Python warning; in place of ``warnings.showwarning`` while a command runs."""
+        if isinstance(message, UnreadRowsWarning):
+            if str(message) in map(str, self.unread):
+                return
+            self.unread.append(message)
+        self.warn(str(message))
+
     def result(self, summary: dict[str, Any], show: Callable[[Console], None]) -> None:
         """Ends a command: with ``--json`` prints the summary as one JSON object, otherwise lets ``show`` print for people.
 
         Where standard output carries the data itself, the readable form goes to standard error.
         """
+        if self.unread:
+            summary = {**summary, "warnings": [*summary.get("warnings", []), *map(str, self.unread)]}
         if self.as_json:
             print_json(summary)
         elif not self.quiet:
