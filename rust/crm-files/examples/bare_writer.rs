@@ -12,7 +12,7 @@ fn main() -> Result<(), XlsxError> {
     let n_rows: u32 = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(500_000);
     let path = arguments.next().unwrap_or_else(|| "bare.xlsx".to_owned());
     let mut workbook = Workbook::new();
-    let sheet = workbook.add_worksheet_with_constant_memory();
+    let sheet = workbook.add_worksheet_with_constant_memory()?;
     for (column, title) in (0..).zip(HEADER) {
         sheet.write_string(0, column, title)?;
     }
