@@ -123,3 +123,23 @@ def test_the_command_writes_the_audience_and_tells_who_is_missing(tmp_path: Path
     assert "on the suppression list" in shown.output
     assert "never gave consent" in shown.output
     assert call("export", tmp_path / "people.parquet", "--segment", "riga", "-o", tmp_path / "x.csv").exit_code == 2
+
+
+@pytest.mark.parametrize("lines", [["c1", "c2"], ["c1"], ["contact_id", "c1"], ["c1", "", "c2"]])
+def test_a_list_of_ids_without_a_header_loses_nobody(tmp_path: Path, lines: list[str]) -> None:
+    (tmp_path / "stop.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    chosen = crm.audience(PEOPLE, suppress=[tmp_path / "stop.csv"])
+    listed = [line for line in lines if line.startswith("c") and line != "contact_id"]
+    assert chosen.left_out["contact_id"].to_pylist() == listed
+    assert (chosen.suppression["entries"], chosen.suppression["unreadable"]) == (len(listed), 0)
+
+
+def test_an_empty_list_suppresses_nobody(tmp_path: Path) -> None:
+    (tmp_path / "stop.csv").write_text("email\n", "utf-8")
+    assert crm.audience(PEOPLE, suppress=[tmp_path / "stop.csv"]).suppression == {"entries": 0, "unreadable": 0, "contacts": 0}
+
+
+def test_ids_that_a_merge_took_away_are_followed() -> None:
+    suppressed = pa.table({"contact_id": ["old7", "c5"]})
+    chosen = crm.audience(PEOPLE, suppress=[suppressed, ["old8"]], aliases={"old7": "c2", "old8": "c3"})
+    assert chosen.left_out["contact_id"].to_pylist() == ["c2", "c3", "c5"]

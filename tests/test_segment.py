@@ -365,6 +365,39 @@ def test_builtin_sets_fit_their_schema_and_run(name: str) -> None:
             assert sum(sizes["abc"].values()) == rows
 
 
+def test_explain_of_a_word_where_contacts_have_numbers() -> None:
+    result = crm.segment(pa.table({"contact_id": [1, 2]}), {"segments": {"all": "true"}})
+    with pytest.raises(crm.ConfigError, match="no such contact"):
+        result.explain("zzz")
+
+
+def test_a_file_with_nothing_but_a_header_is_an_empty_table(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("contact_id,amount\n", "utf-8")
+    (tmp_path / "previous.csv").write_text("segment,contact_id,entered_on\n", "utf-8")
+    result = crm.segment(
+        CONTACTS,
+        {"segments": {"buyers": "exists(orders)", "oslo": "city = 'Oslo'"}},
+        {"orders": tmp_path / "orders.csv"},
+        previous=tmp_path / "previous.csv",
+    )
+    assert result.counts == {"buyers": 0, "oslo": 1}
+    assert result.entered["contact_id"].to_pylist() == ["c3"]
+
+
+def test_builtin_sets_work_with_any_contact_key() -> None:
+    contacts, orders = (
+        CONTACTS.rename_columns(["client_no", *CONTACTS.column_names[1:]]),
+        ORDERS.rename_columns(["client_no", "amount", "status", "placed_at"]),
+    )
+    expected = run("builtin:rfm", today=TODAY).members.to_pylist()
+    assert run("builtin:rfm", contacts, related={"orders": orders}, key="client_no", today=TODAY).members.to_pylist() == expected
+    named = ORDERS.rename_columns(["client", "amount", "status", "placed_at"])
+    with pytest.raises(crm.SchemaError, match="tables: {orders: {contact: COLUMN}}"):
+        run("builtin:rfm", related={"orders": named})
+    rules = ["builtin:rfm", {"tables": {"orders": {"contact": "client"}}}]
+    assert run(rules, related={"orders": named}, today=TODAY).members.to_pylist() == expected
+
+
 def test_command_line(tmp_path: Path) -> None:
     pq.write_table(CONTACTS, tmp_path / "contacts.parquet")
     pq.write_table(ORDERS, tmp_path / "orders.parquet")

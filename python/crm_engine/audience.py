@@ -66,6 +66,14 @@ class Audience:
         return {reason: found.get(reason, 0) for reason in REASONS}
 
     @property
+    def warnings(self) -> list[str]:
+        """What is to be looked at before anybody is written to."""
+        unreadable = self.suppression.get("unreadable", 0)
+        if not unreadable:
+            return []
+        return [f"{unreadable} entries of the suppression list are no e-mail address, phone or contact id, and leave nobody out"]
+
+    @property
     def summary(self) -> dict[str, Any]:
         """Counts, for a report or a log: ``members`` is ``audience`` and everybody in ``left_out``."""
         summary: dict[str, Any] = {
@@ -94,12 +102,13 @@ def audience(
     suppress: Iterable[Any] = (),
     key: str | None = None,
     columns: Mapping[str, str | Sequence[str]] | None = None,
+    aliases: Mapping[str, str] | None = None,
 ) -> Audience:
     """The contacts that are members of any of ``segments`` (all contacts without ``members``) and may be used for ``purpose``.
 
     ``suppress`` has suppression lists: paths, Arrow tables, or plain lists of texts. ``columns`` says which columns are
     ``marketing_consent``, ``email`` and ``phone`` where names and values do not say it themselves. ``contacts`` must be the table
-    that ``members`` was made of.
+    that ``members`` was made of. ``aliases`` leads from ids that a merge took away, which a list may still have, to the contacts' own.
 
     >>> import crm_engine as crm, pyarrow as pa
     >>> people = pa.table({"contact_id": [1, 2, 3], "email": ["a@x.lv", "b@x.lv", None], "marketing_consent": ["yes", "yes", "no"]})
@@ -120,7 +129,7 @@ def audience(
     entries = [_Suppression.read(one, key) for one in suppress]
     if entries:
         whole = _Suppression.joined(entries)
-        hit = whole.hits(rows, key, roles)
+        hit = whole.hits(rows, key, roles, aliases or {})
         reasons[hit] = 0
         suppression = {"entries": whole.entries, "unreadable": whole.unreadable, "contacts": int(hit.sum())}
     if purpose == "marketing":
@@ -237,6 +246,8 @@ class _Suppression:
 
     texts: Any
     ids: Any
+    #: The columns' names, which are entries where a list has no header.
+    names: Any
     entries: int
     unreadable: int = 0
 
@@ -255,36 +266,43 @@ class _Suppression:
                 column = pc.list_flatten(column)
             column = pc.drop_null(_text(column))
             (ids if name in (key, "contact_id", "id") else texts).append(column)
-        # A headerless list of one address is a column whose name is the address.
-        if table.num_columns == 1 and "@" in table.column_names[0]:
-            texts.append(pa.array(table.column_names, pa.string()))
+        entries, names = table.num_rows, pa.array([name for name in table.column_names if name], pa.string())
         if table.num_columns == 1:
             ids += texts
-        return cls(pa.concat_arrays(texts), pa.concat_arrays(ids), max(table.num_rows, 0))
+        # A list without a header has its first entry there. A word such as "email" is nobody's address, number or id, so it harms nobody.
+        return cls(pa.concat_arrays(texts), pa.concat_arrays(ids), names, entries)
 
     @classmethod
     def joined(cls, lists: Sequence[_Suppression]) -> _Suppression:
         return cls(
             pa.concat_arrays([one.texts for one in lists]),
             pa.concat_arrays([one.ids for one in lists]),
+            pa.concat_arrays([one.names for one in lists]),
             sum(one.entries for one in lists),
         )
 
-    def hits(self, table: pa.Table, key: str, roles: Mapping[str, list[str]]) -> npt.NDArray[np.bool_]:
+    def hits(self, table: pa.Table, key: str, roles: Mapping[str, list[str]], aliases: Mapping[str, str]) -> npt.NDArray[np.bool_]:
         """Which contacts are on the list."""
         known = _text(table[key])
-        hit: npt.NDArray[np.bool_] = pc.is_in(known, self.ids).fill_null(False).to_numpy(zero_copy_only=False).copy()
-        readable = pc.is_in(self.texts, known).fill_null(False).to_numpy(zero_copy_only=False).copy()
         region = next(
             (found for name in roles["phone"] if (found := _core.phone_region(_flattened(table[name]).slice(0, 1_000))) is not None), None
         )
+        texts, ids = pa.concat_arrays([self.texts, self.names]), pa.concat_arrays([self.ids, self.names])
+        if aliases:
+            followed = pa.array([aliases.get(one) for one in texts.to_pylist()], pa.string())
+            texts = pc.coalesce(followed, texts)
+            ids = pa.array([aliases.get(one, one) for one in ids.to_pylist()], pa.string())
+        hit: npt.NDArray[np.bool_] = pc.is_in(known, ids).fill_null(False).to_numpy(zero_copy_only=False).copy()
+        readable = pc.is_in(texts, known).fill_null(False).to_numpy(zero_copy_only=False).copy()
         for role in ("email", "phone"):
-            rows, wanted = _points(self.texts, role, region)
+            rows, wanted = _points(texts, role, region)
             readable[rows] = True
             for name in roles[role]:
                 rows, keys = _points(table[name], role, region)
                 hit[rows[pc.is_in(keys, wanted).to_numpy(zero_copy_only=False)]] = True
-        self.unreadable = int((~readable).sum())
+        listed = len(self.texts)
+        self.entries += int(readable[listed:].sum())
+        self.unreadable = int((~readable[:listed]).sum())
         return hit
 
 

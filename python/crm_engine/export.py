@@ -59,9 +59,13 @@ def export(
         exported = Exported(rows.num_rows, write_table(rows, path, sheet=table, progress=progress))
     else:
         members = base.segment(rules, today=today, keep=False) if segments else None
-        chosen = audience(base.contacts().read_all(), members, segments, purpose=purpose, suppress=suppress, key="contact_id")
+        chosen = audience(
+            base.contacts().read_all(), members, segments, purpose=purpose, suppress=suppress, key="contact_id", aliases=_aliases(base)
+        )
         warnings = write_cards(chosen.table, path, template=template, columns=columns, progress=progress)
-        exported = Exported(chosen.table.num_rows, [*(members.warnings if members is not None else []), *warnings], chosen)
+        exported = Exported(
+            chosen.table.num_rows, [*(members.warnings if members is not None else []), *chosen.warnings, *warnings], chosen
+        )
     try:
         with base._writing("export", target=os.fspath(path)) as writing:
             writing.run.counts = {"rows": exported.rows, "table": table or "contacts"}
@@ -97,9 +101,7 @@ def import_cards(
     The lineage of an edit says "edited in FILE". Conflicts and refused rows are in ``edited.conflicts`` and ``edited.problems``; nothing
     of them is taken.
     """
-    aliases = base.table("aliases").read_all()
-    follow = dict(zip(*(aliases[name].to_pylist() for name in aliases.column_names[:2]), strict=True))
-    edited = read_edits(path, base.contacts(), template=template, aliases=follow)
+    edited = read_edits(path, base.contacts(), template=template, aliases=_aliases(base))
     name = Path(path).name
     runs = []
     if edited.edits.num_rows:
@@ -119,3 +121,9 @@ def is_of_base(base: Base, path: str | os.PathLike[str]) -> bool:
     wanted = pa.array(ids, pa.string())
     known = (base.contacts(["contact_id"]), base.table("aliases", [base.table("aliases").schema.names[0]]))
     return any(pa.compute.any(pa.compute.is_in(batch.column(0), wanted)).as_py() for reader in known for batch in reader)
+
+
+def _aliases(base: Base) -> dict[str, str]:
+    """Ids that merges took away, and the contacts that bear them now."""
+    aliases = base.table("aliases").read_all()
+    return dict(zip(*(aliases[name].to_pylist() for name in aliases.column_names[:2]), strict=True))

@@ -33,18 +33,24 @@ def contact_key(schema: pa.Schema, key: str | None) -> str:
     return key
 
 
-class ReadableTable:
-    """A table that can be read several times, some columns at a time."""
+#: Reads some columns of the rows from one number on, so many or all.
+_Read = Callable[[list[str], int, int | None], Any]
 
-    def __init__(self, schema: pa.Schema, read: Callable[[list[str]], Any]) -> None:
+
+class ReadableTable:
+    """A table that can be read several times, some columns and rows at a time."""
+
+    def __init__(self, schema: pa.Schema, rows: int, read: _Read) -> None:
         self.schema = schema
+        self.rows = rows
         self._read = read
 
-    def reader(self, columns: list[str]) -> Any:
-        return self._read(columns)
+    def reader(self, columns: list[str], first: int = 0, count: int | None = None) -> Any:
+        """These columns as a ``RecordBatchReader``: all rows, or ``count`` of them (else all) from number ``first`` on."""
+        return self._read(columns, first, count)
 
     def table(self) -> pa.Table:
-        return self._read(list(self.schema.names)).read_all()
+        return self.reader(list(self.schema.names)).read_all()
 
     @classmethod
     def open(cls, source: Any, name: str) -> ReadableTable:
@@ -52,7 +58,7 @@ class ReadableTable:
             source = pa.Table.from_batches([source])
         if isinstance(source, pa.Table):
             table = source
-            return cls(table.schema, lambda columns: table.select(columns).to_reader())
+            return cls(table.schema, len(table), lambda columns, first, count: table.select(columns).slice(first, count).to_reader())
         if hasattr(source, "__arrow_c_stream__"):
             return cls.open(pa.RecordBatchReader.from_stream(source).read_all(), name)
         if isinstance(source, str | os.PathLike):
@@ -70,23 +76,44 @@ class ReadableTable:
         files = table_files.parquet_files(path)
         with table_files.told(files[0]):
             schema = pq.read_schema(files[0])
+        rows = 0
+        for file in files:
+            with table_files.told(file):
+                rows += pq.read_metadata(file).num_rows
 
-        def read(columns: list[str]) -> Any:
+        def read(columns: list[str], first: int, count: int | None) -> Any:
             few = _few_values(files[0], columns)
             wanted = pa.schema(
                 [pa.field(name, pa.dictionary(pa.int32(), pa.string())) if name in few else schema.field(name) for name in columns]
             )
 
             def batches() -> Iterator[pa.RecordBatch]:
+                skip, left = first, rows - first if count is None else count
                 for file in files:
                     with table_files.told(file), pq.ParquetFile(file, read_dictionary=sorted(few)) as parquet:
-                        for batch in parquet.iter_batches(_BATCH_ROWS, columns=columns):
-                            chosen = batch.select(columns)
-                            yield chosen if chosen.schema.equals(wanted) else chosen.cast(wanted)
+                        groups, skip = _groups_from(parquet.metadata, skip)
+                        for batch in parquet.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns) if groups else ():
+                            if left <= 0:
+                                return
+                            chosen = batch.slice(skip, left).select(columns)
+                            skip = max(skip - len(batch), 0)
+                            left -= len(chosen)
+                            if len(chosen):
+                                yield chosen if chosen.schema.equals(wanted) else chosen.cast(wanted)
 
             return pa.RecordBatchReader.from_batches(wanted, batches())
 
-        return cls(schema, read)
+        return cls(schema, rows, read)
+
+
+def _groups_from(metadata: Any, skip: int) -> tuple[list[int], int]:
+    """The row groups of a file after so many rows, and how many rows are then still to be skipped."""
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group).num_rows
+        if skip < rows:
+            return list(range(group, metadata.num_row_groups)), skip
+        skip -= rows
+    return [], skip
 
 
 def _few_values(path: Path, columns: list[str]) -> set[str]:

@@ -326,7 +326,9 @@ def _joined(files: list[RuleFile]) -> RuleFile:
         whole.features += file.features
         whole.segments += file.segments
         whole.assign += file.assign
-        whole.tables |= file.tables
+        # A later file may say more of a table: which of its columns refers to contacts, say.
+        for name, columns in file.tables.items():
+            whole.tables[name] = whole.tables.get(name, {}) | columns
         whole.titles |= file.titles
     return whole
 

@@ -26,6 +26,7 @@ from crm_engine import _core
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.readable import ReadableTable, contact_key, first_column
 from crm_engine.rules import RuleFile, load_rules
+from crm_engine.segment_passes import SegmentPasses
 
 Progress = Callable[[str, int, int], Any]
 
@@ -45,6 +46,7 @@ def segment(
     previous: Any = None,
     key: str | None = None,
     threads: int | None = None,
+    memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> SegmentResult:
     """Finds the members of every segment.
@@ -53,6 +55,9 @@ def segment(
     or ``"builtin:NAME"``. ``today`` is what the rules mean by it: by default the rules file's own, or else the day of the run.
     ``previous`` is an earlier result or its ``memberships`` (a table or a file): then ``entered`` and ``left`` tell what changed.
     ``key`` names the column that identifies a contact, ``contact_id`` or ``id`` by default.
+    ``memory_limit`` (bytes, or ``"2.5GiB"``) bounds what the run holds beside tables that are in memory already: where all contacts with
+    their features are too many, they are taken a stretch at a time, and the related tables are read once for each. The result is the same;
+    ``LimitError`` says when the limit is too small for it.
 
     >>> import crm_engine as crm, pyarrow as pa
     >>> contacts = pa.table({"contact_id": [1, 2, 3], "city": ["Riga", "Oslo", None]})
@@ -67,18 +72,11 @@ def segment(
     key = contact_key(people.schema, key)
     tables = {name: ReadableTable.open(table, name) for name, table in (related or {}).items()}
     declared = [(name, table.schema, *_references(name, table.schema, key, file)) for name, table in tables.items()]
-    run = _core.SegmentRun(file.spec(day), people.schema, key, declared, threads or len(os.sched_getaffinity(0)))
-    columns = sorted({*run.contact_columns(), key})
-    index, rankings = run.passes()
-    if index:
-        run.index_contacts(people.reader([key]))
-        for name, wanted in run.table_columns():
-            if wanted:
-                run.add_related(name, tables[name].reader(wanted), progress)
-        for _ in range(rankings):
-            run.rank(people.reader(columns))
-    run.evaluate(people.reader(columns), progress)
-    return SegmentResult(run, file, day, key, people, columns, _memberships_of(previous))
+    limit = _core.parse_byte_size(memory_limit) if isinstance(memory_limit, str) else memory_limit
+    run = _core.SegmentRun(file.spec(day), people.schema, key, declared, threads or len(os.sched_getaffinity(0)), limit)
+    passes = SegmentPasses(run, people, key, tables, progress)
+    passes.run()
+    return SegmentResult(run, passes, file, day, _memberships_of(previous))
 
 
 class SegmentResult:
@@ -87,17 +85,13 @@ class SegmentResult:
     def __init__(
         self,
         run: _core.SegmentRun,
+        passes: SegmentPasses,
         file: RuleFile,
         today: datetime.date,
-        key: str,
-        contacts: ReadableTable,
-        columns: list[str],
         previous: pa.Table | None,
     ) -> None:
         self._run = run
-        self._key = key
-        self._contacts = contacts
-        self._columns = columns
+        self._passes = passes
         self._previous = previous
         self.today = today
         self.titles = file.titles
@@ -236,18 +230,16 @@ class SegmentResult:
     def explain(self, contact_id: Any) -> list[dict[str, Any]]:
         """For one contact: per segment whether it is a member, and each predicate with its value and what it looked at."""
         ids = self.contact_ids
-        value = pa.scalar(contact_id).cast(ids.type) if not isinstance(contact_id, pa.Scalar) else contact_id
-        place = pc.index(ids, value).as_py()
+        try:
+            value = pa.scalar(contact_id).cast(ids.type) if not isinstance(contact_id, pa.Scalar) else contact_id
+            place = pc.index(ids, value).as_py()
+        except pa.ArrowInvalid:
+            # A word where contacts have numbers, say.
+            place = -1
         if place < 0:
             raise ConfigError("there is no such contact")
-        seen = 0
-        for batch in self._contacts.reader(self._columns):
-            if place < seen + len(batch):
-                row = pa.Table.from_batches([batch.slice(place - seen, 1)])
-                found: list[dict[str, Any]] = json.loads(self._run.explain(row.to_reader(), place))
-                return found
-            seen += len(batch)
-        raise SchemaError("the contacts changed since the run")
+        found: list[dict[str, Any]] = json.loads(self._passes.explain(place))
+        return found
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -305,7 +297,9 @@ def _references(name: str, schema: pa.Schema, key: str, file: RuleFile) -> tuple
         if column not in schema.names:
             raise SchemaError(f"'{name}' has no column '{column}', which the rules declare under tables")
     contact = declared.get("contact") or first_column(
-        schema.names, ("contact_id", key), f"'{name}' has no column 'contact_id'; declare its contact column under tables"
+        schema.names,
+        ("contact_id", key),
+        f"'{name}' has no column 'contact_id'; say which one refers to contacts: tables: {{{name}: {{contact: COLUMN}}}} in a rules file",
     )
     time = declared.get("time")
     if time is None:

@@ -119,10 +119,7 @@ def command(
     for warning in members.warnings if members is not None else []:
         terminal.warn(warning)
     chosen = audience(people, members, segments, purpose=purpose, suppress=suppress, key=key)
-    unreadable = chosen.suppression.get("unreadable", 0)
-    if unreadable:
-        terminal.warn(f"{unreadable} entries of the suppression list are no e-mail address, phone or contact id, and leave nobody out")
-    warnings = _write(chosen.table, output, columns, template)
+    warnings = chosen.warnings + _write(chosen.table, output, columns, template)
     if left_out:
         warnings += write_table(chosen.left_out, left_out)
     for warning in warnings:

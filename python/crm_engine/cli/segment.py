@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crm_engine.cli.base_options import is_base, opened
-from crm_engine.cli.options import InputPath, terminal_options
+from crm_engine.cli.options import ByteSize, InputPath, terminal_options
 from crm_engine.cli.reading import tables_option
 from crm_engine.cli.terminal import Terminal
 
@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 @click.option("--key", metavar="COLUMN", help="The column that identifies a contact; contact_id or id by default.")
 @click.option("--today", metavar="DATE", help="What the rules mean by today, such as 2026-11-01.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads; all processors by default.")
+@click.option(
+    "--memory-limit",
+    type=ByteSize(),
+    metavar="SIZE",
+    help="Keep below this much memory (2.5GiB): contacts are taken in parts, and related tables read once for each.",
+)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of rules files and end.")
 @click.option("--list", "list_sets", is_flag=True, help="List the built-in rule sets and end.")
 @click.option("--show", metavar="NAME", help="Print a built-in rule set, to copy and change, and end.")
@@ -56,6 +62,7 @@ def command(
     key: str | None,
     today: str | None,
     threads: int | None,
+    memory_limit: int | None,
     schema: bool,
     list_sets: bool,
     show: str | None,
@@ -94,9 +101,10 @@ def command(
                 "a base has its related tables and earlier memberships itself; leave --related, --previous and --key out"
             )
         base = click.get_current_context().with_resource(opened(Path(contacts)))
-        result = base.segment(files, today=today, threads=threads)
+        # A question about one contact leaves no trace.
+        result = base.segment(files, today=today, keep=explain is None, threads=threads, memory_limit=memory_limit)
     else:
-        result = segment(contacts, files, tables, today=today, previous=previous, key=key, threads=threads, progress=None)
+        result = segment(contacts, files, tables, today=today, previous=previous, key=key, threads=threads, memory_limit=memory_limit)
     for warning in result.warnings:
         terminal.warn(warning)
     summary = result.summary
@@ -106,7 +114,7 @@ def command(
     if overlap:
         summary["overlap"] = {row["segment"]: {name: row[name] for name in result.segments} for row in result.overlap().to_pylist()}
     if output is not None:
-        summary["output"] = _write(result, output, wide=wide, changed=previous is not None)
+        summary["output"] = _write(result, output, wide=wide, changed="entered" in summary)
     terminal.result(summary, lambda console: _show(console, result, summary, explanation))
 
 

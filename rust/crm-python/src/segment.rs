@@ -35,8 +35,10 @@ fn batches(stream: PyRecordBatchReader) -> PyResult<Batches> {
 
 #[pymethods]
 impl SegmentRun {
-    /// Compiles `spec` (JSON) against the contacts' schema and the related tables' (name, schema, contact column, time column).
+    /// Compiles `spec` (JSON) against the contacts' schema and the related tables' (name, schema, contact column, time column);
+    /// `memory_limit` is in bytes.
     #[new]
+    #[pyo3(signature = (spec, contacts, key, tables, threads, memory_limit=None))]
     fn new(
         py: Python<'_>,
         spec: &str,
@@ -44,6 +46,7 @@ impl SegmentRun {
         key: String,
         tables: Vec<(String, PySchema, String, Option<String>)>,
         threads: usize,
+        memory_limit: Option<u64>,
     ) -> PyResult<Self> {
         let contacts: Arc<ArrowSchema> = contacts.into_inner();
         let mut schema = Schema::from_arrow(&contacts);
@@ -54,7 +57,7 @@ impl SegmentRun {
         let (rules, run) = gate(py, None, |_| {
             let spec: Spec = serde_json::from_str(spec).map_err(|error| Error::config(format!("the rules cannot be read: {error}")))?;
             let rules = Arc::new(RuleSet::compile(&spec, schema)?);
-            let run = Run::new(Arc::clone(&rules), &key, threads)?;
+            let run = Run::new(Arc::clone(&rules), &key, threads, memory_limit)?;
             Ok((rules, run))
         })?;
         let tables = tables.into_iter().map(|(name, ..)| name).collect();
@@ -76,6 +79,20 @@ impl SegmentRun {
         (self.rules.needs_index(), self.rules.rankings())
     }
 
+    /// How many of so many contacts are taken at a time.
+    fn stretch(&self, py: Python<'_>, contacts: usize) -> PyResult<usize> {
+        self.with(py, None, |state, _| state.run.stretch(contacts))
+    }
+
+    /// Begins with `count` contacts from number `first` on.
+    fn begin(&self, py: Python<'_>, first: usize, count: usize) -> PyResult<()> {
+        self.with(py, None, |state, _| {
+            state.run.begin(first, count);
+            Ok(())
+        })
+    }
+
+    /// Learns the contacts' keys, from the stretch's first on.
     fn index_contacts(&self, py: Python<'_>, contacts: PyRecordBatchReader) -> PyResult<()> {
         let contacts = batches(contacts)?;
         self.with(py, None, |state, control| {
@@ -87,8 +104,9 @@ impl SegmentRun {
         })
     }
 
+    /// Adds a related table's rows; `False` means that the stretch is too long for the memory limit.
     #[pyo3(signature = (table, rows, progress=None))]
-    fn add_related(&self, py: Python<'_>, table: &str, rows: PyRecordBatchReader, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn add_related(&self, py: Python<'_>, table: &str, rows: PyRecordBatchReader, progress: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         let Some(table) = self.tables.iter().position(|name| name == table) else {
             return Err(to_python(py, Error::config(format!("there is no related table '{table}'"))));
         };
@@ -101,19 +119,32 @@ impl SegmentRun {
         self.with(py, None, |state, control| state.run.rank(contacts, control))
     }
 
+    fn finish_ranking(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, None, |state, _| {
+            state.run.finish_ranking();
+            Ok(())
+        })
+    }
+
     #[pyo3(signature = (contacts, progress=None))]
     fn evaluate(&self, py: Python<'_>, contacts: PyRecordBatchReader, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let contacts = batches(contacts)?;
         self.with(py, progress, |state, control| {
-            let State { run, outcome, keys } = state;
-            keys.clear();
+            let State { run, keys, .. } = state;
             let keep = |batch: &RecordBatch| {
                 if let Some(key) = batch.column_by_name(&self.key) {
                     keys.push(Arc::clone(key));
                 }
                 Ok(())
             };
-            *outcome = run.evaluate(contacts, keep, control)?;
+            run.evaluate(contacts, keep, control)
+        })
+    }
+
+    /// Ends the run: what was found is then asked for.
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, None, |state, _| {
+            state.outcome = state.run.finish();
             Ok(())
         })
     }

@@ -11,10 +11,10 @@ use hashbrown::{HashMap, HashTable};
 pub(crate) enum ContactIndex {
     /// Nothing seen yet.
     Empty,
-    /// Whole numbers, as they come.
-    Ints(Vec<Option<i64>>),
     /// Whole numbers from `least` on, one after another.
     Series { least: i64, len: usize },
+    /// Whole numbers as they come, and the rows without one.
+    Ints { keys: Vec<i64>, nulls: Vec<u32> },
     /// Whole numbers from `least` on without many gaps: the row of each, or `NONE`.
     Dense { least: i64, rows: Vec<u32> },
     /// Whole numbers with gaps.
@@ -30,11 +30,23 @@ impl ContactIndex {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Empty => 0,
-            Self::Ints(keys) => keys.len(),
+            Self::Ints { keys, .. } => keys.len(),
             Self::Dense { rows, .. } => rows.len(),
             Self::Series { len, .. } | Self::Sparse { len, .. } => *len,
             Self::Texts { ends, .. } => ends.len(),
         }
+    }
+
+    /// What it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::Empty | Self::Series { .. } => 0,
+            Self::Ints { keys, nulls } => keys.capacity() * 8 + nulls.capacity() * 4,
+            Self::Dense { rows, .. } => rows.capacity() * 4,
+            Self::Sparse { rows, .. } => rows.allocation_size(),
+            Self::Texts { table, ends, texts } => table.allocation_size() + ends.capacity() * 8 + texts.capacity(),
+        };
+        bytes as u64
     }
 
     /// Adds the next contacts' keys.
@@ -44,16 +56,16 @@ impl ContactIndex {
         }
         if matches!(self, Self::Empty) {
             *self = if keys.data_type().is_integer() {
-                Self::Ints(Vec::new())
+                Self::Series { least: 0, len: 0 }
             } else {
                 Self::Texts { table: HashTable::new(), ends: Vec::new(), texts: String::new() }
             };
         }
         match self {
-            Self::Ints(all) => {
+            Self::Series { .. } | Self::Ints { .. } => {
                 let keys = integers(name, keys)?;
                 let keys = keys.as_primitive::<Int64Type>();
-                all.extend(keys.iter());
+                keys.iter().for_each(|key| self.push_integer(key));
             }
             Self::Texts { table, ends, texts } => {
                 let column = TextColumn::new(name, keys)?;
@@ -76,32 +88,46 @@ impl ContactIndex {
         Ok(())
     }
 
+    /// A series for as long as the keys are one.
+    fn push_integer(&mut self, key: Option<i64>) {
+        if let Self::Series { least, len } = self {
+            match key {
+                Some(key) if *len == 0 => (*least, *len) = (key, 1),
+                Some(key) if least.checked_add(*len as i64) == Some(key) => *len += 1,
+                _ => *self = Self::Ints { keys: (0..*len as i64).map(|place| *least + place).collect(), nulls: Vec::new() },
+            }
+        }
+        if let Self::Ints { keys, nulls } = self {
+            if key.is_none() {
+                nulls.push(keys.len() as u32);
+            }
+            keys.push(key.unwrap_or_default());
+        }
+    }
+
     /// Chooses the form for looking up.
     pub(crate) fn close(&mut self, name: &str) -> Result<()> {
-        let Self::Ints(keys) = self else { return Ok(()) };
-        let least = keys.iter().flatten().min().copied().unwrap_or(0);
-        let greatest = keys.iter().flatten().max().copied().unwrap_or(0);
-        let span = greatest.abs_diff(least);
-        let in_series = keys.iter().enumerate().all(|(row, key)| key.is_some_and(|key| key.wrapping_sub(least) as u64 == row as u64));
-        let closed = if in_series {
-            Self::Series { least, len: keys.len() }
-        } else if span < keys.len() as u64 * 4 + 1_000 {
+        let Self::Ints { keys, nulls } = self else { return Ok(()) };
+        let mut nulls = nulls.iter().copied().peekable();
+        let present = keys.iter().enumerate().filter(move |(row, _)| nulls.next_if_eq(&(*row as u32)).is_none());
+        let present = present.map(|(row, key)| (*key, row as u32));
+        let (least, greatest) =
+            present.clone().fold((i64::MAX, i64::MIN), |(least, greatest), (key, _)| (least.min(key), greatest.max(key)));
+        let span = if least > greatest { 0 } else { greatest.abs_diff(least) };
+        let closed = if span < keys.len() as u64 * 4 + 1_000 {
             let mut rows = vec![NONE; span as usize + 1];
-            for (row, key) in keys.iter().enumerate() {
-                let Some(key) = key else { continue };
+            for (key, row) in present {
                 let slot = &mut rows[key.abs_diff(least) as usize];
                 if *slot != NONE {
                     return Err(twice(name));
                 }
-                *slot = row as u32;
+                *slot = row;
             }
             Self::Dense { least, rows }
         } else {
             let mut rows = HashMap::with_capacity(keys.len());
-            for (row, key) in keys.iter().enumerate() {
-                if let Some(key) = key
-                    && rows.insert(*key, row as u32).is_some()
-                {
+            for (key, row) in present {
+                if rows.insert(key, row).is_some() {
                     return Err(twice(name));
                 }
             }
@@ -111,12 +137,19 @@ impl ContactIndex {
         Ok(())
     }
 
+    /// Refuses keys of further contacts that are known already.
+    pub(crate) fn expect_none(&self, name: &str, keys: &ArrayRef) -> Result<()> {
+        let mut rows = Vec::new();
+        self.rows(name, keys, &crate::ledger::all_rows(keys.len()), &mut rows)?;
+        if rows.iter().all(|row| *row == NONE) { Ok(()) } else { Err(twice(name)) }
+    }
+
     /// The row of each key, `NONE` where there is no such contact. Only rows set in `wanted` are looked up.
     pub(crate) fn rows(&self, name: &str, keys: &ArrayRef, wanted: &[u64], rows: &mut Vec<u32>) -> Result<()> {
         rows.clear();
         rows.resize(keys.len(), NONE);
         match self {
-            Self::Empty | Self::Ints(_) => {}
+            Self::Empty | Self::Ints { .. } => {}
             Self::Series { least, len } => {
                 let keys = integers(name, keys)?;
                 let keys = keys.as_primitive::<Int64Type>();

@@ -13,6 +13,9 @@ pub(crate) struct FeatureState {
     /// Which contacts have a value.
     seen: Vec<u64>,
     data_type: Type,
+    contacts: usize,
+    /// Bytes of the texts that are kept.
+    text_bytes: usize,
     /// Whether a sum of whole numbers was too large for some contact.
     pub(crate) overflowed: bool,
 }
@@ -77,6 +80,20 @@ pub(crate) struct BlockRows<'a> {
     pub(crate) time: Option<&'a Vector<'a>>,
 }
 
+/// What a feature takes of each contact, beside texts and distinct values, whose number is not known before.
+pub(crate) fn bytes_per_contact(feature: &Feature) -> u64 {
+    let value = if feature.data_type == Type::Text { 16 } else { 8 };
+    match feature.aggregate {
+        Aggregate::Count | Aggregate::CountDistinct => 8,
+        Aggregate::Sum => 9,
+        Aggregate::Avg => 13,
+        Aggregate::StddevSample | Aggregate::StddevPopulation => 21,
+        Aggregate::Min | Aggregate::Max => value + 1,
+        Aggregate::First | Aggregate::Last => value + 9,
+        Aggregate::OfPeriods(_, period) => 8 * u64::from(period.count) + 9,
+    }
+}
+
 impl FeatureState {
     pub(crate) fn new(feature: &Feature, contacts: usize) -> Self {
         let float = feature.data_type == Type::Float;
@@ -104,12 +121,30 @@ impl FeatureState {
             }
             Aggregate::OfPeriods(of, period) => State::Periods { sums: vec![0.0; contacts * period.count as usize], period, of },
         };
-        Self { state, seen: vec![0; words_for(contacts)], data_type: feature.data_type, overflowed: false }
+        Self { state, seen: vec![0; words_for(contacts)], data_type: feature.data_type, contacts, text_bytes: 0, overflowed: false }
+    }
+
+    /// What it takes, with what it will take when it grows next.
+    pub(crate) fn bytes(&self) -> u64 {
+        let contacts = self.contacts as u64;
+        let state = match &self.state {
+            State::Count(_) => 8 * contacts,
+            // A table that is full lives beside the one of twice its size for a while.
+            State::Distinct { seen, texts, .. } => 8 * contacts + 3 * (seen.allocation_size() + texts.capacity() * 32) as u64,
+            State::SumInt(..) | State::SumFloat(_) => 9 * contacts,
+            State::Mean { .. } => 13 * contacts,
+            State::Deviation { .. } => 21 * contacts,
+            State::Least(values, _) => (values.width() + 1) * contacts,
+            State::Ends { values, .. } => (values.width() + 9) * contacts,
+            State::Periods { period, .. } => (8 * u64::from(period.count) + 9) * contacts,
+        };
+        // Texts are kept once more when they become a column.
+        state + 2 * self.text_bytes as u64
     }
 
     /// Adds the rows of one block, in their order.
     pub(crate) fn add(&mut self, block: &BlockRows<'_>) {
-        let seen = &mut self.seen;
+        let (seen, text_bytes) = (&mut self.seen, &mut self.text_bytes);
         match &mut self.state {
             State::Count(counts) => match block.argument.and_then(|argument| argument.valid.as_ref()) {
                 None => each(block, |_, contact| counts[contact] += 1),
@@ -157,7 +192,7 @@ impl FeatureState {
                 if first
                     || values.compare(contact, value).is_some_and(|ordering| if *greatest { ordering.is_lt() } else { ordering.is_gt() })
                 {
-                    values.set(contact, value);
+                    *text_bytes = *text_bytes - values.text_len(contact) + values.set(contact, value);
                     set_bit(seen, contact);
                 }
             }),
@@ -175,7 +210,7 @@ impl FeatureState {
                     };
                     if replaces {
                         times[contact] = moments[row];
-                        values.set(contact, value);
+                        *text_bytes = *text_bytes - values.text_len(contact) + values.set(contact, value);
                         set_bit(seen, contact);
                     }
                 });
@@ -188,6 +223,7 @@ impl FeatureState {
                         Some(known) => *known,
                         None => {
                             let next = texts.len() as i64;
+                            *text_bytes += text.len();
                             texts.insert(text.into(), next);
                             next
                         }
@@ -214,10 +250,10 @@ impl FeatureState {
             let nulls = NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(seen), 0, contacts));
             (nulls.null_count() > 0).then_some(nulls)
         };
-        let floats = |values: Vec<Option<f64>>| {
-            let nulls = NullBuffer::from_iter(values.iter().map(Option::is_some));
-            let nulls = (nulls.null_count() > 0).then_some(nulls);
-            Column::Float(values.into_iter().map(Option::unwrap_or_default).collect(), nulls)
+        // In place, as there may be many contacts.
+        let floats = |values: Vec<f64>, known: BooleanBuffer| {
+            let nulls = NullBuffer::new(known);
+            Column::Float(ScalarBuffer::from(values), (nulls.null_count() > 0).then_some(nulls))
         };
         match self.state {
             State::Count(counts) | State::Distinct { counts, .. } => Column::Int64(ScalarBuffer::from(counts), None),
@@ -226,18 +262,20 @@ impl FeatureState {
                 let seen = self.seen.iter().zip(&broken).map(|(seen, broken)| seen & !broken).collect();
                 Column::Int64(ScalarBuffer::from(sums), nulls(seen))
             }
-            State::Mean { sums, counts } => {
-                floats(sums.iter().zip(&counts).map(|(sum, count)| (*count > 0).then(|| sum / f64::from(*count))).collect())
+            State::Mean { mut sums, counts } => {
+                sums.iter_mut().zip(&counts).for_each(|(sum, count)| *sum /= f64::from((*count).max(1)));
+                floats(sums, counts.iter().map(|count| *count > 0).collect())
             }
-            State::Deviation { counts, squares, population, .. } => {
-                let deviation = |(square, count): (&f64, &u32)| {
-                    let degrees = if population { *count } else { count.saturating_sub(1) };
-                    (degrees > 0).then(|| (square / f64::from(degrees)).sqrt())
-                };
-                floats(squares.iter().zip(&counts).map(deviation).collect())
+            State::Deviation { counts, mut squares, population, .. } => {
+                let degrees = |count: &u32| if population { *count } else { count.saturating_sub(1) };
+                squares.iter_mut().zip(&counts).for_each(|(square, count)| *square = (*square / f64::from(degrees(count).max(1))).sqrt());
+                floats(squares, counts.iter().map(|count| degrees(count) > 0).collect())
             }
             State::Least(values, _) | State::Ends { values, .. } => values.finish(self.data_type, self.seen, contacts),
-            State::Periods { sums, period, of } => floats(sums.chunks(period.count as usize).map(|sums| of_sums(sums, of)).collect()),
+            State::Periods { sums, period, of } => {
+                let found = || sums.chunks(period.count as usize).map(|sums| of_sums(sums, of));
+                floats(found().map(Option::unwrap_or_default).collect(), found().map(|value| value.is_some()).collect())
+            }
         }
     }
 }
@@ -267,13 +305,27 @@ impl Values {
         })
     }
 
-    fn set(&mut self, contact: usize, value: Value<'_>) {
+    /// Takes a value and says how many bytes of text it has.
+    fn set(&mut self, contact: usize, value: Value<'_>) -> usize {
         match (self, value) {
             (Self::Int(values), Value::Int(value)) => values[contact] = value,
             (Self::Float(values), Value::Float(value)) => values[contact] = value,
-            (Self::Text(values), Value::Text(value)) => values[contact] = value.into(),
+            (Self::Text(values), Value::Text(value)) => {
+                values[contact] = value.into();
+                return value.len();
+            }
             _ => {}
         }
+        0
+    }
+
+    fn text_len(&self, contact: usize) -> usize {
+        if let Self::Text(values) = self { values[contact].len() } else { 0 }
+    }
+
+    /// Bytes of a contact, beside its text.
+    fn width(&self) -> u64 {
+        if let Self::Text(_) = self { 16 } else { 8 }
     }
 
     fn finish(self, data_type: Type, seen: Vec<u64>, contacts: usize) -> Column {

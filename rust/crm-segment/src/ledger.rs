@@ -73,6 +73,11 @@ impl Ledger {
         Self { stride, slots: vec![0; contacts * stride], entries, part_shift: part.trailing_zeros() }
     }
 
+    /// What it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.slots.len() as u64 * 8
+    }
+
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -230,7 +235,8 @@ fn order_of(value: f64) -> i64 {
     bits ^ ((bits >> 63) as u64 >> 1) as i64
 }
 
-fn all_rows(rows: usize) -> Vec<u64> {
+/// The bits of so many rows, all set.
+pub(crate) fn all_rows(rows: usize) -> Vec<u64> {
     let mut words = vec![u64::MAX; words_for(rows)];
     if !rows.is_multiple_of(64)
         && let Some(last) = words.last_mut()

@@ -5,17 +5,23 @@
 //!
 //! 1. [`Run::index_contacts`] learns which contact stands in which row (only where there are features or rankings);
 //! 2. [`Run::add_related`] adds the rows of one related table to all of its features at once;
-//! 3. [`Run::rank`] sees the contacts for rankings that compare them with each other;
-//! 4. [`Run::evaluate`] gives the bits of every segment, in an [`Outcome`].
+//! 3. [`Run::rank`] and [`Run::finish_ranking`] see the contacts for rankings that compare them with each other, one ranking at a time;
+//! 4. [`Run::evaluate`] decides every segment, and [`Run::finish`] gives the bits in an [`Outcome`].
+//!
+//! Under a memory limit contacts are taken a stretch at a time ([`Run::stretch`], [`Run::begin`]): steps 1 and 2 come again for each of them
+//! before 3 and before 4.
 #![warn(missing_docs)]
 
 mod contact_index;
+mod explain;
 mod feature;
 mod ledger;
+mod memory;
 mod outcome;
 mod ranking;
 mod rule_set;
 mod run;
+mod table_plan;
 
 pub use outcome::{Explanation, Outcome, Predicate};
 pub use rule_set::{RuleSet, Spec};

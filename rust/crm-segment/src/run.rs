@@ -1,29 +1,35 @@
 //! One run over the data.
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use crm_core::{Control, Error, Result};
-use crm_rules::{
-    BLOCK_ROWS, Batch, Column, Evaluator, Graph, Input, NodeId, Program, Type, Vector, and_into, bit, count_ones, or_into, words_for,
-};
+use crm_rules::{BLOCK_ROWS, Batch, Column, Evaluator, Input, Program, Type, Vector, bit, count_ones, words_for};
 use rayon::prelude::*;
 
-use crate::contact_index::{ContactIndex, NONE};
-use crate::feature::{BlockRows, FeatureState};
+use crate::contact_index::ContactIndex;
+use crate::feature::FeatureState;
 use crate::ledger::{Entry, Ledger, LedgerRows, MOST};
-use crate::outcome::{Chunk, Explanation, Outcome, OutcomeBuilder, Predicate};
+use crate::memory::Memory;
+use crate::outcome::{Chunk, Outcome, OutcomeBuilder};
 use crate::ranking::RankingKeys;
 use crate::rule_set::RuleSet;
+use crate::table_plan::{Block, Part, TablePlan};
 
 /// A run of one rule set over contacts and related tables; see the crate's page for the order of calls.
 #[derive(Debug)]
 pub struct Run {
-    rules: Arc<RuleSet>,
+    pub(crate) rules: Arc<RuleSet>,
     pool: rayon::ThreadPool,
     key: String,
+    memory: Memory,
+    /// The stretch of contacts whose features are known, or being computed: the number of its first contact, and how many were asked for.
+    pub(crate) first: usize,
+    asked: usize,
+    /// Contacts from `first` on whose keys were seen.
+    keys_seen: usize,
     index: ContactIndex,
     indexed: bool,
+    /// Contacts of the stretch, once their keys are complete.
     contacts: usize,
     /// The features with a state of their own.
     states: Vec<Option<FeatureState>>,
@@ -31,36 +37,69 @@ pub struct Run {
     ledgers: Vec<Ledger>,
     /// The features, once related tables are complete.
     features: Vec<Finished>,
+    ranking_keys: RankingKeys,
     rankings: Vec<Column>,
+    outcome: OutcomeBuilder,
     warnings: Vec<String>,
 }
 
 impl Run {
-    /// A run with so many threads; `key` is the column that identifies a contact.
-    pub fn new(rules: Arc<RuleSet>, key: &str, threads: usize) -> Result<Self> {
+    /// A run with so many threads; `key` is the column that identifies a contact, and `memory_limit` is in bytes.
+    pub fn new(rules: Arc<RuleSet>, key: &str, threads: usize, memory_limit: Option<u64>) -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .build()
             .map_err(|error| Error::internal(format!("no threads: {error}")))?;
+        let outcome = OutcomeBuilder::new(rules.segments.len(), rules.assignments.len());
         Ok(Self {
             rules,
             pool,
             key: key.to_owned(),
+            memory: Memory::new(memory_limit),
+            first: 0,
+            asked: usize::MAX,
+            keys_seen: 0,
             index: ContactIndex::Empty,
             indexed: false,
             contacts: 0,
             states: Vec::new(),
             ledgers: Vec::new(),
             features: Vec::new(),
+            ranking_keys: RankingKeys::default(),
             rankings: Vec::new(),
+            outcome,
             warnings: Vec::new(),
         })
     }
 
-    /// Learns the keys of the next contacts.
+    /// How many of so many contacts the memory limit lets be taken at a time.
+    pub fn stretch(&mut self, contacts: usize) -> Result<usize> {
+        self.memory.stretch(&self.rules, contacts)
+    }
+
+    /// Begins with the features of `count` contacts from number `first` on, and forgets those of others.
+    pub fn begin(&mut self, first: usize, count: usize) {
+        (self.first, self.asked, self.keys_seen) = (first, count, 0);
+        (self.index, self.indexed, self.contacts) = (ContactIndex::Empty, false, 0);
+        self.states.clear();
+        self.ledgers.clear();
+        self.features.clear();
+    }
+
+    /// Learns the keys of the next contacts, from the stretch's first on. Those beyond the stretch are only compared with its own, so that
+    /// a key that occurs twice is found however contacts are divided.
     pub fn index_contacts(&mut self, batch: &RecordBatch) -> Result<()> {
         let keys = batch.column_by_name(&self.key).ok_or_else(|| Error::schema(format!("contacts have no column '{}'", self.key)))?;
-        self.index.push(&self.key, keys)
+        let own = keys.len().min(self.asked.saturating_sub(self.keys_seen));
+        if own > 0 {
+            self.index.push(&self.key, &keys.slice(0, own))?;
+        }
+        if own < keys.len() {
+            self.close_index()?;
+            self.index.expect_none(&self.key, &keys.slice(own, keys.len() - own))?;
+        }
+        self.keys_seen += keys.len();
+        Ok(())
     }
 
     fn close_index(&mut self) -> Result<()> {
@@ -81,71 +120,102 @@ impl Run {
         Ok(())
     }
 
-    /// Adds all rows of a related table, by its place in the schema.
-    pub fn add_related(&mut self, table: usize, batches: impl Iterator<Item = Result<RecordBatch>>, control: &dyn Control) -> Result<()> {
+    /// Adds all rows of a related table, by its place in the schema. `false` means that the stretch takes more memory than is allowed, and
+    /// is to be begun anew with fewer contacts.
+    pub fn add_related(&mut self, table: usize, batches: impl Iterator<Item = Result<RecordBatch>>, control: &dyn Control) -> Result<bool> {
         self.close_index()?;
         let rules = Arc::clone(&self.rules);
         let features: Vec<usize> =
             (0..rules.compiler.features().len()).filter(|number| rules.compiler.features()[*number].table == table).collect();
         if features.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let plan = TablePlan::new(&rules, table, &features);
         let contact = &rules.compiler.schema().tables[table].contact;
         let name = &rules.compiler.schema().tables[table].name;
         let mut ledgers: Vec<Ledger> = plan.entries.chunks(MOST).map(|entries| Ledger::new(entries.to_vec(), self.contacts)).collect();
         let mut done = 0;
+        let mut fits = self.fits(&ledgers)?;
         let evaluators: Vec<Mutex<Evaluator<'_>>> =
             (0..self.pool.current_num_threads()).map(|_| Mutex::new(Evaluator::new(&plan.program))).collect();
         for batch in batches {
             let batch = batch?;
             let keys = batch.column_by_name(contact).ok_or_else(|| Error::schema(format!("'{name}' has no column '{contact}'")))?;
             let columns = Batch::new(plan.program.graph(), &batch, |_| None)?;
-            let offsets: Vec<usize> = (0..batch.num_rows()).step_by(BLOCK_ROWS).collect();
-            let index = &self.index;
-            let blocks: Vec<Result<Block<'_>>> = self.pool.install(|| {
-                let block = |offset: &usize| {
-                    let mut evaluator = own(&evaluators).ok_or_else(|| Error::internal("a thread failed before"))?;
-                    plan.block(&mut evaluator, &columns, (keys, contact), index, &ledgers, *offset)
-                };
-                offsets.par_iter().map(block).collect()
-            });
-            let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
-            let mut states: Vec<(&Part, &mut FeatureState)> = plan
-                .parts
-                .iter()
-                .zip(self.states.iter_mut().enumerate().filter_map(
-                    |(number, state)| {
-                        if features.contains(&number) { state.as_mut() } else { None }
-                    },
-                ))
-                .collect();
-            self.pool.install(|| {
-                for (place, ledger) in ledgers.iter_mut().enumerate() {
-                    let rows: Vec<(&LedgerRows, &[Vector<'_>])> =
-                        blocks.iter().map(|block| (&block.ledgers[place], block.vectors.as_slice())).collect();
-                    ledger.add(&rows);
+            for from in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
+                if !fits {
+                    return Ok(false);
                 }
-                states.par_iter_mut().for_each(|(part, state)| {
-                    for block in &blocks {
-                        block.add_to(state, part);
-                    }
-                });
-            });
-            done += batch.num_rows() as u64;
-            control.check()?;
-            control.progress(name, done, 0);
+                let to = (from + ROWS_AT_ONCE).min(batch.num_rows());
+                self.add_rows(&plan, (keys, contact), &columns, from..to, (&evaluators, &features, &mut ledgers))?;
+                done += (to - from) as u64;
+                fits = self.fits(&ledgers)?;
+                control.check()?;
+                control.progress(name, done, 0);
+            }
         }
         for evaluator in evaluators.iter().filter_map(|evaluator| evaluator.lock().ok()) {
             self.warnings.extend(evaluator.failed().iter().map(|sql| could_not(sql)));
         }
-        drop(evaluators);
         self.ledgers.append(&mut ledgers);
+        Ok(fits)
+    }
+
+    /// Adds some rows of a batch: they are evaluated block by block, and then added by contact.
+    fn add_rows<'p>(
+        &mut self,
+        plan: &'p TablePlan,
+        (keys, name): (&ArrayRef, &str),
+        columns: &Batch,
+        rows: std::ops::Range<usize>,
+        (evaluators, features, ledgers): (&[Mutex<Evaluator<'p>>], &[usize], &mut [Ledger]),
+    ) -> Result<()> {
+        let offsets: Vec<usize> = rows.clone().step_by(BLOCK_ROWS).collect();
+        let index = &self.index;
+        let blocks: Vec<Result<Block<'_>>> = self.pool.install(|| {
+            let block = |offset: &usize| {
+                let mut evaluator = own(evaluators).ok_or_else(|| Error::internal("a thread failed before"))?;
+                plan.block(&mut evaluator, columns, (keys, name), index, ledgers, *offset)
+            };
+            offsets.par_iter().map(block).collect()
+        });
+        let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
+        let mut states: Vec<(&Part, &mut FeatureState)> = plan
+            .parts
+            .iter()
+            .zip(self.states.iter_mut().enumerate().filter_map(
+                |(number, state)| {
+                    if features.contains(&number) { state.as_mut() } else { None }
+                },
+            ))
+            .collect();
+        self.pool.install(|| {
+            for (place, ledger) in ledgers.iter_mut().enumerate() {
+                let rows: Vec<(&LedgerRows, &[Vector<'_>])> =
+                    blocks.iter().map(|block| (&block.ledgers[place], block.vectors.as_slice())).collect();
+                ledger.add(&rows);
+            }
+            states.par_iter_mut().for_each(|(part, state)| {
+                for block in &blocks {
+                    block.add_to(state, part);
+                }
+            });
+        });
         Ok(())
     }
 
+    /// Whether what the stretch holds is allowed; an error where it could not be made shorter.
+    fn fits(&self, more: &[Ledger]) -> Result<bool> {
+        let ledgers: u64 = self.ledgers.iter().chain(more).map(Ledger::bytes).sum();
+        let states: u64 = self.states.iter().flatten().map(FeatureState::bytes).sum();
+        if self.memory.fits(ledgers + states + self.index.bytes()) {
+            return Ok(true);
+        }
+        if Memory::can_shorten(self.contacts) { Ok(false) } else { Err(self.memory.exceeded()) }
+    }
+
     /// Finishes the features; related tables are complete.
-    fn close_features(&mut self) -> Result<()> {
+    pub(crate) fn close_features(&mut self) -> Result<()> {
         self.close_index()?;
         let states = std::mem::take(&mut self.states);
         for (number, (state, feature)) in states.into_iter().zip(self.rules.compiler.features()).enumerate() {
@@ -167,14 +237,13 @@ impl Run {
         Ok(())
     }
 
-    /// Computes the next ranking from all contacts, in the order in which they were indexed.
+    /// Learns what the next ranking goes by, of the stretch's contacts.
     pub fn rank(&mut self, batches: impl Iterator<Item = Result<RecordBatch>>, control: &dyn Control) -> Result<()> {
         self.close_features()?;
         let rules = Arc::clone(&self.rules);
         let Some(ranking) = rules.compiler.rankings().get(self.rankings.len()) else { return Ok(()) };
         let program = Program::new(Arc::clone(&rules.graph), &[], &[ranking.key]);
         let mut evaluator = Evaluator::new(&program);
-        let mut keys = RankingKeys::default();
         let mut first = 0;
         for batch in batches {
             let batch = batch?;
@@ -182,72 +251,71 @@ impl Run {
             for offset in (0..batch.num_rows()).step_by(BLOCK_ROWS) {
                 let rows = BLOCK_ROWS.min(batch.num_rows() - offset);
                 let vectors = evaluator.block(&columns, offset, rows);
-                keys.push(&vectors[0], rows);
+                self.ranking_keys.push(&vectors[0], rows);
                 control.check()?;
             }
             first += batch.num_rows();
         }
-        let column = keys.finish(ranking.kind, ranking.descending);
-        if column.len() != self.contacts {
-            return Err(Error::schema("the contacts changed between two passes over them"));
-        }
-        self.rankings.push(column);
-        Ok(())
+        self.expect_all(first)
     }
 
-    /// The columns of a batch whose first contact is number `first`.
-    fn columns(&self, program: &Program, batch: &RecordBatch, first: usize) -> Result<Batch> {
-        let changed = || Error::schema("the contacts changed between two passes over them");
-        if self.indexed && !(self.features.is_empty() && self.rankings.is_empty()) && first + batch.num_rows() > self.contacts {
+    /// Ranks all contacts, whose keys are complete.
+    pub fn finish_ranking(&mut self) {
+        if let Some(ranking) = self.rules.compiler.rankings().get(self.rankings.len()) {
+            let keys = std::mem::take(&mut self.ranking_keys);
+            self.rankings.push(keys.finish(ranking.kind, ranking.descending));
+        }
+    }
+
+    /// The columns of a batch whose first contact is number `from` of the stretch.
+    pub(crate) fn columns(&self, program: &Program, batch: &RecordBatch, from: usize) -> Result<Batch> {
+        let rows = batch.num_rows();
+        let first = self.first + from;
+        let short = |column: &Column| column.len() < first + rows;
+        if self.rules.needs_index() && (from + rows > self.contacts || self.rankings.iter().any(short)) {
             return Err(changed());
         }
-        let rows = batch.num_rows();
         let asked: Vec<usize> = program
             .graph()
             .inputs()
             .iter()
             .filter_map(|(input, _)| if let Input::Feature(number) = input { Some(*number) } else { None })
             .collect();
-        let columns: Vec<Option<Column>> =
-            self.pool.install(|| asked.par_iter().map(|number| self.feature(*number, first, rows)).collect());
+        let columns: Vec<Option<Column>> = self.pool.install(|| asked.par_iter().map(|number| self.feature(*number, from, rows)).collect());
         let mut features: Vec<(usize, Option<Column>)> = asked.into_iter().zip(columns).collect();
         Batch::new(program.graph(), batch, |input| match input {
             Input::Feature(number) => features.iter_mut().find(|(known, _)| known == number).and_then(|(_, column)| column.take()),
             // A later ranking is not asked for by an earlier one, but the batch holds every input of the graph.
-            Input::Ranking(number) => {
-                Some(self.rankings.get(*number).map_or(Column::Null(batch.num_rows()), |column| column.slice(first, batch.num_rows())))
-            }
+            Input::Ranking(number) => Some(self.rankings.get(*number).map_or(Column::Null(rows), |column| column.slice(first, rows))),
             Input::Column(_) => None,
         })
     }
 
-    /// A feature of the contacts `first..first + len`.
-    fn feature(&self, number: usize, first: usize, len: usize) -> Option<Column> {
+    /// A feature of the stretch's contacts `from..from + len`.
+    fn feature(&self, number: usize, from: usize, len: usize) -> Option<Column> {
         match self.features.get(number)? {
-            Finished::Column(column) => Some(column.slice(first, len)),
-            Finished::Entry { ledger, entry, data_type } => Some(self.ledgers[*ledger].column(*entry, *data_type, first, len)),
+            Finished::Column(column) => Some(column.slice(from, len)),
+            Finished::Entry { ledger, entry, data_type } => Some(self.ledgers[*ledger].column(*entry, *data_type, from, len)),
         }
     }
 
-    /// Evaluates the contacts; every batch's key column is handed to `keep`.
+    /// Evaluates the stretch's contacts, or all where none were indexed; every batch's key column is handed to `keep`.
     pub fn evaluate(
         &mut self,
         batches: impl Iterator<Item = Result<RecordBatch>>,
         mut keep: impl FnMut(&RecordBatch) -> Result<()>,
         control: &dyn Control,
-    ) -> Result<Outcome> {
+    ) -> Result<()> {
         self.close_features()?;
         let rules = Arc::clone(&self.rules);
-        let segments = rules.segments.len();
         let evaluators: Vec<Mutex<Evaluator<'_>>> =
             (0..self.pool.current_num_threads()).map(|_| Mutex::new(Evaluator::new(&rules.program))).collect();
-        let mut outcome = OutcomeBuilder::new(segments, rules.assignments.len());
-        let mut failed = Vec::new();
+        let mut done = 0;
         for batch in batches {
             let batch = batch?;
             keep(&batch)?;
             let rows = batch.num_rows();
-            let columns = self.columns(&rules.program, &batch, outcome.contacts)?;
+            let columns = self.columns(&rules.program, &batch, done)?;
             let offsets: Vec<usize> = (0..rows).step_by(BLOCK_ROWS * BLOCKS_PER_TASK).collect();
             let tasks: Vec<Vec<Chunk>> = self.pool.install(|| {
                 offsets
@@ -269,65 +337,27 @@ impl Run {
                     .collect()
             });
             control.check()?;
-            tasks.iter().flatten().for_each(|chunk| outcome.push(chunk));
-            control.progress("contacts", outcome.contacts as u64, 0);
-        }
-        if rules.needs_index() && outcome.contacts != self.contacts {
-            return Err(Error::schema("the contacts changed between two passes over them"));
+            tasks.iter().flatten().for_each(|chunk| self.outcome.push(chunk));
+            done += rows;
+            control.progress("contacts", self.outcome.contacts as u64, 0);
         }
         for evaluator in evaluators.iter().filter_map(|evaluator| evaluator.lock().ok()) {
-            failed.extend(evaluator.failed());
+            self.warnings.extend(evaluator.failed().iter().map(|sql| could_not(sql)));
         }
-        self.warnings.extend(failed.iter().map(|sql| could_not(sql)));
-        self.warnings.sort();
-        self.warnings.dedup();
-        Ok(outcome.finish(self.warnings.clone()))
+        self.expect_all(done)
     }
 
-    /// What every predicate says of one contact: `batch` has its row, which is number `place` among the indexed contacts.
-    pub fn explain(&mut self, batch: &RecordBatch, place: usize) -> Result<Vec<Explanation>> {
-        self.close_features()?;
-        let rules = Arc::clone(&self.rules);
-        let graph = &rules.graph;
-        let leaves: Vec<Vec<NodeId>> = rules.roots.iter().map(|root| leaves(graph, *root)).collect();
-        let mut asked: Vec<NodeId> = rules.roots.clone();
-        asked.extend(leaves.iter().flatten());
-        let inputs: Vec<NodeId> = leaves.iter().flatten().flat_map(|leaf| graph.inputs_below(*leaf)).collect();
-        asked.extend(&inputs);
-        asked.sort();
-        asked.dedup();
-        let program = Program::new(Arc::clone(graph), &[], &asked);
-        let mut evaluator = Evaluator::new(&program);
-        let columns = self.columns(&program, batch, place)?;
-        let vectors = evaluator.block(&columns, 0, 1);
-        let value = |node: NodeId| {
-            let at = asked.binary_search(&node).unwrap_or_default();
-            vectors[at].get_constant(0, graph.data_type(node))
-        };
-        let truth = |node: NodeId| match value(node) {
-            Some(crm_rules::Constant::Bool(truth)) => Some(truth),
-            _ => None,
-        };
-        let predicate = |leaf: &NodeId| Predicate {
-            sql: graph.describe(*leaf),
-            value: truth(*leaf),
-            inputs: graph
-                .inputs_below(*leaf)
-                .iter()
-                .map(|input| (graph.describe(*input), value(*input).map_or_else(|| "a list".to_owned(), |constant| constant.to_string())))
-                .collect(),
-        };
-        Ok(rules
-            .segments
-            .iter()
-            .zip(&rules.roots)
-            .zip(&leaves)
-            .map(|((segment, root), leaves)| Explanation {
-                segment: segment.clone(),
-                member: truth(*root) == Some(true),
-                predicates: leaves.iter().map(predicate).collect(),
-            })
-            .collect())
+    /// Whether a pass over the stretch saw all of its contacts.
+    fn expect_all(&self, seen: usize) -> Result<()> {
+        if self.rules.needs_index() && seen != self.contacts { Err(changed()) } else { Ok(()) }
+    }
+
+    /// What was found, once all contacts are evaluated.
+    pub fn finish(&mut self) -> Outcome {
+        self.warnings.sort();
+        self.warnings.dedup();
+        let empty = OutcomeBuilder::new(self.rules.segments.len(), self.rules.assignments.len());
+        std::mem::replace(&mut self.outcome, empty).finish(self.warnings.clone())
     }
 }
 
@@ -338,21 +368,15 @@ enum Finished {
     Entry { ledger: usize, entry: usize, data_type: Type },
 }
 
-/// The conditions that a rule combines.
-fn leaves(graph: &Graph, root: NodeId) -> Vec<NodeId> {
-    let (mut found, mut open) = (Vec::new(), vec![root]);
-    while let Some(node) = open.pop() {
-        if graph.is_connective(node) {
-            open.extend(graph.children(node).iter().rev());
-        } else if !found.contains(&node) {
-            found.push(node);
-        }
-    }
-    found
-}
-
 /// Blocks that a thread takes at once.
 const BLOCKS_PER_TASK: usize = 8;
+
+/// Rows of a related table that are evaluated before they are added: what is between the two stays small however long a batch is.
+const ROWS_AT_ONCE: usize = 32 * BLOCK_ROWS;
+
+fn changed() -> Error {
+    Error::schema("the contacts changed between two passes over them")
+}
 
 /// The evaluator of the thread that asks: each has its own, kept from batch to batch with the tables it has built.
 fn own<'l, 'p>(evaluators: &'l [Mutex<Evaluator<'p>>]) -> Option<MutexGuard<'l, Evaluator<'p>>> {
@@ -386,115 +410,4 @@ fn chunk(rules: &RuleSet, evaluator: &Evaluator<'_>, rows: usize) -> Chunk {
         assigned.push(labels);
     }
     Chunk { rows, bits, counts, assigned }
-}
-
-/// How one related table is read for all of its features at once.
-struct TablePlan {
-    program: Program,
-    /// The features with a state of their own, in their order.
-    parts: Vec<Part>,
-    /// The features that go to a ledger.
-    entries: Vec<Entry>,
-}
-
-/// Where a feature's filter, argument and time stand among what the program computes.
-#[derive(Debug, Clone, Copy)]
-struct Part {
-    filter: Option<usize>,
-    argument: Option<usize>,
-    time: Option<usize>,
-}
-
-/// One block of a related table, evaluated.
-struct Block<'b> {
-    filters: Vec<Vec<u64>>,
-    /// Rows that belong to a contact.
-    owned: Vec<u64>,
-    contacts: Vec<u32>,
-    vectors: Vec<Vector<'b>>,
-    ledgers: Vec<LedgerRows>,
-}
-
-impl TablePlan {
-    fn new(rules: &RuleSet, table: usize, features: &[usize]) -> Self {
-        let graph = &rules.compiler.tables()[table].graph;
-        let mut filters: Vec<NodeId> = Vec::new();
-        let mut values: Vec<NodeId> = Vec::new();
-        let place = |list: &mut Vec<NodeId>, node: Option<NodeId>| {
-            node.map(|node| {
-                list.iter().position(|known| *known == node).unwrap_or_else(|| {
-                    list.push(node);
-                    list.len() - 1
-                })
-            })
-        };
-        let (mut parts, mut entries) = (Vec::new(), Vec::new());
-        for number in features {
-            let feature = &rules.compiler.features()[*number];
-            let (filter, argument) = (place(&mut filters, feature.filter), place(&mut values, feature.argument));
-            match Entry::new(*number, feature, filter, argument) {
-                Some(entry) => entries.push(entry),
-                None => parts.push(Part { filter, argument, time: place(&mut values, feature.time) }),
-            }
-        }
-        Self { program: Program::new(Arc::new(graph.clone()), &filters, &values), parts, entries }
-    }
-
-    fn block<'p: 'b, 'b>(
-        &'p self,
-        evaluator: &mut Evaluator<'p>,
-        columns: &'b Batch,
-        (keys, name): (&arrow_array::ArrayRef, &str),
-        index: &ContactIndex,
-        ledgers: &[Ledger],
-        offset: usize,
-    ) -> Result<Block<'b>> {
-        let rows = BLOCK_ROWS.min(columns.rows() - offset);
-        let vectors: Vec<Vector<'b>> = evaluator.block(columns, offset, rows).into_iter().map(Rc::unwrap_or_clone).collect();
-        let filters: Vec<Vec<u64>> = (0..self.program.conditions()).map(|filter| evaluator.condition(filter).to_vec()).collect();
-        let everything = self.parts.iter().any(|part| part.filter.is_none());
-        let mut wanted = vec![if everything { u64::MAX } else { 0 }; words_for(rows)];
-        for filter in self.parts.iter().filter_map(|part| part.filter) {
-            or_into(&mut wanted, &filters[filter]);
-        }
-        let of_ledgers: Vec<(Vec<Vec<u64>>, Vec<u64>)> = ledgers.iter().map(|ledger| ledger.wanted(&filters, &vectors, rows)).collect();
-        for (_, any) in &of_ledgers {
-            or_into(&mut wanted, any);
-        }
-        if everything && !rows.is_multiple_of(64) {
-            let last = wanted.len() - 1;
-            wanted[last] &= (1 << (rows % 64)) - 1;
-        }
-        let mut contacts = Vec::new();
-        index.rows(name, &keys.slice(offset, rows), &wanted, &mut contacts)?;
-        let owned = if self.parts.is_empty() { Vec::new() } else { owned(&contacts, rows) };
-        let ledgers = ledgers.iter().zip(&of_ledgers).map(|(ledger, (each, any))| ledger.rows(each, any, &contacts)).collect();
-        Ok(Block { filters, owned, contacts, vectors, ledgers })
-    }
-}
-
-/// The rows that belong to a contact.
-fn owned(contacts: &[u32], rows: usize) -> Vec<u64> {
-    (0..words_for(rows))
-        .map(|word| {
-            let slots = &contacts[word * 64..rows.min(word * 64 + 64)];
-            slots.iter().enumerate().fold(0, |bits, (place, contact)| bits | u64::from(*contact != NONE) << place)
-        })
-        .collect()
-}
-
-impl Block<'_> {
-    /// Adds the block's rows to one feature.
-    fn add_to(&self, state: &mut FeatureState, part: &Part) {
-        let mut rows = self.owned.clone();
-        if let Some(filter) = part.filter {
-            and_into(&mut rows, &self.filters[filter]);
-        }
-        state.add(&BlockRows {
-            rows: &rows,
-            contacts: &self.contacts,
-            argument: part.argument.map(|argument| &self.vectors[argument]),
-            time: part.time.map(|time| &self.vectors[time]),
-        });
-    }
 }
