@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from decimal import Decimal
 
 import pyarrow as pa
@@ -204,6 +205,23 @@ def test_errors_say_what_is_missing():
         crm.analyze("value", {})
     with pytest.raises(ConfigError, match="did you mean 'lost_after_days'"):
         crm.analyze("churn", TABLES, lost_after_day=3)
+
+
+def test_the_data_writes_no_script_into_a_chart(tmp_path):
+    pytest.importorskip("altair")
+    name = "</script><script>alert(1)</script><!-- <script>"
+
+    def page_of(stage):
+        deals = pa.table({"deal_id": [1, 2], "stage": [stage, "won"]})
+        page = tmp_path / "funnel.html"
+        crm.draw(crm.pipeline_funnel(deals, None, {"stages": [stage, "won"]}), page)
+        return page.read_text("utf-8")
+
+    plain, hostile = page_of("first"), page_of(name)
+    for piece in ("</script", "<script", "<!--"):
+        assert hostile.count(piece) == plain.count(piece)
+    spec = re.search(r"const spec = (.*);\n", hostile).group(1)
+    assert name in json.dumps(json.loads(spec), ensure_ascii=False)
 
 
 def test_the_commands(demo, tmp_path, capsys):

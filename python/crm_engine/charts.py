@@ -5,13 +5,14 @@ crm.draw(crm.pipeline_funnel(...), "funnel.html")
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from crm_engine.errors import ConfigError
+from crm_engine.errors import ConfigError, InternalError
 from crm_engine.output import atomic_file
 
 FORMATS = (".html", ".png", ".svg")
@@ -48,12 +49,23 @@ def save(chart: Any, path: str | os.PathLike[str]) -> None:
     spec = chart.to_dict()
     with atomic_file(path) as scratch:
         if suffix == ".html":
-            page = vlc.vegalite_to_html(spec, bundle=True)
-            scratch.write_text(page, "utf-8")
+            scratch.write_text(_page(vlc, spec), "utf-8")
         elif suffix == ".svg":
             scratch.write_text(vlc.vegalite_to_svg(spec), "utf-8")
         else:
             scratch.write_bytes(vlc.vegalite_to_png(spec, scale=2))
+
+
+#: Stands for the chart while the page around it is made.
+_PLACEHOLDER = '{"description":"the chart"}'
+
+
+def _page(vlc: Any, spec: dict[str, Any]) -> str:
+    """A page with its scripts in it. No ``<`` of the data stays: inside a script a browser would read it as the script's end."""
+    before, found, after = vlc.vegalite_to_html(_PLACEHOLDER, bundle=True).partition(_PLACEHOLDER)
+    if not found or _PLACEHOLDER in after:
+        raise InternalError("the chart's page has no single place for the chart; is this version of vl-convert a known one?")
+    return str(before + json.dumps(spec, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c") + after)
 
 
 def _missing(error: ImportError) -> ConfigError:
