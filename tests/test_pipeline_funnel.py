@@ -200,6 +200,49 @@ def test_a_small_pipeline_end_to_end():
     assert set(funnel.deals["status"].to_pylist()) == {"won", "lost", "open"}
 
 
+def payments_of(deals, payments):
+    """What the payments of won deals come to: {currency: row}, and the unpaid deals."""
+    ids, currencies, amounts = zip(*deals, strict=True)
+    table = pa.table(
+        {
+            "deal_id": list(ids),
+            "stage": ["won"] * len(ids),
+            "currency": pa.array(currencies, pa.string()),
+            "amount": pa.array(amounts, pa.string()),
+        }
+    )
+    funnel = crm.pipeline_funnel(table, payments=payments)
+    return {row["currency"]: row for row in funnel.payments.to_pylist()}, funnel.unpaid["deal"].to_pylist()
+
+
+def test_payments_without_a_currency_are_in_their_deals():
+    deals = [(1, "EUR", "100"), (2, "USD", "200")]
+    plain = pa.table({"deal_id": [2], "status": ["received"], "amount": ["200"]})
+    for payments in (
+        plain,
+        plain.append_column("currency", pa.array([None], pa.string())),
+        plain.append_column("currency", pa.array([""])),
+    ):
+        found, unpaid = payments_of(deals, payments)
+        assert (found["EUR"]["received"], found["USD"]["received"]) == (0, 200)
+        assert (found["EUR"]["unpaid_deals"], found["USD"]["unpaid_deals"], unpaid) == (1, 0, [1])
+
+
+def test_payments_of_two_currencies_do_not_make_up_for_each_other():
+    payments = pa.table({"deal_id": [1, 1], "status": ["received", "returned"], "amount": ["100", "50"], "currency": ["RUB", "EUR"]})
+    found, unpaid = payments_of([(1, "EUR", "100")], payments)
+    assert (found["RUB"]["received"], found["RUB"]["won_deals"], found["EUR"]["returned"], unpaid) == (100, 0, 50, [1])
+    found, unpaid = payments_of([(1, None, "100")], payments.slice(0, 1))
+    assert (found["RUB"]["received"], unpaid) == (100, [])
+
+
+def test_won_deals_without_an_amount_are_won_deals():
+    payments = pa.table({"deal_id": [1, None], "status": ["received", "received"], "amount": ["100", "5"]})
+    found, unpaid = payments_of([(1, "EUR", "100"), (2, "USD", None), (3, "EUR", None)], payments)
+    assert {currency: (row["won_deals"], row["unpaid_deals"]) for currency, row in found.items()} == {"EUR": (2, 1), "USD": (1, 1)}
+    assert (found["USD"]["won_amount"], unpaid) == (None, [2, 3])
+
+
 def test_several_pipelines():
     deals = pa.table({"deal_id": [1, 2], "stage": ["new", "won"], "pipeline": ["service", "sales"]})
     funnel = crm.pipeline_funnel(

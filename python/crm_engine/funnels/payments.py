@@ -13,78 +13,71 @@ from crm_engine.columns import column, first_column, money, texts
 from crm_engine.errors import SchemaError
 from crm_engine.funnels.deal_columns import DealColumns
 
+#: What a payment may be.
+STATUSES = ("received", "overdue", "returned")
+
 
 def paid(deals: pa.Table, columns: DealColumns, payments: pa.Table, options: dict[str, Any]) -> tuple[pa.Table, pa.Table]:
-    """What became of the won deals' money, by currency, and the won deals that have brought nothing."""
-    name = options.get("deal", "deal_id")
-    won = pc.equal(deals["status"].cast(pa.string()), "won")
-    ids = texts(deals["deal"].cast(pa.string())).filter(won).combine_chunks()
-    of_payment = texts(column(payments, name, "payments").cast(pa.string()))
-    mine = pc.is_in(of_payment, value_set=ids)
-    part = payments.filter(mine)
-    status_name = first_column(payments, ("status", "kind"), "payments", "status")
-    status = texts(part[status_name])
-    known = ("received", "overdue", "returned")
-    strange = pc.unique(status.filter(pc.invert(pc.is_in(status, value_set=pa.array(known))))).to_pylist()
-    if [value for value in strange if value is not None]:
-        raise SchemaError(f"payments: {status_name!r} is {strange[0]!r}; known are {', '.join(known)}")
-    amount = money(column(part, "amount", "payments"), "amount", "payments")
-    currency = (
-        texts(part["currency"])
-        if "currency" in part.column_names
-        else pa.chunked_array([pa.array([columns.currencies[0]] * len(part), pa.string())])
-    )
-    frame = pa.table({"deal": of_payment.filter(mine), "status": status, "amount": amount, "currency": pc.fill_null(currency, "")})
-    sums = {
-        (row["currency"], row["status"]): row["amount_sum"]
-        for row in frame.group_by(["currency", "status"]).aggregate([("amount", "sum")]).to_pylist()
-    }
-    won_numpy = won.to_numpy(zero_copy_only=False)
-    won_amount = pa.table(
-        {
-            "currency": pa.array(columns.currencies, pa.string()).take(pa.array(columns.currency_codes[won_numpy])).fill_null(""),
-            "amount": money(columns.amount.filter(won), "amount", "deals"),
-        }
-    )
-    won_sums = {
-        row["currency"]: row for row in won_amount.group_by("currency").aggregate([("amount", "sum"), ("amount", "count")]).to_pylist()
-    }
-    nothing = pa.scalar(Decimal(0), amount.type)
-    signed = pc.if_else(
-        pc.equal(frame["status"], "received"),
-        frame["amount"],
-        pc.if_else(pc.equal(frame["status"], "returned"), pc.negate(frame["amount"]), nothing),
-    )
-    net = pa.table({"deal": frame["deal"], "net": signed}).group_by("deal").aggregate([("net", "sum")])
-    paid = net.filter(pc.greater(net["net_sum"], Decimal(0)))["deal"].combine_chunks()
-    unpaid = deals.filter(won).filter(pc.invert(pc.is_in(ids, value_set=paid)))
-    unpaid_currency = np.isin(
-        np.flatnonzero(won_numpy), np.flatnonzero(won_numpy)[~pc.is_in(ids, value_set=paid).to_numpy(zero_copy_only=False)]
-    )
-    unpaid_by: dict[str, int] = {}
-    for place, code in zip(unpaid_currency, columns.currency_codes[won_numpy], strict=True):
-        if place:
-            key = columns.currencies[code] or ""
-            unpaid_by[key] = unpaid_by.get(key, 0) + 1
-    rows = []
-    for key in sorted({*won_sums, *(pair[0] for pair in sums)}):
-        row = won_sums.get(key, {})
-        rows.append(
-            {
-                "currency": key or None,
-                "won_deals": row.get("amount_count", 0),
-                "won_amount": row.get("amount_sum"),
-                "received": sums.get((key, "received"), Decimal(0)),
-                "overdue": sums.get((key, "overdue"), Decimal(0)),
-                "returned": sums.get((key, "returned"), Decimal(0)),
-                "unpaid_deals": unpaid_by.get(key, 0),
-            }
-        )
-    decimal = pa.decimal128(38, max(columns.scale, amount.type.scale))
+    """What became of the won deals' money, by currency, and the won deals that have brought nothing.
+
+    A payment without a currency is in its deal's. A deal is paid when more of its own currency was received than returned; a deal that
+    has no currency, when that is so in any.
+    """
+    is_won = pc.equal(deals["status"].cast(pa.string()), "won").to_numpy(zero_copy_only=False)
+    currency_of_deal = pa.array(columns.currencies, pa.string()).take(pa.array(columns.currency_codes)).fill_null("")
+    entries = _entries(deals, is_won, currency_of_deal, payments, options)
+    has_net = _has_net(entries, currency_of_deal, len(deals))
+    unpaid = is_won & ~has_net
+    won = pa.table({"currency": currency_of_deal, "amount": money(columns.amount, "amount", "deals")}).filter(pa.array(is_won))
+    found: dict[str, dict[str, Any]] = {}
+    for row in won.group_by("currency").aggregate([("amount", "sum"), ([], "count_all")]).to_pylist():
+        found[row["currency"]] = {"won_deals": row["count_all"], "won_amount": row["amount_sum"]}
+    for row in entries.group_by(["currency", "status"]).aggregate([("amount", "sum")]).to_pylist():
+        found.setdefault(row["currency"], {})[row["status"]] = row["amount_sum"]
+    for currency in currency_of_deal.filter(pa.array(unpaid)).to_pylist():
+        found[currency]["unpaid_deals"] = found[currency].get("unpaid_deals", 0) + 1
+    none = {"won_deals": 0, "won_amount": None, **dict.fromkeys(STATUSES, Decimal(0)), "unpaid_deals": 0}
+    rows = [{"currency": currency or None, **none, **found[currency]} for currency in sorted(found)]
+    decimal = pa.decimal128(38, max(columns.scale, entries["amount"].type.scale))
     schema = [
         ("currency", pa.string()),
         ("won_deals", pa.int64()),
-        *((n, decimal) for n in ("won_amount", "received", "overdue", "returned")),
+        *((name, decimal) for name in ("won_amount", *STATUSES)),
         ("unpaid_deals", pa.int64()),
     ]
-    return pa.Table.from_pylist(rows, pa.schema(schema)), unpaid.select(["deal", "stage", "last_time"])
+    return pa.Table.from_pylist(rows, pa.schema(schema)), deals.filter(pa.array(unpaid)).select(["deal", "stage", "last_time"])
+
+
+def _entries(deals: pa.Table, is_won: np.ndarray, currency_of_deal: pa.Array, payments: pa.Table, options: dict[str, Any]) -> pa.Table:
+    """The payments of won deals: ``deal`` (its row), ``status``, ``amount``, ``currency``."""
+    of_payment = texts(column(payments, options.get("deal", "deal_id"), "payments").cast(pa.string()))
+    deal = pc.index_in(of_payment, value_set=texts(deals["deal"].cast(pa.string())).combine_chunks())
+    mine = pc.and_(pc.is_valid(of_payment), pc.fill_null(pa.array(is_won).take(deal.combine_chunks()), False))
+    part, deal = payments.filter(mine), deal.filter(mine).combine_chunks()
+    name = first_column(payments, ("status", "kind"), "payments", "status")
+    status = texts(part[name])
+    strange = pc.unique(status.filter(pc.invert(pc.is_in(status, value_set=pa.array(STATUSES)))).drop_null()).to_pylist()
+    if strange:
+        raise SchemaError(f"payments: {name!r} is {strange[0]!r}; known are {', '.join(STATUSES)}")
+    own = currency_of_deal.take(deal)
+    currency = pc.coalesce(texts(part["currency"]), own) if "currency" in part.column_names else own
+    amount = money(column(part, "amount", "payments"), "amount", "payments")
+    entries = pa.table({"deal": deal, "status": status, "amount": amount, "currency": currency})
+    return entries.filter(pc.is_valid(entries["status"]))
+
+
+def _has_net(entries: pa.Table, currency_of_deal: pa.Array, n_deals: int) -> np.ndarray:
+    """Whether more was received than returned, per deal, in its currency."""
+    amount = entries["amount"]
+    signed = pc.if_else(
+        pc.equal(entries["status"], "received"),
+        amount,
+        pc.if_else(pc.equal(entries["status"], "returned"), pc.negate(amount), pa.scalar(Decimal(0), amount.type)),
+    )
+    own = currency_of_deal.take(entries["deal"].combine_chunks())
+    counts = pc.or_(pc.equal(own, ""), pc.equal(own, entries["currency"]))
+    net = pa.table({"deal": entries["deal"], "currency": entries["currency"], "net": signed}).filter(counts)
+    sums = net.group_by(["deal", "currency"]).aggregate([("net", "sum")])
+    has_net = np.zeros(n_deals, bool)
+    has_net[sums["deal"].filter(pc.greater(sums["net_sum"], Decimal(0))).to_numpy()] = True
+    return has_net
