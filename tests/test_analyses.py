@@ -113,7 +113,7 @@ def test_churn_value_and_levels():
     )
     levels = crm.analyze("levels", TABLES, today=TODAY)
     assert dict(zip(levels.tables["contacts"]["contact"].to_pylist(), levels.tables["contacts"]["level"].to_pylist(), strict=True)) == {
-        "a": "regular", "b": "client", "c": "client", "d": "potential",
+        "a": "Active client", "b": "New client", "c": "Former client", "d": "Engaged potential client",
     }  # fmt: skip
 
 
@@ -125,6 +125,74 @@ def test_owners_service_and_readiness():
     ranked = crm.analyze("readiness", TABLES, today=TODAY).table
     assert ranked.num_rows == 4
     assert ranked["probability"].to_pylist() == sorted(ranked["probability"].to_pylist(), reverse=True)
+
+
+def test_levels_follow_the_rules_of_segments():
+    later = {**TABLES, "interactions": CONTACTS_MADE.slice(3, 1)}
+    assert crm.analyze("levels", later, today=dt.date(2026, 6, 30)).table.to_pylist()[0] == {
+        "level": "Potential client", "contacts": 1, "share": 0.25,
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match="at most 120 months"):
+        crm.analyze("levels", TABLES, today=TODAY, periods=100_000)
+
+
+def test_interactions_of_one_day_and_kind_may_lack_an_outcome():
+    days = pa.table({"contact_id": ["c"] * 3, "occurred_at": ["2025-08-01"] * 3, "kind": ["call"] * 3, "outcome": [None, "answered", None]})
+    for rows in (days, days.take([2, 1, 0])):
+        lost = crm.analyze("churn", {**TABLES, "interactions": rows}, today=TODAY).tables["lost_clients"]
+        assert lost.select(["last_contact_kind", "last_outcome"]).to_pylist() == [{"last_contact_kind": "call", "last_outcome": "answered"}]
+
+
+def test_months_of_costs_are_months():
+    costs = {"channel": ["ads", "ads"], "amount": ["20", "1"], "currency": ["EUR", "EUR"]}
+
+    def spent(months):
+        return crm.analyze("channels", {**TABLES, "costs": pa.table({**costs, "month": months})}, today=TODAY).table["cost"][0].as_py()
+
+    assert spent(["2026-01", None]) == 20
+    assert spent([dt.date(2026, 1, 1), dt.date(2026, 2, 1)]) == 21
+    for strange in ("01.2026", "2026-13", "anna@example.com"):
+        with pytest.raises(SchemaError, match="costs: row 2 of column 'month' is no month; write it as 2026-01") as told:
+            spent(["2026-01", strange])
+        assert strange not in str(told.value)
+
+
+def test_deals_without_a_date_or_in_the_future_have_no_month():
+    deals = pa.table(
+        {"contact_id": ["a", "b", "c"], "channel": ["ads"] * 3, "stage": ["won"] * 3, "created_at": ["2026-01-02", None, "2027-01-01"],
+         "amount": ["1"] * 3, "currency": ["EUR"] * 3}
+    )  # fmt: skip
+    months = crm.analyze("channels", {**TABLES, "deals": deals}, today=TODAY).tables["by_month"].to_pylist()
+    assert sum(row["deals"] for row in months if row["currency"] == "EUR") == 1
+    assert {row["month"][:2] for row in months} == {"20"}
+
+
+def test_a_contact_counts_in_each_of_its_segments():
+    sent = {"contact_id": ["a", "b"], "campaign_id": ["m", "m"], "sent_at": ["2026-02-01"] * 2, "opened_at": ["2026-02-02", None]}
+    members = {"contact_id": ["a", "a", "a", "b"], "segment": ["s1", "s2", "s2", "s2"]}
+    found = crm.analyze("campaigns", {**TABLES, "campaign_contacts": sent}, today=TODAY, segments=pa.table(members))
+    rows = {row["segment"]: (row["sent"], row["opened"], row["orders"]) for row in found.table.to_pylist()}
+    assert rows == {None: (2, 1, 2), "s1": (1, 1, 1), "s2": (2, 1, 2)}
+    won = pa.table({"contact_id": ["a"], "stage": ["won"], "created_at": ["2026-02-03"], "amount": ["9"], "currency": ["EUR"]})
+    by_deals = crm.analyze("campaigns", {"deals": won, "campaign_contacts": sent}, today=TODAY)
+    assert by_deals.tables["revenue"]["revenue"].to_pylist() == [9]
+
+
+def test_a_task_due_today_is_not_late():
+    tasks = pa.table({"contact_id": ["a", "a"], "owner": ["Anna"] * 2, "due_at": ["2026-02-28", "2026-02-27"], "done_at": [None, ""]})
+    owners = {row["owner"]: row for row in crm.analyze("owners", {**TABLES, "tasks": tasks}, today=TODAY).table.to_pylist()}
+    assert (owners["Anna"]["open_tasks"], owners["Anna"]["overdue_tasks"]) == (2, 1)
+    due = crm.analyze("reminders", {"tasks": tasks}, today=TODAY).table.to_pylist()
+    assert [row["days_late"] for row in due] == [1, 0]
+
+
+def test_what_is_wrong_with_a_base_is_told():
+    class Broken:
+        def table(self, name):
+            raise crm.StoreError("damaged")
+
+    with pytest.raises(crm.StoreError, match="damaged"):
+        crm.analyze("value", Broken(), today=TODAY)
 
 
 def test_reminders_become_a_calendar():

@@ -144,29 +144,30 @@ def test_levels_and_their_flow(demo, folder):
     found = crm.analyze("levels", folder, today=TODAY)
 
     def level(contact, at):
-        orders = sorted(time for time in orders_of[contact] if time < at)
-        if len(orders) > 1 and orders[-1] >= at - dt.timedelta(days=365):
-            return "regular"
-        if orders:
-            return "client"
-        if any(time < at for time in engaged[contact]):
-            return "engaged"
-        return "potential" if any(time < at for time in known[contact]) else None
+        # The rules count whole days from the day that ends at this moment.
+        day = at - dt.timedelta(days=1)
+        orders = [time for time in orders_of[contact] if time < at]
+        recent = any(time >= day - dt.timedelta(days=180) for time in orders)
+        if not orders:
+            touched = any(day - dt.timedelta(days=90) <= time < at for time in touches[contact])
+            first = any(time < at for time in known[contact])
+            return "Engaged potential client" if touched else "Potential client" if first else None
+        if not recent:
+            return "Former client"
+        return "Active client" if len(orders) > 1 else "New client"
 
-    orders_of, engaged, known = defaultdict(list), defaultdict(list), defaultdict(list)
+    orders_of, touches, known = defaultdict(list), defaultdict(list), defaultdict(list)
     for contact, at, _, _ in bought(demo):
         orders_of[contact].append(at)
     for row in demo["interactions"]:
+        touches[who(row)].append(row["occurred_at"])
         known[who(row)].append(row["occurred_at"])
-        if row["outcome"] in ANSWERED or row["direction"] == "in":
-            engaged[who(row)].append(row["occurred_at"])
     for row in demo["deals"]:
-        engaged[who(row)].append(when(row["created_at"]))
-    people = {*orders_of, *engaged, *known} - {None}
+        known[who(row)].append(when(row["created_at"]))
+    people = {*orders_of, *known} - {None}
     today = Counter(level(contact, END) for contact in people)
-    assert {row["level"]: row["contacts"] for row in found.table.to_pylist()} == {
-        name: today[name] for name in ("potential", "engaged", "client", "regular")
-    }
+    names = ("Potential client", "Engaged potential client", "New client", "Active client", "Former client")
+    assert {row["level"]: row["contacts"] for row in found.table.to_pylist()} == {name: today[name] for name in names}
     flows = Counter((level(contact, dt.datetime(2026, 10, 1)) or "new", level(contact, END)) for contact in people)
     last = {
         (row["from_level"], row["to_level"]): row["contacts"] for row in found.tables["flows"].to_pylist() if row["period_end"] == TODAY
@@ -188,7 +189,7 @@ def test_owners(demo, folder):
     for row in demo["deals"]:
         deals[row["owner"], row["stage"]] += 1
     for row in demo["tasks"]:
-        overdue[row["owner"]] += row["done_at"] is None and when(row["due_at"]) < END
+        overdue[row["owner"]] += row["done_at"] is None and when(row["due_at"]) < END - dt.timedelta(days=1)
     for owner, row in found.items():
         assert {name: row[name] for name in {*kinds.values(), "other_contacts"}} == {
             name: made[owner, name] for name in {*kinds.values(), "other_contacts"}

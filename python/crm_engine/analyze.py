@@ -16,12 +16,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from crm_engine.analyses.campaigns import campaigns
 from crm_engine.analyses.care import activity, calendar, card_html, reminders, service
+from crm_engine.analyses.channels import channels
 from crm_engine.analyses.churn import churn
 from crm_engine.analyses.levels import levels
+from crm_engine.analyses.owners import owners
 from crm_engine.analyses.readiness import readiness
 from crm_engine.analyses.related import Analysis, Related
-from crm_engine.analyses.sales import campaigns, channels, owners
 from crm_engine.analyses.value import value
 from crm_engine.columns import check_options
 from crm_engine.errors import ConfigError

@@ -20,13 +20,14 @@ from crm_engine.analyses.related import (
     Analysis,
     Related,
     day_of,
+    days_late,
     month_name,
     month_of,
     purchases,
     ratio,
     table,
 )
-from crm_engine.errors import ConfigError
+from crm_engine.errors import ConfigError, SchemaError
 
 #: Interaction kinds that ask for an answer.
 _ASKING = ("complaint", "review", "quote_request", "chat")
@@ -131,8 +132,8 @@ def reminders(related: Related, *, ahead_days: int = 7, neglected_after_days: in
             tasks.contact.tolist(), tasks.time("due_at").tolist(), done.tolist(), title, owner, strict=True
         ):
             if end == NEVER and due != NEVER and due < related.now + ahead_days * DAY:
-                late = (related.now - 1) // DAY - due // DAY
-                rows.append({"kind": "task", "due": day_of(due), "owner": who, "contact": person, "what": text, "days_late": max(0, late)})
+                late = days_late(due, related.now)
+                rows.append({"kind": "task", "due": day_of(due), "owner": who, "contact": person, "what": text, "days_late": late})
     last: dict[int, tuple[int, str | None]] = {}
     interactions = related.find("interactions")
     if interactions is not None:
@@ -154,7 +155,7 @@ def reminders(related: Related, *, ahead_days: int = 7, neglected_after_days: in
                     "owner": who,
                     "contact": person,
                     "what": f"no contact since {day_of(when)}",
-                    "days_late": (related.now - 1) // DAY - due // DAY,
+                    "days_late": days_late(due, related.now),
                 }
             )
     names = (
@@ -254,9 +255,8 @@ def activity(related: Related, *, contact: str) -> Analysis:
             continue
         try:
             numbers = rows.contact
-        except Exception as error:
-            if type(error).__name__ != "SchemaError":
-                raise
+        except SchemaError:
+            # A table that does not say whose its rows are has nothing of this contact.
             continue
         number = related.contact_names.get(contact)
         mine = np.flatnonzero(numbers == number) if number is not None else np.zeros(0, np.int64)

@@ -69,8 +69,11 @@ def churn(related: Related, *, lost_after_days: int = 180) -> Analysis:
             if when > end - 365 * DAY:
                 revenue[month, money] += amount
         kinds = [item for item in last_kind.get(person, []) if item[0] <= gone]
-        kind = max(kinds)[1] if kinds else "no contact recorded"
-        reason = (max(kinds)[2] if kinds else None) or "unknown"
+        # Days without hours tie often: then the last kind and outcome in the alphabet counts, so that the order of rows does not.
+        _, kind, outcome_of_last = (
+            max(kinds, key=lambda item: (item[0], item[1], item[2] or "")) if kinds else (0, "no contact recorded", None)
+        )
+        reason = outcome_of_last or "unknown"
         after[kind, reason] += 1
         rows.append(
             {"contact": person, "last_purchase": day_of(end), "lost_on": day_of(gone), "last_contact_kind": kind, "last_outcome": reason}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,9 +101,8 @@ class Related:
             if callable(source):
                 try:
                     source = source()
-                except Exception as error:
-                    if type(error).__name__ not in ("ConfigError", "SchemaError", "StoreError", "KeyError"):
-                        raise
+                except (ConfigError, SchemaError, KeyError):
+                    # A base says so of tables that it does not have; what is wrong with the base itself is told.
                     source = None
             self._rows[name] = None if source is None else Rows(self, name, load_table(source, name))
         return self._rows[name]
@@ -237,6 +237,17 @@ def month_of(seconds: np.ndarray) -> np.ndarray:
     return np.asarray((seconds // DAY).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64))
 
 
+def month_numbers(rows: Rows, name: str) -> list[int | None]:
+    """A column of months (``2026-01``, or any day of it) as months since 1970."""
+    found: list[int | None] = []
+    for row, text in enumerate(texts(column(rows.table, name, rows.name)).to_pylist(), 1):
+        match = re.fullmatch(r"\s*(\d{4})-(0?[1-9]|1[0-2])(?:-\d\d?)?(?:[T ].*)?\s*", text) if text else None
+        if text and not match:
+            raise SchemaError(f"{rows.name}: row {row} of column {name!r} is no month; write it as 2026-01")
+        found.append((int(match.group(1)) - 1970) * 12 + int(match.group(2)) - 1 if match else None)
+    return found
+
+
 def month_name(month: int) -> str:
     """A month's number as ``2026-01``."""
     return str(np.datetime64(int(month), "M"))
@@ -290,6 +301,26 @@ def purchases_by_contact(related: Related) -> dict[int, list[tuple[int, int, str
     ):
         found[person].append((at, amount, code))
     return found
+
+
+def engaging(interactions: Rows) -> np.ndarray:
+    """Whether something came back in each interaction: an answer, or the contact wrote or called itself."""
+    hit = np.zeros(len(interactions), bool)
+    if interactions.has("outcome"):
+        hit |= np.isin(interactions.text("outcome"), ("answered", "follow-up", "resolved"))
+    if interactions.has("direction"):
+        hit |= interactions.text("direction") == "in"
+    return hit & (interactions.contact >= 0)
+
+
+def days_late(due: int, now: int) -> int:
+    """Whole days since the day on which something was due; what is due today is not late."""
+    return max(0, (now - 1) // DAY - due // DAY)
+
+
+def is_overdue(due: int, now: int) -> bool:
+    """Whether the day on which something was due is over."""
+    return due != NEVER and days_late(due, now) > 0
 
 
 def day_of(seconds: int) -> dt.date:
