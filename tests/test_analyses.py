@@ -6,11 +6,12 @@ import re
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.csv
 import pytest
 
 import crm_engine as crm
 from crm_engine import ConfigError, SchemaError
-from crm_engine.analyze import ANALYSES, calendar, card_html
+from crm_engine.analyze import ANALYSES, Related, calendar, card_html
 from crm_engine.cli import run
 from crm_engine.demo import write_demo
 
@@ -193,6 +194,65 @@ def test_what_is_wrong_with_a_base_is_told():
 
     with pytest.raises(crm.StoreError, match="damaged"):
         crm.analyze("value", Broken(), today=TODAY)
+
+
+def test_a_call_log_with_phones_alone_meets_its_contacts():
+    contacts = pa.table(
+        {"contact_id": ["a", "b", "c"], "phone": ["+7 912 345-67-89", "+371 20000000", "+371 20000000"], "email": ["A@x.lv", None, None]}
+    )
+    calls = pa.table(
+        {"contact_id": [None, None, "c", None], "phone": ["8 912 345-67-89", "+37120000000", "", ""], "email": [None, None, None, "a@x.lv "],
+         "occurred_at": ["2026-02-01"] * 4, "kind": ["call"] * 4, "owner": ["Anna"] * 4}
+    )  # fmt: skip
+    related = Related({"contacts": contacts, "interactions": calls}, TODAY)
+    names = related.names(related.need("interactions").contact).to_pylist()
+    # A phone that two contacts have is nobody's alone.
+    assert names == ["a", "+37120000000", "c", "a"]
+    alone = Related({"interactions": calls.drop_columns(["contact_id", "email"])}, TODAY)
+    assert alone.names(alone.need("interactions").contact.clip(0)).to_pylist()[:2] == ["+79123456789", "+37120000000"]
+
+
+def test_rows_that_come_twice_are_told(tmp_path, capsys):
+    orders = ORDERS.append_column("order_id", pa.array([1, 2, 2, None]))
+    found = crm.analyze("value", {"orders": orders}, today=TODAY)
+    assert found.summary["warnings"] == [
+        "orders: 1 rows repeat a 'order_id' that comes before; each row counts, so remove those that are there twice"
+    ]
+    assert "warnings" not in crm.analyze("value", TABLES, today=TODAY).summary
+    plans = pa.table({"period": ["2026-01"], "metric": ["new_clients"], "target": ["2"]})
+    assert len(crm.plan(plans, {"orders": orders}, today=TODAY).summary["warnings"]) == 1
+    pa.csv.write_csv(orders, tmp_path / "orders.csv")
+    assert run(["analyze", "value", str(tmp_path), "-q"]) == 0
+    assert "order_id" in capsys.readouterr().err
+
+
+def test_an_analysis_that_does_not_exist_has_a_nearest(tmp_path, capsys):
+    assert run(["analyze", "chanels", str(tmp_path), "-q"]) == 2
+    assert "did you mean 'channels'?" in capsys.readouterr().err
+
+
+def test_numbers_beyond_what_fits_are_told():
+    big = pa.table({"contact_id": ["a", "b"], "placed_at": ["2026-01-05"] * 2, "amount": ["1", "12345678901234567890"]})
+    with pytest.raises(SchemaError, match="orders: row 2 of column 'amount' is an amount of more than 15 digits"):
+        crm.analyze("value", {"orders": big}, today=TODAY)
+    with pytest.raises(ConfigError, match="row 1 of the plans: the target '1e30' must be"):
+        crm.plan(pa.table({"period": ["2026"], "metric": ["new_clients"], "target": ["1e30"]}), TABLES, today=TODAY)
+
+
+def test_revenue_stays_with_who_had_the_contact_then():
+    dealt = pa.table(
+        {"contact_id": ["a", "a", "a", "b"], "occurred_at": ["2025-12-01", "2026-02-01", "2026-03-01", "2026-02-04"], "kind": ["call"] * 4,
+         "owner": ["Anna", "Boris", "Clara", "Anna"]}
+    )  # fmt: skip
+    plans = {"period": ["2026-01", "2026-02", "2026-02"], "owner": ["Anna", "Anna", "Boris"], "metric": ["revenue"] * 3,
+             "target": ["1"] * 3, "currency": ["EUR"] * 3}  # fmt: skip
+    orders = ORDERS.set_column(ORDERS.column_names.index("quantity"), "quantity", pa.array([0.5, 0.25, 3.0, None]))
+    tables = {"orders": orders, "interactions": dealt}
+    # Boris has dealt with a when it buys again; b's order comes a day before anybody dealt with it.
+    assert crm.plan(pa.table(plans), tables, today=TODAY).table["fact"].to_pylist() == [10, Decimal("5.50"), 20]
+    sold = {"period": ["2026"], "metric": ["products_sold_new"], "target": ["1"]}
+    assert crm.plan(pa.table(sold), tables, today=TODAY).table["fact"].to_pylist() == [Decimal("3.75")]
+    assert crm.plan(pa.table(plans | {"owner": ["Clara"] * 2 + ["Dora"]}), tables, today=TODAY).table["fact"].to_pylist() == [0, 0, None]
 
 
 def test_reminders_become_a_calendar():

@@ -62,7 +62,11 @@ def analyze(name: str, tables: Any, *, today: dt.date | None = None, timezone: s
         _check_number(name, option, given, parameters[option])
     if name == "activity" and "contact" not in options:
         raise ConfigError("analysis 'activity' needs the contact whose card is wanted: contact=..., or --contact ID")
-    return function(Related(tables, today, timezone), **options)
+    related = Related(tables, today, timezone)
+    found = function(related, **options)
+    if related.warnings:
+        found.summary["warnings"] = list(related.warnings)
+    return found
 
 
 def _check_number(name: str, option: str, given: Any, parameter: inspect.Parameter) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from crm_engine.analyses.related import DAY, FLOAT, MONEY, NEVER, TEXT, Analysis, Related, Rows, decimal, purchases, table
+from crm_engine.analyses.related import DAY, FLOAT, MONEY, NEVER, TEXT, Analysis, Purchases, Related, decimal, purchase_rows, table
 from crm_engine.columns import check_options, column, load_config, load_table, texts
 from crm_engine.errors import ConfigError
 
@@ -38,6 +38,7 @@ METRICS = {
     "revenue": "amount of what was bought, in the target's currency",
 }
 _KINDS = {"calls": ("call",), "letters": ("email", "e-mail", "letter"), "meetings": ("meeting", "visit")}
+_MOST = Decimal(10) ** 15
 _OPTIONS = ("period", "owner", "metric", "product", "target", "currency")
 
 
@@ -127,6 +128,8 @@ def plan(plans: Any, tables: Any, *, today: dt.date | None = None, timezone: str
         "without_target": len(unplanned),
         "today": str(related.today),
     }
+    if related.warnings:
+        summary["warnings"] = list(related.warnings)
     return Analysis("plan", result, summary, chart)
 
 
@@ -191,8 +194,8 @@ def _targets(plans: Any) -> list[dict[str, Any]]:
             target = Decimal(str(row["target"]))
         except InvalidOperation:
             raise ConfigError(f"{where}: the target {row['target']!r} is no number") from None
-        if not target.is_finite() or target < 0:
-            raise ConfigError(f"{where}: the target {row['target']!r} must be 0 or more")
+        if not target.is_finite() or not 0 <= target < _MOST:
+            raise ConfigError(f"{where}: the target {row['target']!r} must be 0 or more, and below {_MOST:g}")
         if row["metric"] == "revenue" and not row["currency"]:
             raise ConfigError(f"{where}: a target of revenue needs its currency, because amounts of different currencies are never added")
         key = tuple(row[name] for name in ("owner", "metric", "product", "currency"))
@@ -234,45 +237,44 @@ class _Facts:
         self.interactions = related.find("interactions")
         self.has_sales = related.find("orders") is not None or related.find("deals") is not None
         if self.has_sales:
-            self.buyer, self.bought, self.cents, self.currency = purchases(related)
-            self.pieces, self.product = self._pieces()
+            sold = purchase_rows(related)
+            self.buyer, self.bought, self.cents, self.currency = sold.contact, sold.when, sold.cents, sold.currency
+            self.pieces, self.product = _pieces(sold)
             order = np.argsort(self.bought, kind="stable")
             self.first: dict[int, int] = {}
             for person, when in zip(self.buyer[order].tolist(), self.bought[order].tolist(), strict=True):
                 self.first.setdefault(person, when)
-        self.owner_of = self._owners()
-        self.owners = set(self.owner_of.values())
+        dealings = self._dealings()
+        self.owners = set(dealings[2].tolist())
+        if self.has_sales:
+            self.sold_by = self._owners_at_purchase(dealings)
         if self.interactions is not None and self.interactions.has("owner"):
             self.owners |= {owner for owner in set(self.interactions.text("owner").tolist()) if owner is not None}
 
-    def _pieces(self) -> tuple[np.ndarray, np.ndarray]:
-        """Pieces and product of each purchase, in the order of ``purchases``."""
-        orders = self.related.find("orders")
-        rows: Rows = orders if orders is not None else self.related.need("deals")
-        if orders is not None:
-            keep = np.ones(len(rows), bool)
-            if rows.has("status"):
-                keep = ~np.isin(rows.text("status"), ["cancelled", "refunded", "returned"])
-            when = rows.first_time("placed_at", "ordered_at", "created_at", "time")
-        else:
-            keep = rows.text("stage") == "won"
-            when = rows.first_time("closed_at", "created_at")
-        keep &= (rows.contact >= 0) & (when != NEVER) & (when < self.related.now)
-        pieces = np.nan_to_num(rows.number("quantity"), nan=1.0).astype(np.int64) if rows.has("quantity") else np.ones(len(rows), np.int64)
-        product = rows.text("product") if rows.has("product") else np.full(len(rows), None)
-        return pieces[keep], product[keep]
-
-    def _owners(self) -> dict[int, str]:
-        """A contact's owner is who dealt with it last."""
-        last: dict[int, tuple[int, str]] = {}
+    def _dealings(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(contact, time, owner) of everything up to today that names an owner, by contact and time."""
+        parts = []
         for name, time in (("deals", "created_at"), ("interactions", "occurred_at")):
             rows = self.related.find(name)
-            if rows is None or not rows.has("owner") or not rows.has(time):
-                continue
-            for person, when, owner in zip(rows.contact.tolist(), rows.time(time).tolist(), rows.text("owner"), strict=True):
-                if person >= 0 and owner is not None and when >= last.get(person, (NEVER, ""))[0]:
-                    last[person] = (when, owner)
-        return {person: owner for person, (_, owner) in last.items()}
+            if rows is not None and rows.has("owner") and rows.has(time):
+                parts.append((rows.contact, rows.time(time), rows.text("owner")))
+        if not parts:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, object)
+        contact, when, owner = (np.concatenate(column) for column in zip(*parts, strict=True))
+        keep = (contact >= 0) & (when != NEVER) & (when < self.related.now) & (owner != None)  # noqa: E711
+        order = np.lexsort((when[keep], contact[keep]))
+        return contact[keep][order], when[keep][order], owner[keep][order]
+
+    def _owners_at_purchase(self, dealings: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+        """Who had dealt last with the buyer when each purchase was made, or the first who dealt with it afterwards; none of nobody."""
+        contact, when, owner = dealings
+        found = np.full(len(self.buyer), None, object)
+        first, last = np.searchsorted(contact, self.buyer, "left"), np.searchsorted(contact, self.buyer, "right")
+        for place, (begin, end, bought) in enumerate(zip(first.tolist(), last.tolist(), self.bought.tolist(), strict=True)):
+            if begin < end:
+                before = int(np.searchsorted(when[begin:end], bought, "right"))
+                found[place] = owner[begin + max(before - 1, 0)]
+        return found
 
     def of(self, target: dict[str, Any]) -> tuple[Decimal | None, str]:
         """The fact of a target, or why there is none."""
@@ -289,7 +291,7 @@ class _Facts:
             return None, "there are no orders and no deals"
         mine = (self.bought >= start) & (self.bought < end)
         if owner is not None:
-            mine &= np.array([self.owner_of.get(person) == owner for person in self.buyer.tolist()], bool)
+            mine &= self.sold_by == owner
         if target["product"] is not None:
             mine &= self.product == target["product"]
         people = self.buyer[mine].tolist()
@@ -301,10 +303,8 @@ class _Facts:
         if metric == "active_clients_kept":
             before = set(self.buyer[(self.bought >= start - 365 * DAY) & (self.bought < start)].tolist())
             return Decimal(len(before & set(people))).quantize(Decimal("0.01")), ""
-        sold = self.pieces[mine]
-        return Decimal(int(sold[new].sum() if metric == "products_sold_new" else sold[~new].sum()) if len(sold) else 0).quantize(
-            Decimal("0.01")
-        ), ""
+        pieces = self.pieces[mine]
+        return Decimal(str(round(float(pieces[new if metric == "products_sold_new" else ~new].sum()), 2))).quantize(Decimal("0.01")), ""
 
     def _contacts(self, metric: str, owner: str | None, start: int, end: int) -> Decimal:
         rows = self.interactions
@@ -327,6 +327,14 @@ class _Facts:
         before = set(rows.contact[engaged & (when < start)].tolist())
         clients = {person for person, first in self.first.items() if first < start} if self.has_sales else set()
         return Decimal(len((set(rows.contact[mine].tolist()) & before) - clients - {-1})).quantize(Decimal("0.01"))
+
+
+def _pieces(sold: Purchases) -> tuple[np.ndarray, np.ndarray]:
+    """Pieces (which may be parts of one) and product of each purchase; a row without a quantity is one piece."""
+    rows = sold.rows
+    pieces = np.nan_to_num(rows.number("quantity"), nan=1.0) if rows.has("quantity") else np.ones(len(rows))
+    product = rows.text("product") if rows.has("product") else np.full(len(rows), None)
+    return pieces[sold.kept], product[sold.kept]
 
 
 def _unplanned(targets: list[dict[str, Any]], facts: _Facts) -> list[dict[str, Any]]:

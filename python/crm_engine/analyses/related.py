@@ -17,9 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_engine import _core
 from crm_engine.columns import codes, column, first_column, load_table, local, money, numbers, texts, times
 from crm_engine.errors import ConfigError, SchemaError
 
+#: Amounts are summed as cents in 64 bits.
+_MOST_MONEY = Decimal(10) ** 15
 #: No time.
 NEVER = np.iinfo(np.int64).min
 DAY = 86_400
@@ -29,6 +32,13 @@ TABLES = (
     "contacts", "orders", "order_lines", "products", "payments", "deals", "deal_stages", "interactions", "tasks", "notes", "documents",
     "campaigns", "campaign_contacts", "costs", "plans", "relations",
 )  # fmt: skip
+
+
+#: The column that tells the rows of a table apart.
+_OWN_IDS = {
+    "orders": "order_id", "payments": "payment_id", "deals": "deal_id", "interactions": "interaction_id", "tasks": "task_id", "notes": "note_id",
+    "documents": "document_id", "campaigns": "campaign_id",
+}  # fmt: skip
 
 
 @dataclass
@@ -73,6 +83,9 @@ class Related:
             raise ConfigError(f"cannot analyse a {type(tables).__name__}; give a folder, a mapping of names to tables, or a base")
         self.contact_names: dict[str, int] = {}
         self._rows: dict[str, Rows | None] = {}
+        self._owners_of: dict[str, tuple[pa.Array, pa.Array]] = {}
+        #: What a user should know of the tables that were read.
+        self.warnings: list[str] = []
         self._today = today
 
     @property
@@ -105,7 +118,20 @@ class Related:
                     # A base says so of tables that it does not have; what is wrong with the base itself is told.
                     source = None
             self._rows[name] = None if source is None else Rows(self, name, load_table(source, name))
+            self._warn_of_repeats(self._rows[name])
         return self._rows[name]
+
+    def _warn_of_repeats(self, rows: Rows | None) -> None:
+        """Rows that come twice are summed twice; which of them is meant only their owner knows."""
+        own_id = None if rows is None else _OWN_IDS.get(rows.name)
+        if rows is None or own_id is None or not rows.has(own_id):
+            return
+        ids = rows.table[own_id].drop_null()
+        repeated = len(ids) - pc.count_distinct(ids).as_py()
+        if repeated:
+            self.warnings.append(
+                f"{rows.name}: {repeated} rows repeat a {own_id!r} that comes before; each row counts, so remove those that are there twice"
+            )
 
     def need(self, *names: str) -> Rows:
         """The first of these tables that is there."""
@@ -128,6 +154,26 @@ class Related:
         parts = [of_value[chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy()] for chunk in encoded.chunks]
         return np.concatenate(parts)
 
+    def whose(self, points: pa.ChunkedArray, role: str) -> pa.ChunkedArray:
+        """For each phone or e-mail the key of the contact that alone has it, or itself."""
+        if role not in self._owners_of:
+            self._owners_of[role] = self._find_owners(role)
+        known, keys = self._owners_of[role]
+        if not len(known):
+            return points
+        return pc.coalesce(pa.chunked_array([keys]).take(pc.index_in(points, value_set=known)), points)
+
+    def _find_owners(self, role: str) -> tuple[pa.Array, pa.Array]:
+        """Phones or e-mails of the contacts that only one of them has, and the keys of these."""
+        nobody = pa.array([], pa.string())
+        contacts = self.find("contacts")
+        if contacts is None or not contacts.has(role) or (key := contacts.own_key()) is None:
+            return nobody, nobody
+        pairs = pa.table({"point": contact_points(contacts.table[role], role), "key": key})
+        pairs = pairs.group_by("point").aggregate([("key", "count_distinct"), ("key", "min")])
+        pairs = pairs.filter(pc.and_(pc.is_valid(pairs["point"]), pc.equal(pairs["key_count_distinct"], 1)))
+        return pairs["point"].combine_chunks(), pairs["key_min"].combine_chunks()
+
     def names(self, contacts: np.ndarray) -> pa.Array:
         """The keys of numbered contacts."""
         return pa.array(list(self.contact_names), pa.string()).take(pa.array(contacts))
@@ -148,24 +194,30 @@ class Rows:
 
     @functools.cached_property
     def contact(self) -> np.ndarray:
-        """The contact of each row: ``contact_id``, or the source's own key, or a phone or an e-mail where a row has nothing else."""
-        names = self.table.column_names
-        key: Any = None
-        if "contact_id" in names:
-            key = texts(self.table["contact_id"])
-        elif "customer_no" in names or "source_key" in names:
-            key = texts(self.table["customer_no" if "customer_no" in names else "source_key"])
-            if "source" in names:
-                key = pc.binary_join_element_wise(texts(self.table["source"]), key, ":")
-        for fallback in ("phone", "email"):
-            if fallback in names:
-                other = texts(self.table[fallback])
-                key = other if key is None else pc.coalesce(key, other)
+        """The contact of each row: ``contact_id``, or the source's own key; where a row has nothing else, whoever alone has its phone or
+        e-mail in the table of contacts, or else the phone or e-mail itself, however it is written."""
+        key = self.own_key()
+        for role in ("phone", "email"):
+            if role in self.table.column_names:
+                points = contact_points(self.table[role], role)
+                if self.name != "contacts":
+                    points = self.related.whose(points, role)
+                key = points if key is None else pc.coalesce(key, points)
         if key is None:
             raise SchemaError(
                 f"{self.name} does not say which contact a row belongs to: it has no column contact_id, customer_no, phone or email"
             )
         return self.related.number(key if isinstance(key, pa.ChunkedArray) else pa.chunked_array([key]))
+
+    def own_key(self) -> Any:
+        """The contact's id or its source's key; nothing without such a column."""
+        names = self.table.column_names
+        if "contact_id" in names:
+            return texts(self.table["contact_id"])
+        if "customer_no" not in names and "source_key" not in names:
+            return None
+        key = texts(self.table["customer_no" if "customer_no" in names else "source_key"])
+        return pc.binary_join_element_wise(texts(self.table["source"]), key, ":") if "source" in names else key
 
     def time(self, name: str) -> np.ndarray:
         """Seconds on the local clock, ``NEVER`` for none."""
@@ -191,6 +243,12 @@ class Rows:
         values = money(column(self.table, name, self.name), name, self.name)
         if values.type.scale > 2:
             values = pc.round(values, 2)
+        size = pc.abs(values)
+        if len(values) and (pc.max(size).as_py() or 0) >= _MOST_MONEY:
+            row = pc.index(pc.greater_equal(pc.fill_null(size, Decimal(0)), pa.scalar(_MOST_MONEY, size.type)), True).as_py()
+            raise SchemaError(
+                f"{self.name}: row {row + 1} of column {name!r} is an amount of more than 15 digits before the point; check the column"
+            )
         cents = (
             pc.multiply(values.cast(pa.decimal128(18, 2)), pa.scalar(Decimal(100), pa.decimal128(3, 0)))
             .cast(pa.decimal128(22, 2))
@@ -225,6 +283,21 @@ class Rows:
         if (kind, name) not in cache:
             cache[kind, name] = make(name)
         return np.asarray(cache[kind, name])
+
+
+def contact_points(values: Any, role: str) -> pa.ChunkedArray:
+    """Phones or e-mails in one spelling; what is none of these stays as it is, and a list stands for its first."""
+    if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        values = _first_of(values)
+    values = texts(values).combine_chunks()
+    places, points = _core.contact_points(values, role, None)
+    found = np.full(len(values), None, object)
+    found[np.asarray(places)] = points.to_numpy(zero_copy_only=False)
+    return pa.chunked_array([pc.coalesce(pa.array(found, pa.string()), values)])
+
+
+def _first_of(lists: pa.ChunkedArray) -> pa.Array:
+    return pa.array([each[0] if each else None for each in lists.to_pylist()], lists.type.value_type)
 
 
 def decimal(cents: Any) -> Decimal:
@@ -274,21 +347,36 @@ def ratio(part: float, whole: float) -> float | None:
     return float(part) / float(whole) if whole else None
 
 
-def purchases(related: Related) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What was bought: contact, time, cents, currency, of the orders, or of won deals where there are no orders."""
+@dataclass
+class Purchases:
+    """The rows of orders, or of won deals where there are no orders, that are purchases; arrays are ``[n_purchases]``."""
+
+    rows: Rows
+    #: Which rows of the table they are.
+    kept: np.ndarray
+    contact: np.ndarray
+    when: np.ndarray
+    cents: np.ndarray
+    currency: np.ndarray
+
+
+def purchase_rows(related: Related) -> Purchases:
+    """What was bought by known contacts up to today; cancelled, refunded and returned orders are none."""
     orders = related.find("orders")
     if orders is not None:
-        keep = np.ones(len(orders), bool)
-        if orders.has("status"):
-            keep = ~np.isin(orders.text("status"), ["cancelled", "refunded", "returned"])
-        contact, when = orders.contact, orders.first_time("placed_at", "ordered_at", "created_at", "time")
-        cents, currency = orders.money(), orders.currency()
+        rows, when = orders, orders.first_time("placed_at", "ordered_at", "created_at", "time")
+        kept = ~np.isin(rows.text("status"), ["cancelled", "refunded", "returned"]) if rows.has("status") else np.ones(len(rows), bool)
     else:
-        deals = related.need("orders", "deals")
-        keep = deals.text("stage") == "won"
-        contact, when, cents, currency = deals.contact, deals.first_time("closed_at", "created_at"), deals.money(), deals.currency()
-    keep &= (contact >= 0) & (when != NEVER) & (when < related.now)
-    return contact[keep], when[keep], cents[keep], currency[keep]
+        rows = related.need("orders", "deals")
+        kept, when = rows.text("stage") == "won", rows.first_time("closed_at", "created_at")
+    kept &= (rows.contact >= 0) & (when != NEVER) & (when < related.now)
+    return Purchases(rows, kept, rows.contact[kept], when[kept], rows.money()[kept], rows.currency()[kept])
+
+
+def purchases(related: Related) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What was bought: contact, time, cents, currency."""
+    found = purchase_rows(related)
+    return found.contact, found.when, found.cents, found.currency
 
 
 def purchases_by_contact(related: Related) -> dict[int, list[tuple[int, int, str]]]:

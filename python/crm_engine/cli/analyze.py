@@ -21,7 +21,7 @@ NAMES = ("channels", "owners", "churn", "value", "levels", "activity", "service"
 
 
 @click.command()
-@click.argument("name", type=click.Choice(NAMES))
+@click.argument("name", metavar="[" + "|".join(NAMES) + "]")
 @click.argument("tables", type=click.Path(exists=True), metavar="FOLDER")
 @click.option(
     "--today", type=click.DateTime(["%Y-%m-%d"]), help="The day to take for today; the last day on which anything happened otherwise."
@@ -71,6 +71,8 @@ def command(
         options["contact"] = contact
     with opened(Path(tables)) if is_base(tables) else contextlib.nullcontext(tables) as where:
         result = analyze(name, where, today=today.date() if today else None, timezone=timezone, **options)
+    for warning in result.summary.get("warnings", ()):
+        terminal.warn(warning)
     if output is not None:
         write(result, table, output)
         terminal.note(f"wrote {output}")

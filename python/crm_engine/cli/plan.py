@@ -61,6 +61,8 @@ def command(
     folder = tables or str(Path(plans).parent)
     with opened(Path(folder)) if is_base(folder) else contextlib.nullcontext(folder) as where:
         result = plan(plans, where, today=today.date() if today else None, timezone=timezone, tolerance=tolerance)
+    for warning in result.summary.get("warnings", ()):
+        terminal.warn(warning)
     if output is not None:
         write(result, table, output)
         terminal.note(f"wrote {output}")
