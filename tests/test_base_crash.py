@@ -17,6 +17,7 @@ from base_samples import Template, content, people, take_in
 from conftest import LONG
 
 import crm_engine as crm
+from crm_engine.base.lake import Cursor
 
 N_KILLS = 300 if LONG else 12
 
@@ -93,6 +94,114 @@ def test_kill_at_any_point_leaves_the_old_state_or_the_new(template: Template, t
             assert strays == set()
         shutil.rmtree(path)
     assert outcomes <= {"old", "new"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_commit_that_has_begun_finishes_whatever_signal_comes(
+    template: Template, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Ctrl-C right before, and right after, DuckDB is told to commit: the run is there, and so is the exception."""
+
+    class Asked(BaseException):
+        pass
+
+    def ask(_signal: int, _frame: object) -> None:
+        raise Asked
+
+    execute = Cursor.execute
+
+    def with_signals(self: Cursor, sql: str, parameters: tuple[object, ...] = ()) -> None:
+        if sql == "COMMIT":
+            signal.raise_signal(number)
+        execute(self, sql, parameters)
+        if sql == "COMMIT":
+            signal.raise_signal(number)
+
+    before = signal.signal(number, ask)
+    try:
+        with template.copy() as base:
+            take_in(base, people(20))
+            monkeypatch.setattr(Cursor, "execute", with_signals)
+            with pytest.raises(Asked) as raised:
+                take_in(base, people(1_100, seed=2), source="crm", allow_large_merges=True)
+            monkeypatch.undo()
+            assert raised.value.__notes__ == ["run 2 was committed before that"]
+            assert base.runs().num_rows == 2
+            assert base.tables()["records"] == 1_120
+            assert base.verify()["problems"] == []
+            assert signal.getsignal(number) is ask
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_commit_that_failed_takes_no_file_away_that_the_catalog_names(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute = Cursor.execute
+
+    def fail_after(self: Cursor, sql: str, parameters: tuple[object, ...] = ()) -> None:
+        execute(self, sql, parameters)
+        if sql == "COMMIT":
+            raise crm.StoreError("the answer got lost")
+
+    with template.copy() as base:
+        monkeypatch.setattr(Cursor, "execute", fail_after)
+        with pytest.raises(crm.StoreError, match="got lost") as raised:
+            take_in(base, people(1_100, seed=2), allow_large_merges=True)
+        monkeypatch.undo()
+        assert raised.value.__notes__ == ["run 1 was committed before that"]
+        assert base.tables()["records"] == 1_100
+        assert base.verify()["problems"] == []
+
+
+def test_a_statement_that_is_interrupted_raises_what_the_handler_raised(template: Template) -> None:
+    # Where the tests run in the background the shell has it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with template.copy() as base, base._lake.reading() as cursor:
+            timer = threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT])
+
+            def ask() -> None:
+                timer.start()
+                cursor.rows("SELECT count(*) FROM range(3000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3")
+
+            with pytest.raises(KeyboardInterrupt):
+                ask()
+            timer.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_and_sigterm_at_any_point_leave_the_old_state_or_the_new(template: Template, tmp_path: Path) -> None:
+    with template.copy() as base:
+        take_in(base, people(40))
+        start = base.path
+    rng = random.Random(8)
+    lasting = 0.3
+    for number in range(N_KILLS if LONG else 4):
+        kind = ("import", "undo", "erase", "compact")[number % 4]
+        path = tmp_path / f"base_{number}"
+        shutil.copytree(start, path)
+        # Enough rows that files of the engine's own are registered; unwinding, as the command line does, on both signals.
+        unwinding = "import signal\nfor number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, signal.default_int_handler)\n"
+        code = unwinding + change(path, kind, 1_100, 900 + number)
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        killer = threading.Timer(rng.random() * lasting, process.send_signal, [rng.choice([signal.SIGINT, signal.SIGTERM])])
+        killer.start()
+        said, errors = process.communicate()
+        killer.cancel()
+        lasting = min(lasting * (0.8 if "done" in said else 1.3), 5)
+        assert "done" in said or "KeyboardInterrupt" in errors, errors
+        with crm.Base.open(start) as old, crm.Base.open(path) as base:
+            with base._writing("nothing"):
+                pass
+            assert base.verify()["problems"] == [], (number, kind)
+            n_runs = base.runs().num_rows - old.runs().num_rows
+            assert n_runs in ((2,) if "done" in said else (1, 2))
+            if n_runs == 1 or kind == "compact":
+                assert content(base) == content(old), (number, kind)
+            assert {one.name for one in (base.path / "data").rglob("*") if one.is_file()} <= known_files(base)
+        shutil.rmtree(path)
 
 
 def known_files(base: crm.Base) -> set[str]:

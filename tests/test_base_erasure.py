@@ -176,3 +176,30 @@ def test_a_dry_run_erases_nothing(template: Template, tmp_path: Path) -> None:
         with pytest.raises(crm.ConfigError, match="no contact"):
             base.erase("c0000000000000")
         assert os.path.exists(base.path / "catalog.sqlite")
+
+
+def test_what_was_set_is_known_of_the_person_too(template: Template, tmp_path: Path) -> None:
+    """An address, a phone and a tax id that somebody typed in, the address twice: kept out, and searched for in rejects."""
+    path = tmp_path / "broken.csv"
+    path.write_text("id,name,email\n1,Anna Ozola,a@x.lv\n5,x,typed.first@inbox.lv,too,many\n6,y,other@inbox.lv,too,many\n", "utf-8")
+    with template.copy() as base:
+        take_in(base, [*people(10), CANARY])
+        base.import_contacts(path, source_name="old", mapping={"id": "source_key"})
+        contacts = canary_of(base)
+        base.set({"email": "typed.first@inbox.lv"}, contacts=contacts)
+        base.set({"email": "typed.second@inbox.lv", "phone": "26 555 444"}, contacts=contacts)
+        assert base.erase(contacts).counts["rejects_removed"] == 1
+        for row in ({"email": "Typed.First@inbox.lv"}, {"email": "typed.second@inbox.lv"}, {"phone": "+371 26555444"}):
+            run = take_in(base, [{"id": f"new {row}", "name": "Zuzana", **row}])
+            assert (run.counts["erased"], run.counts["new"]) == (1, 0)
+
+
+def test_the_erased_have_not_left_a_segment(template: Template) -> None:
+    rules = {"segments": {"all": {"where": "n_records > 0"}}}
+    with template.copy() as base:
+        take_in(base, [*people(10), CANARY])
+        base.segment(rules)
+        base.erase(canary_of(base))
+        result = base.segment(rules)
+        assert result.left.num_rows == 0
+        assert result.entered.num_rows == 0

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from base_samples import Template, people, record_ids, take_in
+from conftest import LONG
 
 import crm_engine as crm
+from crm_engine.base.schema import RESERVED
 
 ANNA = {"id": "1", "name": "Anna Ozola", "email": "anna.ozola@inbox.lv", "phone": "29123456", "city": "Riga"}
 JANIS = {"id": "2", "name": "Jānis Bērziņš", "email": "janis.berzins@inbox.lv", "phone": "26111222", "city": "Liepāja"}
@@ -33,7 +38,7 @@ def test_rows_find_their_contact_by_key_and_orphans_wait(template: Template) -> 
         take_in(base, [ANNA])
         run = base.import_related("orders", orders, source_name="erp")
         assert run.counts == {
-            "rows_in": 3, "new": 3, "updated": 0, "unchanged": 0, "duplicates": 0, "clashes": 0, "without_reference": 1, "orphans": 2,
+            "rows_in": 3, "new": 3, "updated": 0, "unchanged": 0, "duplicates": 0, "clashes": 0, "without_reference": 1, "orphans": 1,
             "rejected": 0, "skipped": 0,
         }  # fmt: skip
         assert owners(base, "orders", "order_no") == {"A": contact_of(base, "1"), "B": None, "C": None}
@@ -123,14 +128,15 @@ def test_columns_have_the_types_that_all_their_values_have(template: Template) -
         schema = base.table("payments").schema
         kinds = {name: str(schema.field(name).type) for name in schema.names}
         assert kinds == {
-            "contact_id": "string", "id": "string", "customer_no": "string", "day": "date32[day]", "n": "int64", "share": "double",
+            "contact_id": "string", "id": "string", "customer_no": "string", "day": "date32[day]", "n": "int64",
+            "share": "decimal128(38, 1)",
             "zip": "string", "paid": "bool",
         }  # fmt: skip
         second = {"id": ["2"], "customer_no": ["008"], "day": ["2026-01-05 10:00"], "n": ["5.5"], "share": ["viel"], "more": [""]}
         base.import_related("payments", pa.table(second), source_name="erp")
         schema = base.table("payments").schema
         kinds = {name: str(schema.field(name).type) for name in schema.names}
-        assert (kinds["day"], kinds["n"], kinds["share"], kinds["more"]) == ("timestamp[us]", "double", "string", "string")
+        assert (kinds["day"], kinds["n"], kinds["share"], kinds["more"]) == ("timestamp[us]", "decimal128(38, 1)", "string", "string")
         base.undo(2)
         assert "more" not in base.table("payments").schema.names
         base.undo(1)
@@ -178,3 +184,92 @@ def test_segments_and_analyses_over_the_base(template: Template) -> None:
         assert result.left["contact_id"].to_pylist() == [contact_of(base, "0")]
         value = base.analyze("value").table.to_pylist()
         assert {row["contact"] for row in value} == {contact_of(base, "0"), contact_of(base, "1")}
+
+
+#: What our statements call their temporary tables.
+_TEMPORARY = sorted(
+    {
+        name
+        for file in (Path(crm.__file__).parent / "base").glob("*.py")
+        for name in re.findall(r"(?:TEMP TABLE |temp\.)(\w+)", file.read_text("utf-8"))
+        if not name.endswith("_")
+    }
+    | {"new_contacts", "new_lineage"}
+)
+
+
+@pytest.mark.parametrize("name", _TEMPORARY if LONG else ["heirs", "going", "known", "staged", "erased", "new_contacts"])
+def test_a_table_may_be_called_as_a_temporary_one_of_ours(template: Template, name: str) -> None:
+    rows = {"order_no": ["A", "B"], "customer_no": ["1", "2"], "text": ["secret of Anna", "of Jānis"]}
+    with template.copy() as base:
+        if name in RESERVED:
+            pytest.skip("is the name of a table of the base")
+        take_in(base, [ANNA, JANIS])
+        base.import_related(name, pa.table(rows), source_name="erp")
+        assert base.import_related(name, pa.table(rows), source_name="erp").counts["unchanged"] == 2
+        assert base.undo(2).counts["rows_removed"] == 0
+        assert sorted(base.table(name).read_all()["order_no"].to_pylist()) == ["A", "B"]
+        assert base.erase(contact_of(base, "1")).counts[f"{name}_removed"] == 1
+        assert base.table(name).read_all()["text"].to_pylist() == ["of Jānis"]
+        assert base.verify()["problems"] == []
+        base.undo(3)
+        with pytest.raises(crm.SchemaError):
+            base.table(name)
+
+
+def test_money_is_never_a_float(template: Template) -> None:
+    def amounts(*values: str, key: str = "") -> pa.Table:
+        keys = [f"{key}{n}" for n in range(len(values))]
+        return pa.table({"payment_id": keys, "customer_no": ["1"] * len(values), "amount": list(values)})
+
+    with template.copy() as base:
+        take_in(base, [ANNA])
+        base.import_related("payments", amounts("1.005", "123456789012345.67", "-3"), source_name="erp")
+        assert base.table("payments").schema.field("amount").type == pa.decimal128(38, 3)
+        told = sorted(base.table("payments").read_all()["amount"].to_pylist())
+        assert told == [Decimal("-3"), Decimal("1.005"), Decimal("123456789012345.67")]
+        base.import_related("payments", amounts("0.00005", "12345678901234567890", key="b"), source_name="erp")
+        assert base.table("payments").schema.field("amount").type == pa.decimal128(38, 5)
+        assert Decimal("12345678901234567890") in base.table("payments").read_all()["amount"].to_pylist()
+        rules = {"segments": {"paying": {"where": "sum(payments.amount) > 123456789012346"}}}
+        assert base.segment(rules).of("paying").to_pylist() == [contact_of(base, "1")]
+        # What has an exponent is a measure, not money.
+        base.import_related("payments", amounts("1e-7", key="c"), source_name="erp")
+        assert base.table("payments").schema.field("amount").type == pa.float64()
+
+
+def test_a_column_source_that_names_no_source_of_the_base_is_data(template: Template) -> None:
+    deals = {"deal_id": ["1", "2"], "customer_no": ["1", "2"], "source": ["website", "fair"]}
+    with template.copy() as base:
+        take_in(base, [ANNA, JANIS])
+        for options in ({"source_name": "erp"}, {}):
+            run = base.import_related("deals", pa.table(deals), **options)
+            assert (run.counts["orphans"], run.source, run.warnings) == (0, "erp", [])
+        # Another lead source is a change of the row, not another row.
+        deals["source"] = ["referral", "fair"]
+        assert base.import_related("deals", pa.table(deals)).counts["updated"] == 1
+        # Where it names sources of the base it says whose keys these are, unless that was said.
+        take_in(base, [{**ANNA, "id": "7"}], source="crm")
+        calls = pa.table({"call_id": ["1", "2"], "customer_no": ["1", "7"], "source": ["erp", "crm"]})
+        run = base.import_related("calls", calls)
+        assert (run.counts["orphans"], run.detail["source_column"]) == (0, "source")
+        assert base.import_related("visits", calls, source_name="erp").counts["orphans"] == 1
+
+
+def test_a_source_that_the_base_does_not_know_is_named(template: Template) -> None:
+    orders = pa.table({"order_no": ["A"], "customer_no": ["1"]})
+    with template.copy() as base:
+        take_in(base, [ANNA])
+        run = base.import_related("orders", orders, source_name="epr")
+        assert run.counts["orphans"] == 1
+        assert "no contacts of the source epr; its sources are erp" in run.warnings[0]
+
+
+def test_rows_of_erased_people_are_told_apart_by_the_column_source(template: Template) -> None:
+    calls = pa.table({"call_id": ["1", "2"], "customer_no": ["1", "1"], "source": ["erp", "crm"]})
+    with template.copy() as base:
+        take_in(base, [ANNA])
+        take_in(base, [{**JANIS, "id": "1"}], source="crm")
+        base.erase(next(row["contact_id"] for row in base.table("records").read_all().to_pylist() if row["source"] == "erp"))
+        run = base.import_related("calls", calls)
+        assert (run.counts["erased"], run.counts["new"], run.counts["orphans"]) == (1, 1, 0)

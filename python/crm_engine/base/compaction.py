@@ -100,12 +100,3 @@ def rewrite_index(base: Base, erased: list[int]) -> None:
     for name in set(old) - set(files):
         with contextlib.suppress(FileNotFoundError):
             (base._index_folder / name).unlink()
-
-
-def expire_rejects(writing: Any, days: float) -> int:
-    """Removes rejected rows older than the retention limit; returns how many."""
-    old = f'run_id IN (SELECT run_id FROM runs WHERE "at" < now()::TIMESTAMP - INTERVAL ({float(days)}) DAY)'
-    found = int(writing.transaction.value(f"SELECT count(*) FROM rejects WHERE {old}"))
-    if found:
-        writing.transaction.execute(f"DELETE FROM rejects WHERE {old}")
-    return found

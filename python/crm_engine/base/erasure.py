@@ -17,7 +17,7 @@ from crm_engine import _core
 from crm_engine.base.decisions import members, push_words
 from crm_engine.base.deriving import derive
 from crm_engine.base.edits import withdraw_edits
-from crm_engine.base.lake import literal, quoted
+from crm_engine.base.lake import literal, quoted, stored
 from crm_engine.base.reading import related_names, resolved_rows
 from crm_engine.base.references import phone_region
 from crm_engine.base.runs import Run, Writing
@@ -27,11 +27,10 @@ from crm_engine.errors import ConfigError
 
 if TYPE_CHECKING:
     from crm_engine.base.base import Base
+    from crm_engine.base.lake import Transaction
 
 #: A text shorter than this says too little to find a person's rejects by.
 _SHORTEST_IDENTIFIER = 4
-#: Rejected rows are kept this long, in days, unless the base was told otherwise.
-REJECT_DAYS = 90
 
 
 def erase(base: Base, contact_ids: Sequence[str], *, wait: float, dry_run: bool) -> Run:
@@ -52,6 +51,7 @@ def erase(base: Base, contact_ids: Sequence[str], *, wait: float, dry_run: bool)
         counts["rejects_removed"] = _erase_rejects(writing, identifiers)
         change = base._index.opened().change(writing.run_id)
         counts |= _erase_inputs(writing, change)
+        _erase_memberships(transaction, asked)
         _suppress(writing, identifiers)
         change.remove(pa.array(records, pa.int64()))
         derived = derive(writing, change)
@@ -81,15 +81,23 @@ def _identifiers(writing: Writing) -> set[tuple[str, str]]:
         for layout, name, role in transaction.rows("SELECT DISTINCT layout_id, column_name, role FROM layouts WHERE role IS NOT NULL")
     }
     region = phone_region(writing.base)
+    written: set[tuple[str, str]] = set()
     for row in rows.to_pylist():
         if row["source_key"] is not None:
             found.add(("source_key", source_key(row["source"], row["source_key"])))
         for cell in row["cells"]:
             role = roles.get((row["layout_id"], cell["key"]))
             if role in IDENTIFYING:
-                found.add((f"written {role}", cell["value"]))
-                values = pa.array(_core.normal_values(role, pa.array([cell["value"]]), region))
-                found.update((str(role), value) for value in values[0].as_py() or [])
+                written.add((str(role), cell["value"]))
+    # What people set is known of the person too, whichever value wins.
+    edits = transaction.rows(
+        "SELECT DISTINCT column_name, value FROM edits SEMI JOIN temp.erased USING (record_id) WHERE value IS NOT NULL"
+    )
+    written.update((column, value) for column, value in edits if column in IDENTIFYING)
+    for role, value in written:
+        found.add((f"written {role}", value))
+        values = pa.array(_core.normal_values(role, pa.array([value]), region))
+        found.update((role, normal) for normal in values[0].as_py() or [])
     return found
 
 
@@ -133,10 +141,10 @@ def _erase_related(writing: Writing, contacts: Sequence[str]) -> dict[str, int]:
             transaction.execute(f"""
                 CREATE OR REPLACE TEMP TABLE going AS
                 SELECT _row_id FROM ({resolved_rows(transaction, name)}) WHERE _contact_id IN (SELECT contact_id FROM _asked)
-                UNION SELECT _row_id FROM {quoted(name)} WHERE _record_id IN (SELECT record_id FROM temp.erased)
+                UNION SELECT _row_id FROM {stored(name)} WHERE _record_id IN (SELECT record_id FROM temp.erased)
             """)
         counts[f"{name}_removed"] = int(transaction.value("SELECT count(*) FROM temp.going"))
-        transaction.execute(f"DELETE FROM {quoted(name)} WHERE _row_id IN (SELECT _row_id FROM temp.going)")
+        transaction.execute(f"DELETE FROM {stored(name)} WHERE _row_id IN (SELECT _row_id FROM temp.going)")
         for table in ("sightings", "superseded"):
             transaction.execute(f"DELETE FROM {table} WHERE table_name = {literal(name)} AND id IN (SELECT _row_id FROM temp.going)")
     return {name: n for name, n in counts.items() if n}
@@ -189,6 +197,15 @@ def _erase_inputs(writing: Writing, change: Any) -> dict[str, int]:
     return {name: n for name, n in counts.items() if n}
 
 
+def _erase_memberships(transaction: Transaction, contacts: Sequence[str]) -> None:
+    """Who was in which segment, also under the ids of contacts that were merged into these: an erased person has not left a segment."""
+    with transaction.known(_asked=pa.table({"contact_id": pa.array(list(contacts), pa.string())})):
+        transaction.execute("""
+            DELETE FROM memberships WHERE contact_id IN (SELECT contact_id FROM _asked)
+            OR contact_id IN (SELECT alias FROM aliases WHERE contact_id IN (SELECT contact_id FROM _asked))
+        """)
+
+
 def _exports_made(writing: Writing) -> list[dict[str, Any]]:
     """Exports that were made from the base and may still hold the person."""
     rows = writing.transaction.rows("""SELECT run_id, "at", target FROM runs WHERE kind = 'export' ORDER BY run_id""")
@@ -223,11 +240,11 @@ def clean(base: Base) -> None:
     rewrite_index(base, erased)
     rewrite_files(base)
     forget_history(base)
-    cursor_ = base._lake.cursor()
+    writer = base._lake.cursor()
     try:
-        cursor_.execute("DELETE FROM meta WHERE key = 'to_clean'")
+        writer.execute("DELETE FROM meta WHERE key = 'to_clean'")
     finally:
-        cursor_.close()
+        writer.close()
     forget_history(base)
     scrub_catalog(base)
 

@@ -11,7 +11,9 @@ import errno
 import importlib.util
 import os
 import secrets
+import signal
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -40,6 +42,15 @@ def quoted(name: str) -> str:
     "the ""best"" orders"
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def stored(name: str) -> str:
+    """A table of the catalog as SQL takes it: by its name alone a temporary table of that name would be meant.
+
+    >>> print(stored("orders"))
+    lake.main."orders"
+    """
+    return f"{LAKE}.main.{quoted(name)}"
 
 
 def literal(text: str) -> str:
@@ -207,6 +218,8 @@ class Transaction(Cursor):
         self.execute(f"USE {LAKE}")
         self.execute("BEGIN")
         self.committed = False
+        #: COMMIT ended with an error: whether the catalog has the transaction is not known.
+        self.is_doubtful = False
 
     def insert(self, table: str, data: pa.Table | Iterator[pa.RecordBatch], schema: pa.Schema | None = None) -> int:
         """Adds rows to a table: few go through DuckDB, many as a Parquet file that is registered. Columns go by name; returns the count."""
@@ -260,14 +273,20 @@ class Transaction(Cursor):
         self.execute(f"CALL ducklake_add_data_files({literal(LAKE)}, {literal(table)}, {literal(str(path))})")
 
     def commit(self) -> None:
-        """Makes everything visible at once."""
-        self.execute("COMMIT")
-        self.committed = True
+        """Makes everything visible at once. A commit that has begun finishes: Ctrl-C and SIGTERM are answered after it."""
+        with signals_held():
+            self.is_doubtful = True
+            self.execute("COMMIT")
+            self.committed, self.is_doubtful = True, False
 
     def close(self) -> None:
         super().close()
-        if not self.committed:
-            for path in self.files:
+        if self.committed:
+            return
+        # A commit that failed may have reached the catalog all the same: what it names stays.
+        known = catalog_files(self.lake.folder) if self.is_doubtful else set()
+        for path in self.files:
+            if path.name not in known:
                 with contextlib.suppress(OSError):
                     path.unlink()
 
@@ -306,6 +325,35 @@ def name_data_folder(made_in: Path, final: Path) -> None:
         catalog.execute("UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path'", [f"{final.absolute() / 'data'}/"])
 
 
+def catalog_files(folder: Path) -> set[str]:
+    """The names of the data files that the catalog of a base knows, read past DuckDB."""
+    known: set[str] = set()
+    with contextlib.closing(sqlite3.connect(f"file:{folder / 'catalog.sqlite'}?mode=ro", uri=True)) as catalog:
+        for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion"):
+            known.update(Path(row[0]).name for row in catalog.execute(f"SELECT path FROM {table}"))
+    return known
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Answers Ctrl-C, SIGTERM and SIGHUP after the block: DuckDB polls Python's handlers and would stop in the midst of it."""
+    came: list[tuple[int, Any]] = []
+    before: dict[int, Any] = {}
+    # Handlers run in the main thread alone, and only it may change them; in any other thread DuckDB is not stopped.
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if callable(handler := signal.getsignal(number)):
+                before[number] = handler
+                signal.signal(number, lambda *told: came.append(told))
+    try:
+        yield
+    finally:
+        for held, handler in before.items():
+            signal.signal(held, handler)
+        for held, frame in came[:1]:
+            before[held](held, frame)
+
+
 def sync(path: Path) -> None:
     """Waits until a file is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -331,6 +379,11 @@ def translated(duckdb: ModuleType) -> Iterator[None]:
         yield
     except duckdb.InterruptException:
         raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        # So DuckDB ends a statement in which Python's handler of a signal raised.
+        if str(error) != "Query interrupted":
+            raise
+        raise (error.__cause__ or KeyboardInterrupt()) from None
     except duckdb.OutOfMemoryException as error:
         raise StoreError("DuckDB reached its memory limit; give --memory-limit a larger size") from error
     except duckdb.Error as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from crm_engine.base.lake import Cursor, literal, quoted
+from crm_engine.base.lake import Cursor, literal, quoted, stored
 from crm_engine.config import nearest
 from crm_engine.errors import SchemaError
 
@@ -77,7 +77,7 @@ def related_names(cursor: Cursor) -> list[str]:
 def current_rows(name: str) -> str:
     """The present version of each row of a related table."""
     return (
-        f"SELECT t.* FROM {quoted(name)} t WHERE NOT EXISTS (SELECT 1 FROM superseded s WHERE s.table_name = {literal(name)} "
+        f"SELECT t.* FROM {stored(name)} t WHERE NOT EXISTS (SELECT 1 FROM superseded s WHERE s.table_name = {literal(name)} "
         "AND s.id = t._row_id AND s.content_hash = t._content_hash)"
     )
 
@@ -85,14 +85,14 @@ def current_rows(name: str) -> str:
 def resolved_rows(cursor: Cursor, name: str) -> str:
     """The present rows of a related table with ``_contact_id``: through the record they name, or the one contact that has the phone or
     e-mail address they name; null for an orphan, and where several contacts share the number."""
-    kinds = [row[0] for row in cursor.rows(f"SELECT DISTINCT _ref_kind FROM {quoted(name)} WHERE _ref_value IS NOT NULL")]
+    kinds = [row[0] for row in cursor.rows(f"SELECT DISTINCT _ref_kind FROM {stored(name)} WHERE _ref_value IS NOT NULL")]
     sql = (
         f"SELECT t.*, rc.contact_id AS _by_record FROM ({current_rows(name)}) t LEFT JOIN record_contact rc ON rc.record_id = t._record_id"
     )
     golden = dict(cursor.rows("SELECT column_name, physical FROM golden_columns WHERE table_name = 'contacts'"))
     holders = [
         f"""SELECT {literal(kind)} AS kind, value, contact_id FROM (SELECT unnest({quoted(golden[kind])}) AS value, contact_id FROM contacts)
-            WHERE value IN (SELECT _ref_value FROM {quoted(name)} WHERE _ref_kind = {literal(kind)})"""
+            WHERE value IN (SELECT _ref_value FROM {stored(name)} WHERE _ref_kind = {literal(kind)})"""
         for kind in sorted(kinds)
         if kind in golden
     ]
@@ -105,21 +105,37 @@ def resolved_rows(cursor: Cursor, name: str) -> str:
                LEFT JOIN ({owners}) o ON o.kind = t._ref_kind AND o.value = t._ref_value"""
 
 
-#: From the narrowest type to the widest; what two runs saw is read as the narrowest that holds both.
-_WIDER = {
-    frozenset(("BIGINT", "DOUBLE")): "DOUBLE",
-    frozenset(("DATE", "TIMESTAMP")): "TIMESTAMP",
-}
+#: A decimal of this precision holds every number that is read as one: at most 20 digits before the point and 18 behind it.
+_PRECISION = 38
+
+
+def decimal_type(scale: int) -> str:
+    """The type of numbers with so many digits behind the point.
+
+    >>> decimal_type(2)
+    'DECIMAL(38,2)'
+    """
+    return f"DECIMAL({_PRECISION},{scale})"
 
 
 def common_type(types: Sequence[str | None]) -> str:
-    """The type as which a column is read whose imports had these."""
+    """The type as which a column is read whose imports had these: the narrowest that holds all of them.
+
+    >>> common_type(["BIGINT", "DECIMAL(38,2)", "DECIMAL(38,3)"]), common_type(["DATE", "TIMESTAMP"]), common_type(["DATE", "BIGINT"])
+    ('DECIMAL(38,3)', 'TIMESTAMP', 'VARCHAR')
+    """
     known = {kind for kind in types if kind is not None}
     if not known:
         return "VARCHAR"
     if len(known) == 1:
         return known.pop()
-    return _WIDER.get(frozenset(known), "VARCHAR")
+    if known == {"DATE", "TIMESTAMP"}:
+        return "TIMESTAMP"
+    scales = [int(kind[:-1].partition(",")[2]) for kind in known if kind.startswith("DECIMAL")]
+    others = {kind for kind in known if not kind.startswith("DECIMAL")}
+    if others <= {"BIGINT"}:
+        return decimal_type(max(scales))
+    return "DOUBLE" if others <= {"BIGINT", "DOUBLE"} else "VARCHAR"
 
 
 def related_sql(cursor: Cursor, name: str) -> tuple[str, dict[str, str]]:

@@ -8,7 +8,7 @@ and undo, and an orphan is attached when its contact arrives, without a row bein
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine.base.accounting import log_inputs
-from crm_engine.base.lake import Transaction, literal, quoted
-from crm_engine.base.reading import related_names, resolved_rows
-from crm_engine.base.references import record_ids_of_contacts, record_ids_of_keys, reference_values
+from crm_engine.base.lake import Cursor, Transaction, literal, quoted, stored
+from crm_engine.base.reading import decimal_type, related_names, resolved_rows
+from crm_engine.base.references import flat, record_ids_of_contacts, record_ids_of_keys, reference_values
 from crm_engine.base.runs import Run, Writing
 from crm_engine.base.schema import RELATED_COLUMNS, RESERVED, create_table, rows_to_table
 from crm_engine.base.suppression import IDENTIFYING, Suppression
@@ -48,8 +48,10 @@ class _Plan:
     contact_key: str | None
     #: ``key`` (in a source), ``contact`` (a ``contact_id``), ``phone`` or ``email``.
     reference: str | None
-    source_name: str
-    has_source_column: bool
+    #: Whose keys these are where a row does not say.
+    source_name: str = ""
+    #: The column in which a row says it.
+    source_column: str | None = None
 
 
 def import_related(
@@ -73,8 +75,10 @@ def import_related(
         raise ConfigError("nothing to read: give at least one file or table")
     columns = list(dict.fromkeys(column for one in sources for column in one.columns))
     with base._writing("import", target=name, source=source_name, wait=wait, dry_run=dry_run) as writing:
-        plan = _plan(writing, name, columns, row_key, contact_key, source_name)
-        n_erased = _stage(writing, plan, sources, progress)
+        plan = _plan(writing, name, columns, row_key, contact_key)
+        _stage(writing, plan, sources, progress)
+        _name_source(writing, plan, source_name)
+        n_erased = _keep_out(writing, plan)
         _refer(writing, plan)
         counts = _apply(writing, plan)
         rejected, skipped = log_inputs(writing, plan.table, sources)
@@ -96,7 +100,7 @@ def _check_name(name: str) -> None:
         raise ConfigError(f"'{name}' is the name of a table of the base itself; choose another{hint}")
 
 
-def _plan(writing: Writing, name: str, columns: list[str], row_key: str | None, contact_key: str | None, source_name: str | None) -> _Plan:
+def _plan(writing: Writing, name: str, columns: list[str], row_key: str | None, contact_key: str | None) -> _Plan:
     transaction = writing.transaction
     name = next((known for known in related_names(transaction) if known.casefold() == name.casefold()), name)
     writing.run.target = name
@@ -112,12 +116,7 @@ def _plan(writing: Writing, name: str, columns: list[str], row_key: str | None, 
     if contact_key is not None:
         usual = contact_key.casefold()
         reference = "contact" if usual == "contact_id" else _BY_VALUE.get(usual, "key")
-    has_source_column = "source" in columns
-    if source_name is None and not has_source_column:
-        source_name = _only_source(transaction) if reference == "key" else name
-    return _Plan(
-        name, columns, _physical_names(transaction, name, columns), row_key, contact_key, reference, source_name or name, has_source_column
-    )
+    return _Plan(name, columns, _physical_names(transaction, name, columns), row_key, contact_key, reference)
 
 
 def _row_keys(name: str) -> Iterator[str]:
@@ -129,12 +128,40 @@ def _row_keys(name: str) -> Iterator[str]:
     yield "id"
 
 
+def _name_source(writing: Writing, plan: _Plan, source_name: str | None) -> None:
+    """Whose keys these are: as was said; else as a column ``source`` says, if it names sources of the base (a deal's ``source`` is mostly
+    where the lead came from); else those of the only source that there is."""
+    column = next((column for column in plan.columns if column.casefold() == "source"), None)
+    if source_name is None and column is not None:
+        named = {row[0] for row in writing.transaction.rows(f"SELECT DISTINCT {_cell(plan, column)} FROM temp.staged")} - {None}
+        known = set(known_sources(writing.transaction))
+        if named & known or not known:
+            plan.source_column = column
+            if unknown := sorted(named - known):
+                writing.run.warnings.append(_unknown_source(plan, unknown, known))
+    plan.source_name = source_name or plan.table
+    if source_name is None and plan.source_column is None and plan.reference == "key":
+        plan.source_name = _only_source(writing.transaction)
+    elif source_name is not None and plan.reference == "key" and source_name not in (there := known_sources(writing.transaction)):
+        writing.run.warnings.append(_unknown_source(plan, [source_name], there))
+
+
+def _unknown_source(plan: _Plan, named: Sequence[str], known: Iterable[str]) -> str:
+    told = f"; its sources are {', '.join(sorted(known)[:20])}" if known else ""
+    return f"{plan.table}: the base has no contacts of the source {', '.join(named[:5])}{told}. The rows wait for them"
+
+
+def known_sources(cursor: Cursor) -> list[str]:
+    """The sources of a base's contacts."""
+    return [row[0] for row in cursor.rows("SELECT DISTINCT source FROM records ORDER BY 1")]
+
+
 def _only_source(transaction: Transaction) -> str:
     """The source of all contacts where there is but one."""
-    known = [row[0] for row in transaction.rows("SELECT DISTINCT source FROM records ORDER BY 1 LIMIT 20")]
+    known = known_sources(transaction)
     if len(known) == 1:
-        return str(known[0])
-    told = f" (the base has {', '.join(known)})" if known else ""
+        return known[0]
+    told = f" (the base has {', '.join(known[:20])})" if known else ""
     raise ConfigError(f"say which source's keys these are: source_name=..., or --source NAME{told}")
 
 
@@ -157,11 +184,9 @@ def _physical_names(transaction: Transaction, name: str, columns: Sequence[str])
     return physical
 
 
-def _stage(writing: Writing, plan: _Plan, sources: list[Source], progress: Progress | None) -> int:
-    """All rows of the input as text in a temporary table, but those of people who were erased; says how many these were."""
+def _stage(writing: Writing, plan: _Plan, sources: list[Source], progress: Progress | None) -> None:
+    """All rows of the input as text in a temporary table."""
     transaction = writing.transaction
-    suppression = Suppression(writing)
-    n_erased = 0
     payload = ", ".join(f"{quoted(plan.physical[column])} VARCHAR" for column in plan.columns)
     transaction.execute(f"CREATE OR REPLACE TEMP TABLE staged (_file VARCHAR, _row BIGINT, {payload})")
     n_rows = 0
@@ -169,10 +194,6 @@ def _stage(writing: Writing, plan: _Plan, sources: list[Source], progress: Progr
         names = ["_file", "_row", *(plan.physical[column] for column in source.columns)]
         for batch, rows in source.batches():
             rows = pa.array(rows).cast(pa.int64())
-            if suppression.is_needed and plan.contact_key is not None and plan.contact_key in source.columns:
-                kept = _kept(suppression, plan, plan.contact_key, batch)
-                n_erased += len(batch) - int(pc.sum(kept).as_py() or 0)
-                batch, rows = batch.filter(kept), rows.filter(kept)
             arrays = [pa.repeat(pa.scalar(source.name), len(batch)), rows, *batch.columns]
             with transaction.known(_batch=pa.table(arrays, names)):
                 listed = ", ".join(quoted(column) for column in names)
@@ -180,16 +201,29 @@ def _stage(writing: Writing, plan: _Plan, sources: list[Source], progress: Progr
             n_rows += len(batch)
             if progress is not None:
                 progress("reading", n_rows, 0)
-    return n_erased
 
 
-def _kept(suppression: Suppression, plan: _Plan, contact_key: str, batch: pa.RecordBatch) -> pa.Array:
-    """Which rows of a batch refer to nobody who was erased."""
+def _keep_out(writing: Writing, plan: _Plan) -> int:
+    """Takes the rows out that refer to people who were erased; says how many these were."""
+    transaction = writing.transaction
+    suppression = Suppression(writing)
+    if not suppression.is_needed or plan.contact_key is None:
+        return 0
+    source, value = _source_cell(plan), _cell(plan, plan.contact_key)
+    pairs = transaction.table(f"SELECT DISTINCT {source} AS source, {value} AS value FROM temp.staged WHERE {value} IS NOT NULL")
+    batch = pa.record_batch([flat(pairs["value"])], ["value"])
+    keys = batch.column(0) if plan.reference == "key" else pa.nulls(len(batch), pa.string())
     role = plan.reference if plan.reference in IDENTIFYING else None
-    keys = pc.utf8_trim_whitespace(batch.column(contact_key)) if plan.reference == "key" else pa.nulls(len(batch), pa.string())
-    named = pc.utf8_trim_whitespace(batch.column("source")) if plan.has_source_column else pa.nulls(len(batch), pa.string())
-    named = pc.if_else(pc.fill_null(pc.equal(named, ""), True), pa.scalar(plan.source_name), named)
-    return suppression.kept(batch, [(contact_key, role)], named, keys)
+    kept = suppression.kept(batch, [("value", role)], flat(pairs["source"]), keys)
+    before = int(transaction.value("SELECT count(*) FROM temp.staged"))
+    with transaction.known(_erased=pairs.filter(pc.invert(kept))):
+        transaction.execute(f"DELETE FROM temp.staged WHERE ({source}, {value}) IN (SELECT (source, value) FROM _erased)")
+    return before - int(transaction.value("SELECT count(*) FROM temp.staged"))
+
+
+def _source_cell(plan: _Plan) -> str:
+    """Whose key a staged row has."""
+    return f"coalesce({_cell(plan, plan.source_column)}, {literal(plan.source_name)})" if plan.source_column else literal(plan.source_name)
 
 
 def _cell(plan: _Plan, column: str) -> str:
@@ -199,7 +233,6 @@ def _cell(plan: _Plan, column: str) -> str:
 def _refer(writing: Writing, plan: _Plan) -> None:
     """``keyed``: the staged rows with their identity, and whom they are about."""
     transaction = writing.transaction
-    source = f"coalesce({_cell(plan, 'source')}, {literal(plan.source_name)})" if plan.has_source_column else literal(plan.source_name)
     content = ", ".join(
         f"CASE WHEN {quoted(plan.physical[column])} <> '' THEN {literal(column)} || chr(30) || {quoted(plan.physical[column])} END"
         for column in sorted(plan.columns)
@@ -208,7 +241,7 @@ def _refer(writing: Writing, plan: _Plan) -> None:
     reference = _cell(plan, plan.contact_key) if plan.contact_key else "NULL::VARCHAR"
     transaction.execute(f"""
         CREATE OR REPLACE TEMP TABLE hashed AS
-        SELECT *, {source} AS _row_source, {key} AS _key, {reference} AS _reference,
+        SELECT *, {_source_cell(plan)} AS _row_source, {key} AS _key, {reference} AS _reference,
                (md5_number_upper(concat_ws(chr(31), {content})) >> 1)::BIGINT AS _content_hash
         FROM temp.staged
     """)
@@ -247,7 +280,7 @@ def _apply(writing: Writing, plan: _Plan) -> dict[str, int]:
     transaction.execute(f"""
         CREATE OR REPLACE TEMP TABLE known AS
         SELECT t._row_id, t._content_hash, s.id IS NULL AS is_current
-        FROM {quoted(name)} t LEFT JOIN superseded s ON s.table_name = {table} AND s.id = t._row_id AND s.content_hash = t._content_hash
+        FROM {stored(name)} t LEFT JOIN superseded s ON s.table_name = {table} AND s.id = t._row_id AND s.content_hash = t._content_hash
         WHERE t._row_id IN (SELECT _row_id FROM temp.keyed)
     """)
     transaction.execute("""
@@ -263,7 +296,7 @@ def _apply(writing: Writing, plan: _Plan) -> dict[str, int]:
     of_row = ", ".join(f"j.{quoted(plan.physical[column])}" for column in plan.columns)
     system = ", ".join(quoted(f"_{column}") for column in RELATED_COLUMNS.names)
     transaction.execute(f"""
-        INSERT INTO {quoted(name)} ({system}, {payload})
+        INSERT INTO {stored(name)} ({system}, {payload})
         SELECT j._row_id, j._content_hash, {run_id}, j._row_source, j._row_key, j._occurrence, r.record_id,
                {"NULL" if plan.reference is None else literal(plan.reference)}, r.ref_value, j._file, j._row, {of_row}
         FROM temp.judged j LEFT JOIN temp.referred r ON r.source = j._row_source AND r.value = j._reference
@@ -294,7 +327,7 @@ def _apply(writing: Writing, plan: _Plan) -> dict[str, int]:
         "orphans": int(
             transaction.value(
                 f"SELECT count(*) FROM ({resolved_rows(transaction, name)}) WHERE _contact_id IS NULL "
-                "AND _row_id IN (SELECT _row_id FROM temp.judged)"
+                "AND _row_id IN (SELECT _row_id FROM temp.judged WHERE _reference IS NOT NULL)"
             )
         ),
     }
@@ -304,15 +337,17 @@ def _ensure_table(transaction: Transaction, plan: _Plan) -> None:
     if plan.table not in related_names(transaction):
         fields = [pa.field(f"_{field.name}", field.type) for field in RELATED_COLUMNS]
         create_table(transaction, plan.table, pa.schema(fields))
-    there = {row[0].casefold() for row in transaction.rows(f"DESCRIBE {quoted(plan.table)}")}
+    there = {row[0].casefold() for row in transaction.rows(f"DESCRIBE {stored(plan.table)}")}
     for column in plan.columns:
         if plan.physical[column].casefold() not in there:
-            transaction.execute(f"ALTER TABLE {quoted(plan.table)} ADD COLUMN {quoted(plan.physical[column])} VARCHAR")
+            transaction.execute(f"ALTER TABLE {stored(plan.table)} ADD COLUMN {quoted(plan.physical[column])} VARCHAR")
 
 
 #: What a text must look like to be read as a type; a code with leading zeros stays a text.
 _LOOKS = {
     "BIGINT": r"-?(0|[1-9][0-9]{0,17})",
+    # Money is never a float: one is made only of what has an exponent, or more digits than a decimal holds.
+    "DECIMAL": r"-?(0|[1-9][0-9]{0,19})([.][0-9]{1,18})?",
     "DOUBLE": r"-?(0|[1-9][0-9]{0,17})([.][0-9]+)?([eE][-+]?[0-9]+)?",
     "DATE": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
     "TIMESTAMP": r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?",
@@ -329,17 +364,20 @@ def _remember_columns(writing: Writing, plan: _Plan) -> None:
         cell = quoted(plan.physical[column])
         fits = [
             f"bool_and(regexp_full_match({cell}, {literal(look)}) AND TRY_CAST({cell} AS {kind}) IS NOT NULL) FILTER (WHERE {cell} IS NOT NULL)"
-            for kind, look in _LOOKS.items()
+            for kind, look in ((decimal_type(18) if kind == "DECIMAL" else kind, look) for kind, look in _LOOKS.items())
         ]
         checks.append(f"[{', '.join(fits)}]" if column not in texts else "[]::BOOLEAN[]")
+        checks.append(f"max(length(split_part({cell}, '.', 2)))" if column not in texts else "0")
     row = transaction.rows(f"SELECT {', '.join(checks)} FROM (SELECT {_blank_as_null(plan)} FROM temp.staged)")[0]
     rows = []
-    for position, (column, fits) in enumerate(zip(plan.columns, row, strict=True)):
+    for position, (column, fits, scale) in enumerate(zip(plan.columns, row[::2], row[1::2], strict=True)):
         kind: str | None = "VARCHAR"
         if fits and fits[0] is None:
             kind = None
         elif fits:
             kind = next((name for name, fit in zip(_LOOKS, fits, strict=True) if fit), "VARCHAR")
+            if kind == "DECIMAL":
+                kind = decimal_type(int(scale))
         rows.append((plan.table, writing.run_id, position, column, plan.physical[column], kind))
     transaction.insert("related_tables", rows_to_table("related_tables", rows))
 
@@ -352,6 +390,10 @@ def _warn(writing: Writing, plan: _Plan) -> None:
     counts, run = writing.run.counts, writing.run
     if plan.contact_key is None:
         run.warnings.append(f"{plan.table}: no column says whose rows these are; name it with contact_key (--contact-key)")
+    elif counts["without_reference"]:
+        run.warnings.append(
+            f"{plan.table}: {counts['without_reference']:,} rows have no value in '{plan.contact_key}' and belong to nobody; they are kept"
+        )
     if counts["orphans"]:
         run.warnings.append(
             f"{plan.table}: {counts['orphans']:,} rows belong to no contact yet; they are kept, and attached when it arrives"
@@ -359,12 +401,5 @@ def _warn(writing: Writing, plan: _Plan) -> None:
     if counts["clashes"]:
         run.warnings.append(f"{plan.table}: {counts['clashes']:,} rows share the key of another row and differ from it; all are kept")
     run.detail = {"row_key": plan.row_key, "contact_key": plan.contact_key, "reference": plan.reference}
-
-
-def orphans(base: Base, name: str) -> pa.Table:
-    """The rows of a related table that belong to no contact: where they came from, and what they refer to."""
-    with base._lake.reading() as cursor:
-        return cursor.table(
-            f"SELECT _row_source AS source, _row_key AS row_key, _source_file AS source_file, _source_row AS source_row, _ref_kind AS reference "
-            f"FROM ({resolved_rows(cursor, name)}) WHERE _contact_id IS NULL ORDER BY ALL"
-        )
+    if plan.source_column is not None:
+        run.detail["source_column"] = plan.source_column

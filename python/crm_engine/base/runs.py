@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from crm_engine.base.lake import Transaction
+from crm_engine.base.lake import Transaction, catalog_files
 from crm_engine.base.schema import TABLES, rows_to_table
 from crm_engine.errors import ConfigError
 
@@ -110,32 +110,42 @@ def writing(
                 return
             writing._finish()
             transaction.commit()
+        except BaseException as error:
+            if transaction.committed or (transaction.is_doubtful and _is_there(base, run_id)):
+                base._committed()
+                error.add_note(f"run {run_id} was committed before that")
+            raise
         finally:
             transaction.close()
             if writing is not None and not transaction.committed:
-                _drop_index_files(base, writing.index_files)
+                _drop_index_files(base, writing.index_files, doubtful=transaction.is_doubtful)
         base._committed()
         for action in writing._after:
             action()
         close_to_others(base.path)
 
 
-def _drop_index_files(base: Base, names: list[str]) -> None:
-    for name in names:
+def _drop_index_files(base: Base, names: list[str], *, doubtful: bool) -> None:
+    """Removes the segments of a run that came to nothing; after a doubtful commit only those that the tables do not name."""
+    known = _registered(base) if doubtful else set()
+    for name in set(names) - known:
         with contextlib.suppress(OSError):
             (base._index_folder / name).unlink()
 
 
+def _is_there(base: Base, run_id: int) -> bool:
+    with base._lake.reading() as cursor:
+        return bool(cursor.value("SELECT EXISTS (SELECT 1 FROM runs WHERE run_id = ?)", [run_id]))
+
+
+def _registered(base: Base) -> set[str]:
+    with base._lake.reading() as cursor:
+        return {row[0] for row in cursor.rows("SELECT file FROM index_files")}
+
+
 def remove_strays(base: Base) -> int:
     """Removes files that a writer which died left behind: those that no state of the base knows. The caller holds the lock."""
-    import sqlite3
-
-    known: set[str] = set()
-    with contextlib.closing(sqlite3.connect(f"file:{base.path / 'catalog.sqlite'}?mode=ro", uri=True)) as catalog:
-        for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion"):
-            known.update(Path(row[0]).name for row in catalog.execute(f"SELECT path FROM {table}"))
-    with base._lake.reading() as cursor:
-        known.update(row[0] for row in cursor.rows("SELECT file FROM index_files"))
+    known = catalog_files(base.path) | _registered(base)
     n_removed = 0
     for path in base._lake.data.rglob("*"):
         if path.is_file() and path.name not in known:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from crm_engine.base.lake import Cursor, Transaction, quoted
+from crm_engine.base.lake import Cursor, Transaction, quoted, stored
 from crm_engine.errors import StoreError
 
 #: Counts up whenever tables change; a base of a higher one is refused.
@@ -115,8 +115,6 @@ RELATED_COLUMNS = pa.schema(
 
 #: Names that a related table cannot bear.
 RESERVED = frozenset(TABLES)
-#: What a related table is called inside the catalog: never the name of a table of ours.
-RELATED_PREFIX = "related_"
 
 
 def sql_type(kind: pa.DataType) -> str:
@@ -154,7 +152,7 @@ def rows_to_table(name: str, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
 def create_table(cursor: Cursor, name: str, schema: pa.Schema) -> None:
     """Creates a table with the columns of a schema."""
     columns = ", ".join(f"{quoted(field.name)} {sql_type(field.type)}" for field in schema)
-    cursor.execute(f"CREATE TABLE {quoted(name)} ({columns})")
+    cursor.execute(f"CREATE TABLE {stored(name)} ({columns})")
 
 
 def create_all(transaction: Transaction) -> None:

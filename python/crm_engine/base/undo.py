@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -10,7 +9,7 @@ import pyarrow as pa
 from crm_engine.base.decisions import LAST_WORDS, push_words
 from crm_engine.base.deriving import derive
 from crm_engine.base.edits import withdraw_edits
-from crm_engine.base.lake import literal, quoted
+from crm_engine.base.lake import literal, quoted, stored
 from crm_engine.base.reading import related_names
 from crm_engine.base.rebuilding import push_versions, rebuild
 from crm_engine.base.runs import Run, Writing, require_run
@@ -221,17 +220,17 @@ def _undo_related(writing: Writing, name: str, run_id: int) -> dict[str, Any]:
     """Takes the rows of a related import away; rows that later imports saw too stay, as theirs."""
     transaction = writing.transaction
     table = literal(name)
-    before = int(transaction.value(f"SELECT count(*) FROM {quoted(name)} WHERE _run_id = {run_id}"))
+    before = int(transaction.value(f"SELECT count(*) FROM {stored(name)} WHERE _run_id = {run_id}"))
     transaction.execute(f"""
         CREATE OR REPLACE TEMP TABLE affected AS
-        SELECT _row_id FROM {quoted(name)} WHERE _run_id = {run_id}
+        SELECT _row_id FROM {stored(name)} WHERE _run_id = {run_id}
         UNION SELECT id FROM sightings WHERE table_name = {table} AND run_id = {run_id}
     """)
     transaction.execute(f"DELETE FROM sightings WHERE table_name = {table} AND run_id = {run_id}")
     transaction.execute(f"""
         CREATE OR REPLACE TEMP TABLE heirs AS
         SELECT t.* REPLACE (s.run_id AS _run_id, s.source_file AS _source_file, s.source_row AS _source_row)
-        FROM {quoted(name)} t JOIN (SELECT * FROM sightings WHERE table_name = {table}
+        FROM {stored(name)} t JOIN (SELECT * FROM sightings WHERE table_name = {table}
             QUALIFY row_number() OVER (PARTITION BY id, content_hash ORDER BY run_id, source_file, source_row) = 1) s
           ON s.id = t._row_id AND s.content_hash = t._content_hash
         WHERE t._run_id = {run_id}
@@ -240,14 +239,14 @@ def _undo_related(writing: Writing, name: str, run_id: int) -> dict[str, Any]:
         DELETE FROM sightings WHERE table_name = {table} AND (id, content_hash, run_id) IN
             (SELECT (_row_id, _content_hash, _run_id) FROM temp.heirs)
     """)
-    transaction.execute(f"DELETE FROM {quoted(name)} WHERE _run_id = {run_id}")
-    transaction.execute(f"INSERT INTO {quoted(name)} SELECT * FROM temp.heirs")
+    transaction.execute(f"DELETE FROM {stored(name)} WHERE _run_id = {run_id}")
+    transaction.execute(f"INSERT INTO {stored(name)} SELECT * FROM temp.heirs")
     transaction.execute(f"DELETE FROM superseded WHERE table_name = {table} AND id IN (SELECT _row_id FROM temp.affected)")
     transaction.execute(f"""
         INSERT INTO superseded SELECT {table}, _row_id, _content_hash FROM
           (SELECT t._row_id, t._content_hash, row_number() OVER (PARTITION BY t._row_id
                     ORDER BY greatest(t._run_id, coalesce(s.last_run, t._run_id)) DESC, t._content_hash DESC) AS nth
-           FROM {quoted(name)} t LEFT JOIN (SELECT id, content_hash, max(run_id) AS last_run FROM sightings WHERE table_name = {table} GROUP BY ALL) s
+           FROM {stored(name)} t LEFT JOIN (SELECT id, content_hash, max(run_id) AS last_run FROM sightings WHERE table_name = {table} GROUP BY ALL) s
              ON s.id = t._row_id AND s.content_hash = t._content_hash
            WHERE t._row_id IN (SELECT _row_id FROM temp.affected)) WHERE nth > 1
     """)
@@ -262,13 +261,13 @@ def _undo_related(writing: Writing, name: str, run_id: int) -> dict[str, Any]:
 def _drop_unused(transaction: Any, name: str) -> None:
     """Columns that no import is left of, and a table that none is left of, are there no more."""
     if name not in related_names(transaction):
-        transaction.execute(f"DROP TABLE {quoted(name)}")
+        transaction.execute(f"DROP TABLE {stored(name)}")
         return
     used = {row[0] for row in transaction.rows("SELECT DISTINCT physical FROM related_tables WHERE table_name = ?", [name])}
     used |= {f"_{column}" for column in RELATED_COLUMNS.names}
-    for column, *_ in transaction.rows(f"DESCRIBE {quoted(name)}"):
+    for column, *_ in transaction.rows(f"DESCRIBE {stored(name)}"):
         if column not in used:
-            transaction.execute(f"ALTER TABLE {quoted(name)} DROP COLUMN {quoted(column)}")
+            transaction.execute(f"ALTER TABLE {stored(name)} DROP COLUMN {quoted(column)}")
 
 
 def _undo_refit(writing: Writing, run_id: int) -> dict[str, Any]:
@@ -279,9 +278,3 @@ def _undo_refit(writing: Writing, run_id: int) -> dict[str, Any]:
     transaction.execute("DELETE FROM models WHERE run_id = ?", [run_id])
     model = transaction.value("SELECT model FROM models ORDER BY run_id DESC LIMIT 1")
     return rebuild(writing, model).counts
-
-
-def options_of(cursor: Cursor) -> dict[str, Any]:
-    """What the base was told for good when it was made."""
-    found: dict[str, Any] = json.loads(cursor.value("SELECT value FROM meta WHERE key = 'options'"))
-    return found

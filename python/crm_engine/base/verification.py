@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from crm_engine.base.lake import Cursor, quoted
+from crm_engine.base.lake import Cursor, quoted, stored
 from crm_engine.base.reading import related_names
 from crm_engine.base.schema import TABLES
 from crm_engine.errors import CrmError, StoreError
@@ -82,7 +82,7 @@ def _all_invariants(cursor: Cursor) -> dict[str, str]:
     checks = dict(_INVARIANTS)
     for name in related_names(cursor):
         checks[f"each row of {name} has one current version"] = f"""
-            SELECT _row_id FROM {quoted(name)} t
+            SELECT _row_id FROM {stored(name)} t
             WHERE NOT EXISTS (SELECT 1 FROM superseded s WHERE s.table_name = '{name.replace("'", "''")}' AND s.id = t._row_id AND s.content_hash = t._content_hash)
             GROUP BY _row_id HAVING count(*) <> 1"""
     return checks
@@ -114,9 +114,9 @@ def _files(base: Base, cursor: Cursor) -> list[str]:
                 f"{Path(path).name} of {table} is missing" for path in (data, delete) if path is not None and not Path(path).exists()
             ]
         # Reads every page, and so finds those that are damaged.
-        columns = [row[0] for row in cursor.rows(f"DESCRIBE {quoted(table)}")]
+        columns = [row[0] for row in cursor.rows(f"DESCRIBE {stored(table)}")]
         try:
-            cursor.rows(f"SELECT {', '.join(f'count({quoted(column)})' for column in columns)}, count(*) FROM {quoted(table)}")
+            cursor.rows(f"SELECT {', '.join(f'count({quoted(column)})' for column in columns)}, count(*) FROM {stored(table)}")
         except StoreError as error:
             broken.append(f"{table}: {error}")
     return broken

@@ -63,9 +63,9 @@ def exit_code(error: BaseException) -> int:
 
 def _message(error: BaseException) -> str:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return "interrupted; nothing was left half-written"
+        return "; ".join(["interrupted", *_notes(error), "nothing was left half-written"])
     if isinstance(error, Terminated):
-        return "terminated; nothing was left half-written"
+        return "; ".join(["terminated", *_notes(error), "nothing was left half-written"])
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, FileFormatError):
@@ -75,15 +75,19 @@ def _message(error: BaseException) -> str:
     if isinstance(error, InternalError):
         return f"{error} (run again with --debug to see where)"
     if isinstance(error, (CrmError, RejectedRows)):
-        return str(error)
+        return "; ".join([str(error), *_notes(error)])
     if isinstance(error, BrokenPipeError):
         return ""
     if isinstance(error, OSError):
-        return _os_message(error)
+        return "; ".join([_os_message(error), *_notes(error)])
     if isinstance(error, MemoryError):
         return "memory ran out; give --memory-limit so that the run spools to disk"
     # The text of an unforeseen exception may quote a contact's data, so only its kind and place are told.
     return f"a fault of crm_engine itself: {type(error).__name__}{_place(error)}; run again with --debug and report what it shows"
+
+
+def _notes(error: BaseException) -> list[str]:
+    return list(getattr(error, "__notes__", []))
 
 
 def _located(error: FileFormatError) -> str:
