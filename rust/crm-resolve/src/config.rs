@@ -30,6 +30,9 @@ pub struct ResolveConfig {
     pub seed: u64,
     /// Weights (in bits) to use for a level instead of the fitted ones: comparison -> level -> weight.
     pub weights: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Bytes that blocking may take besides the records; what is decided does not depend on it.
+    #[serde(skip)]
+    pub room: Option<u64>,
 }
 
 /// The order of day, month and year in dates that can be read in two ways.
@@ -57,6 +60,7 @@ impl Default for ResolveConfig {
             date_order: None,
             seed: 0,
             weights: BTreeMap::new(),
+            room: None,
         }
     }
 }

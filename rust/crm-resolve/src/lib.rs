@@ -23,4 +23,4 @@ pub use mapping::{MappedColumn, Mapping};
 pub use matched::MatchedTables;
 pub use reading::{Conventions, Reading};
 pub use records::{Records, RecordsBuilder};
-pub use score::{ComparisonModel, ExplainedComparison, Model, PairStats, Prepared, Scorer, score_pairs, score_prepared};
+pub use score::{ComparisonModel, ExplainedComparison, Model, PairStats, Prepared, Scorer, room_for_blocking, score_pairs, score_prepared};

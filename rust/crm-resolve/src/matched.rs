@@ -37,11 +37,6 @@ impl MatchedTables {
         self.0.iter().map(|(_, table)| table.source.as_str())
     }
 
-    /// Columns of the widest table.
-    pub fn width(&self) -> usize {
-        self.0.iter().map(|(_, table)| table.places.len()).max().unwrap_or(0)
-    }
-
     /// `n_rows` rows of a layout's `columns`, as its mapping names them.
     pub fn batch(&self, layout: usize, columns: &[StringArray], n_rows: usize) -> Result<RecordBatch> {
         let (_, table) = self.0.get(layout).ok_or_else(|| Error::internal(format!("there is no layout {layout}")))?;

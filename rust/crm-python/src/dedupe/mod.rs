@@ -68,7 +68,8 @@ impl DedupeRun {
     fn finish(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>, decisions: Vec<(i64, i64, bool)>) -> PyResult<DedupeOutcome> {
         let resolution = gate(py, progress, |control| {
             let ingested = self.lock()?.finish()?;
-            Resolution::new(ingested, self.options.survivorship.clone(), self.options.max_cluster_share, &decisions, control)
+            let RunOptions { survivorship, max_cluster_share, memory_limit, .. } = &self.options;
+            Resolution::new(ingested, survivorship.clone(), *max_cluster_share, *memory_limit, &decisions, control)
         })?;
         Ok(DedupeOutcome { resolution: Arc::new(resolution) })
     }

@@ -24,6 +24,9 @@ pub use reconciled::Reconciled;
 /// Rows of every batch that comes out, whatever the batches that went in.
 pub const BATCH_ROWS: usize = 131_072;
 
+/// Bytes that the interpreter and its libraries take.
+const PROCESS: u64 = 160 << 20;
+
 /// A run that has resolved its records.
 pub struct Resolution {
     files: Vec<String>,
@@ -114,6 +117,7 @@ impl Resolution {
         ingested: Ingested,
         survivorship: Survivorship,
         max_cluster_share: Option<f64>,
+        memory_limit: Option<u64>,
         decisions: &[(i64, i64, bool)],
         control: &dyn Control,
     ) -> Result<Self> {
@@ -127,7 +131,10 @@ impl Resolution {
         let plan = GoldenPlan::new(layouts.clone(), survivorship)?;
         let (ids, n_shared_ids) = ids.finish();
         let keys: Vec<u64> = ids.iter().map(|id| *id as u64).collect();
-        let (resolved, mut pairs) = resolver.resolve(&samples, control)?;
+        // Of the limit the process has taken something before it reads a row, and writing tables takes some later.
+        let held = originals.memory() as u64 + ids.len() as u64 * 16;
+        let for_process = memory_limit.map_or(0, |limit| PROCESS.min(limit / 8));
+        let (resolved, mut pairs) = resolver.resolve(&samples, memory_limit, held + for_process, control)?;
         control.progress("clustering", 0, 1);
         let unique_source = resolved.records.unique_sources(&resolved.config);
         let decisions = Decisions::new(decisions, &ids);

@@ -7,7 +7,8 @@ use crm_core::{Control, Result};
 use crm_resolve::cluster::ClusterOptions;
 use crm_resolve::merge::{ConventionSample, SourceLayout, settle_conventions};
 use crm_resolve::{
-    Edge, EdgeBuffer, MatchedTables, Model, PairStats, Prepared, Records, RecordsBuilder, ResolveConfig, Scorer, score_prepared,
+    Edge, EdgeBuffer, MatchedTables, Model, PairStats, Prepared, Records, RecordsBuilder, ResolveConfig, Scorer, room_for_blocking,
+    score_prepared,
 };
 
 /// Takes in rows of several sources.
@@ -44,17 +45,26 @@ impl Resolver {
 
     /// Bytes held, about.
     pub fn memory(&self) -> usize {
-        self.builder.len() * self.tables.width() * 4
+        self.builder.memory_bytes()
     }
 
     /// Fits the model, unless one was given, and scores all candidate pairs; `samples` show how each table writes values.
-    pub fn resolve(self, samples: &[ConventionSample], control: &dyn Control) -> Result<(Resolved, Vec<Edge>)> {
-        let Self { config, model, builder, tables } = self;
+    ///
+    /// `limit` are bytes that the run may take, of which `held` are taken already.
+    pub fn resolve(
+        self,
+        samples: &[ConventionSample],
+        limit: Option<u64>,
+        held: u64,
+        control: &dyn Control,
+    ) -> Result<(Resolved, Vec<Edge>)> {
+        let Self { mut config, model, builder, tables } = self;
         let mut records = builder.finish();
+        config.room = limit.map(|limit| room_for_blocking(&records, limit, held)).transpose()?;
         control.check()?;
         let (model, prepared) = match model {
             Some(model) => {
-                let prepared = Prepared::new(&records, &model);
+                let prepared = Prepared::within(&records, &model, &config);
                 (model, prepared)
             }
             None => {

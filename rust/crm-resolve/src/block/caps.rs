@@ -9,44 +9,134 @@ use super::keys::{Column, renew};
 use super::{Form, KeyHashes, Keys, Part, Rule};
 use crate::ResolveConfig;
 use crate::records::{Kind, Records};
-use crate::score::Collapsed;
+use crate::score::{Collapsed, Yield};
 
-/// Sets each rule's cap so that the pairs proposed stay within the budget, and the keys that exceed it; gives the keys of all records.
-pub(crate) fn fit_caps(
+/// Sets each rule's cap so that the pairs proposed stay within the budget, and the keys that exceed it; gives the keys of all records, and
+/// what `look` makes of each rule's.
+pub(crate) fn fit_caps<T: Send>(
     records: &Records,
     rules: &mut [Rule],
     collapsed: &Collapsed,
     config: &ResolveConfig,
     control: &dyn Control,
-) -> Result<Keys> {
-    let representatives = collapsed.representatives.as_slice();
-    let budget = (config.pairs_per_record * representatives.len() as f64).max(config.min_pairs as f64);
-    let per_rule = (budget / rules.len().max(1) as f64) as u64;
-    let mut keys = Keys::new(records, rules);
-    // Records that repeat a representative's content have its keys.
-    let repeated: Vec<u32> = collapsed.identical.iter().map(|(_, record)| *record).collect();
-    keys.left_out = rules
-        .par_iter_mut()
-        .zip(keys.columns.par_iter_mut())
-        .map(|(rule, column)| {
-            control.check()?;
-            let n_left_out = fit_cap(records, rule, column, representatives, per_rule);
-            if !rule.oversized.is_empty() {
-                renew(records, rule, column, &repeated);
-            }
-            Ok(n_left_out)
-        })
-        .collect::<Result<_>>()?;
-    Ok(keys)
+    look: impl Fn(&Column) -> T + Sync,
+) -> Result<(Keys, Vec<T>)> {
+    let per_rule = budget(config, collapsed) / rules.len().max(1) as u64;
+    let fit = |rule: &mut Rule, column: &mut Column| -> Result<(Fitted, T)> {
+        control.check()?;
+        let fitted = fit_cap(records, rule, column, &collapsed.representatives, per_rule);
+        if !rule.oversized.is_empty() {
+            renew(records, rule, column, &repeated(collapsed));
+        }
+        Ok((fitted, look(column)))
+    };
+    let is_kept = Keys::n_ranges(rules, records.len(), config.room) == 1;
+    let mut keys = if is_kept { Keys::new(records, rules) } else { Keys::unkept(rules.len(), records.len()) };
+    let fitted: Vec<(Fitted, T)> = if is_kept {
+        rules.par_iter_mut().zip(keys.columns.par_iter_mut()).map(|(rule, column)| fit(rule, column)).collect::<Result<_>>()?
+    } else {
+        rules.iter_mut().map(|rule| with_column(records, rule, fit)).collect::<Result<_>>()?
+    };
+    let (fitted, looked): (Vec<Fitted>, Vec<T>) = fitted.into_iter().unzip();
+    (keys.left_out, keys.n_pairs) = fitted.into_iter().map(|fitted| (fitted.n_left_out, fitted.n_pairs)).unzip();
+    Ok((keys, looked))
 }
 
-/// Finds a rule's cap and its oversized keys, and gives the records that bear these their further keys; returns the keys left out.
-fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, representatives: &[u32], budget: u64) -> u64 {
+/// Works with one rule's keys, where they are not kept.
+fn with_column<T>(records: &Records, rule: &mut Rule, work: impl FnOnce(&mut Rule, &mut Column) -> Result<T>) -> Result<T> {
+    let mut columns = Keys::new(records, std::slice::from_ref(rule)).columns;
+    work(rule, &mut columns[0])
+}
+
+/// Pairs that all rules together may propose.
+fn budget(config: &ResolveConfig, collapsed: &Collapsed) -> u64 {
+    (config.pairs_per_record * collapsed.representatives.len() as f64).max(config.min_pairs as f64) as u64
+}
+
+/// Records that repeat a representative's content, and have its keys.
+fn repeated(collapsed: &Collapsed) -> Vec<u32> {
+    collapsed.identical.iter().map(|(_, record)| *record).collect()
+}
+
+/// What came of fitting a rule's cap.
+#[derive(Debug, Clone, Copy)]
+struct Fitted {
+    n_left_out: u64,
+    /// Pairs in the blocks that are left.
+    n_pairs: u64,
+}
+
+/// While the rules propose more pairs than all together may, gives every key of those whose pairs are matches least often a further part.
+///
+/// The smallest caps hold whatever the number of records, and pairs grow with its square: among many records a rule that tells little
+/// must say more. What it says is part of the model, as caps are. `yields` are what each rule adds to those before it.
+pub(crate) fn deepen(
+    records: &Records,
+    rules: &mut [Rule],
+    keys: &mut Keys,
+    collapsed: &Collapsed,
+    yields: &[Yield],
+    config: &ResolveConfig,
+    control: &dyn Control,
+) -> Result<()> {
+    let budget = budget(config, collapsed);
+    let per_rule = budget / rules.len().max(1) as u64;
+    let mut n_new: Vec<f64> = yields.iter().map(|one| one.pairs).collect();
+    loop {
+        let mut total: f64 = n_new.iter().sum();
+        let can_deepen = |rule: &usize| can_deepen(&rules[*rule]) && n_new[*rule] > per_rule as f64;
+        let mut order: Vec<usize> = (0..rules.len()).filter(can_deepen).collect();
+        let share = |rule: &usize| yields[*rule].matches / yields[*rule].pairs.max(1.0);
+        order.sort_by(|a, b| share(a).total_cmp(&share(b)).then(a.cmp(b)));
+        let mut is_chosen = vec![false; rules.len()];
+        for rule in order {
+            if total <= budget as f64 {
+                break;
+            }
+            total -= n_new[rule] - per_rule as f64;
+            is_chosen[rule] = true;
+        }
+        if !is_chosen.contains(&true) {
+            return Ok(());
+        }
+        let fit = |rule: &mut Rule, column: &mut Column| -> Result<Fitted> {
+            control.check()?;
+            renew(records, rule, column, &collapsed.representatives);
+            let fitted = fit_cap(records, rule, column, &collapsed.representatives, per_rule);
+            renew(records, rule, column, &repeated(collapsed));
+            Ok(fitted)
+        };
+        let deeper = rules.iter_mut().enumerate().filter(|(place, _)| is_chosen[*place]).map(|(place, rule)| {
+            rule.depth += 1;
+            rule.oversized.clear();
+            (place, rule)
+        });
+        let fitted: Vec<(usize, Fitted)> = if keys.is_kept() {
+            let columns = keys.columns.iter_mut().enumerate().filter(|(place, _)| is_chosen[*place]).map(|(_, column)| column);
+            let chosen: Vec<_> = deeper.zip(columns).collect();
+            chosen.into_par_iter().map(|((place, rule), column)| Ok((place, fit(rule, column)?))).collect::<Result<_>>()?
+        } else {
+            deeper.map(|(place, rule)| Ok((place, with_column(records, rule, fit)?))).collect::<Result<_>>()?
+        };
+        for (rule, fitted) in fitted {
+            n_new[rule] *= (fitted.n_pairs as f64 / keys.n_pairs[rule].max(1) as f64).min(1.0);
+            (keys.left_out[rule], keys.n_pairs[rule]) = (fitted.n_left_out, fitted.n_pairs);
+        }
+    }
+}
+
+/// A rule of several parts can say more; what one value alone says (a mailbox, a number) is not worth less among many records.
+fn can_deepen(rule: &Rule) -> bool {
+    rule.parts.len() > 1 && (rule.depth as usize) < rule.refine.len()
+}
+
+/// Finds a rule's cap and its oversized keys, and gives the records that bear these their further keys.
+fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, representatives: &[u32], budget: u64) -> Fitted {
     let smallest = smallest_cap(records, rule);
-    let mut entries = entries_of(column, representatives);
-    let (mut cap, used) = cap_for(&entries, budget, smallest);
+    let mut entries = entries_of(column, representatives, &[]);
+    let (mut cap, mut n_pairs) = cap_for(&entries, budget, smallest);
     rule.cap = cap;
-    let mut rest = budget.saturating_sub(used);
+    let mut rest = budget.saturating_sub(n_pairs);
     let mut n_left_out = 0;
     for _ in 0..=rule.refine.len() {
         let mut grown = KeyHashes::default();
@@ -64,13 +154,14 @@ fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, representati
         affected.sort_unstable();
         affected.dedup();
         n_left_out += renew(records, rule, column, &affected);
-        entries = entries_of(column, &affected);
+        entries = entries_of(column, &affected, &[]);
         // What is refined shares what the smaller blocks left of the budget.
         let (refined, used) = cap_for(&entries, rest, smallest);
         cap = refined.min(rule.cap);
         rest = rest.saturating_sub(used);
+        n_pairs += used;
     }
-    n_left_out
+    Fitted { n_left_out, n_pairs }
 }
 
 /// Blocks up to this size are always looked at: the more telling the rule, the larger.

@@ -14,6 +14,7 @@ pub fn choose_rules(records: &Records, identifying: &[usize]) -> Vec<Rule> {
                 name: name.to_owned(),
                 parts: parts.iter().flatten().cloned().collect(),
                 refine: refine.iter().flatten().cloned().collect(),
+                depth: 0,
                 oversized: Default::default(),
                 cap: u32::MAX,
             });

@@ -1,4 +1,6 @@
 //! The keys of records under rules.
+use std::ops::Range;
+
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
@@ -48,6 +50,8 @@ pub(super) struct KeyMaker<'a> {
     parts: Vec<(Option<usize>, Form)>,
     rules: Vec<BoundRule<'a>>,
     names: [Option<usize>; 3],
+    /// The fields that parts are made of, and whether their keys and their hashes are asked for.
+    fetched: Vec<(usize, bool, bool)>,
 }
 
 /// A rule with its parts found.
@@ -56,6 +60,7 @@ struct BoundRule<'a> {
     /// Places among the maker's parts.
     parts: Vec<usize>,
     refine: Vec<usize>,
+    depth: u32,
     oversized: &'a KeyHashes,
     salt: u32,
     /// Slots that the keys of a record take.
@@ -72,29 +77,39 @@ impl<'a> KeyMaker<'a> {
                 parts.len() - 1
             })
         };
-        let rules = rules
+        let rules: Vec<BoundRule<'_>> = rules
             .iter()
             .map(|rule| BoundRule {
                 parts: rule.parts.iter().map(&mut bind).collect(),
                 refine: rule.refine.iter().map(&mut bind).collect(),
+                depth: rule.depth,
                 oversized: &rule.oversized,
                 salt: rule.name.bytes().fold(17, |salt, byte| mix(salt, u32::from(byte))),
-                width: if rule.parts.iter().any(|part| matches!(part.form, Form::AnyName(_))) { 2 } else { 1 },
+                width: width_of(rule),
             })
             .collect();
-        Self { records, parts, rules, names: [Kind::Given, Kind::Family, Kind::Alias].map(|kind| records.field_of(kind)) }
+        let names = [Kind::Given, Kind::Family, Kind::Alias].map(|kind| records.field_of(kind));
+        let fetched = fetched_fields(&parts, &names, records.fields.len());
+        Self { records, parts, rules, names, fetched }
     }
 
     /// What a record has of each part.
-    fn values(&self, record: u32, fetched: &mut Vec<Fetched>, values: &mut Vec<KeySet>) {
+    pub fn values(&self, record: u32, fetched: &mut Vec<Fetched>, values: &mut Vec<KeySet>) {
         values.resize(self.parts.len(), KeySet::default());
         let row = self.records.row(record);
         // Values lie anywhere in memory: fetched first, nothing waits for one before the next is on its way. "Missing" has no keys.
-        fetched.clear();
-        fetched.extend(row.iter().enumerate().map(|(field, number)| {
-            let (dictionary, value) = (self.records.dictionary(field), self.records.values(field, number).first().copied().unwrap_or(0));
-            Fetched { keys: *dictionary.keys(value), hash: dictionary.hash(value) as u32 }
-        }));
+        fetched.resize(row.len(), Fetched::default());
+        for (field, needs_keys, needs_hash) in &self.fetched {
+            let dictionary = self.records.dictionary(*field);
+            let value = self.records.values(*field, &row[*field]).first().copied().unwrap_or(0);
+            let fetched = &mut fetched[*field];
+            if *needs_keys {
+                fetched.keys = *dictionary.keys(value);
+            }
+            if *needs_hash {
+                fetched.hash = dictionary.hash(value) as u32;
+            }
+        }
         let mut names = [None; MOST_NAMES];
         self.names_of(row, &mut names);
         for ((field, form), out) in self.parts.iter().zip(values) {
@@ -121,7 +136,7 @@ impl<'a> KeyMaker<'a> {
     }
 
     /// The keys under one rule of a record with these values; the second number counts those left out.
-    fn keys(&self, rule: usize, values: &[KeySet]) -> (KeySet, u32) {
+    pub fn keys(&self, rule: usize, values: &[KeySet]) -> (KeySet, u32) {
         let rule = &self.rules[rule];
         let mut set = KeySet::default();
         set.push(rule.salt);
@@ -140,23 +155,20 @@ impl<'a> KeyMaker<'a> {
                 }
             }
         }
-        if rule.oversized.is_empty() {
+        if rule.oversized.is_empty() && rule.depth == 0 {
             return (set, 0);
         }
         let mut kept = KeySet::default();
         let mut n_left_out = 0;
         for key in set.as_slice() {
             let mut key = *key;
-            let mut refine = rule.refine.iter();
+            // A part that is missing refines nothing, and the next one may.
+            let mut refine = rule.refine.iter().filter_map(|part| values[*part].as_slice().first());
+            for part in refine.by_ref().take(rule.depth as usize) {
+                key = mix(key, *part);
+            }
             while key != 0 && rule.oversized.contains(&key) {
-                let Some(part) = refine.next() else {
-                    key = 0;
-                    break;
-                };
-                // A part that is missing refines nothing, and the next one may.
-                if let Some(part) = values[*part].as_slice().first() {
-                    key = mix(key, *part);
-                }
+                key = refine.next().map_or(0, |part| mix(key, *part));
             }
             n_left_out += u32::from(key == 0);
             kept.push(key);
@@ -188,9 +200,29 @@ impl<'a> KeyMaker<'a> {
     }
 }
 
+/// Slots that the keys of a record under a rule take.
+pub(super) fn width_of(rule: &Rule) -> usize {
+    if rule.parts.iter().any(|part| matches!(part.form, Form::AnyName(_))) { 2 } else { 1 }
+}
+
+/// The fields that parts are made of, and whether their keys and their hashes are asked for.
+fn fetched_fields(parts: &[(Option<usize>, Form)], names: &[Option<usize>; 3], n_fields: usize) -> Vec<(usize, bool, bool)> {
+    let mut needs = vec![(false, false); n_fields];
+    for (field, form) in parts {
+        match (form, field) {
+            (Form::AnyName(_), _) | (_, None) => {}
+            (Form::NamePair(_), _) => names[..2].iter().flatten().for_each(|field| needs[*field].0 = true),
+            (Form::Whole, Some(field)) => needs[*field].1 = true,
+            (_, Some(field)) => needs[*field].0 = true,
+        }
+    }
+    let fields = needs.into_iter().enumerate().map(|(field, (keys, hash))| (field, keys, hash));
+    fields.filter(|(_, keys, hash)| *keys || *hash).collect()
+}
+
 /// What keys need of a value.
 #[derive(Debug, Default, Clone, Copy)]
-struct Fetched {
+pub(super) struct Fetched {
     keys: ValueKeys,
     hash: u32,
 }
@@ -221,7 +253,9 @@ pub(super) fn mix(a: u32, b: u32) -> u32 {
 
 /// One `u32` slot or two per record, and a list for the few records that need more.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Column {
+pub(crate) struct Column {
+    /// The first record that it holds.
+    pub first: u32,
     pub width: usize,
     /// `[n_records, width]`; 0 is "none".
     pub slots: Vec<u32>,
@@ -231,20 +265,29 @@ pub(super) struct Column {
 }
 
 impl Column {
-    pub fn new(width: usize, n_records: usize) -> Self {
-        Self { width, slots: Vec::with_capacity(n_records * width), more: HashMap::new(), has_more: vec![0; n_records.div_ceil(64)] }
+    fn new(width: usize, records: &Range<u32>) -> Self {
+        let n_records = records.len();
+        let slots = Vec::with_capacity(n_records * width);
+        Self { first: records.start, width, slots, more: HashMap::new(), has_more: vec![0; n_records.div_ceil(64)] }
+    }
+
+    /// Where the slots of a record begin.
+    #[inline]
+    pub fn start_of(&self, record: u32) -> usize {
+        (record - self.first) as usize * self.width
     }
 
     #[inline]
     pub fn slots_of(&self, record: u32) -> &[u32] {
-        let start = record as usize * self.width;
+        let start = self.start_of(record);
         &self.slots[start..start + self.width]
     }
 
     /// What a record has beyond its slots.
     #[inline]
     pub fn more_of(&self, record: u32) -> &[u32] {
-        if self.has_more[record as usize / 64] >> (record % 64) & 1 == 0 {
+        let place = record - self.first;
+        if self.has_more[place as usize / 64] >> (place % 64) & 1 == 0 {
             return &[];
         }
         self.more.get(&record).map_or(&[], |more| more)
@@ -260,20 +303,21 @@ impl Column {
     }
 
     pub fn set_more(&mut self, record: u32, more: &[u32]) {
-        let bit = 1u64 << (record % 64);
+        let place = record - self.first;
+        let (word, bit) = (&mut self.has_more[place as usize / 64], 1u64 << (place % 64));
         if more.is_empty() {
-            if self.has_more[record as usize / 64] & bit != 0 {
-                self.has_more[record as usize / 64] &= !bit;
+            if *word & bit != 0 {
+                *word &= !bit;
                 self.more.remove(&record);
             }
         } else {
-            self.has_more[record as usize / 64] |= bit;
+            *word |= bit;
             self.more.insert(record, more.into());
         }
     }
 
     fn set(&mut self, record: u32, keys: &[u32]) {
-        let start = record as usize * self.width;
+        let start = self.start_of(record);
         let room = &mut self.slots[start..start + self.width];
         let n_fit = keys.len().min(room.len());
         room.fill(0);
@@ -282,13 +326,15 @@ impl Column {
     }
 }
 
-/// All keys of all records, rule by rule.
+/// All keys of all records, rule by rule; where memory is short none is kept, and each is made when it is asked for.
 #[derive(Debug, Clone)]
 pub struct Keys {
     pub(super) columns: Vec<Column>,
-    n_records: usize,
+    pub(super) records: Range<u32>,
     /// Per rule the keys that were left out.
     pub left_out: Vec<u64>,
+    /// Per rule the pairs that its blocks had when its cap was fitted; empty where none was.
+    pub(super) n_pairs: Vec<u64>,
 }
 
 /// Keys of neighbouring records on their way into the columns.
@@ -301,17 +347,21 @@ struct Portion {
 impl Keys {
     /// The keys that the rules give.
     pub fn new(records: &Records, rules: &[Rule]) -> Self {
+        Self::of_range(records, rules, 0..records.len() as u32)
+    }
+
+    /// The keys that the rules give to a range of records.
+    pub(super) fn of_range(records: &Records, rules: &[Rule], range: Range<u32>) -> Self {
         const PORTION: usize = 4096;
         // Portions that wait to be put together: enough for all threads, and small beside the keys.
         const ROUND: usize = 64 * PORTION;
         let maker = KeyMaker::new(records, rules);
-        let n_records = records.len();
-        let mut columns: Vec<Column> = maker.rules.iter().map(|rule| Column::new(rule.width, n_records)).collect();
+        let mut columns: Vec<Column> = maker.rules.iter().map(|rule| Column::new(rule.width, &range)).collect();
         let mut left_out = vec![0u64; rules.len()];
-        for first in (0..n_records).step_by(ROUND) {
-            let starts: Vec<usize> = (first..n_records.min(first + ROUND)).step_by(PORTION).collect();
+        for first in range.clone().step_by(ROUND) {
+            let starts: Vec<u32> = (first..range.end.min(first.saturating_add(ROUND as u32))).step_by(PORTION).collect();
             let portions: Vec<Portion> =
-                starts.into_par_iter().map(|start| portion(&maker, start as u32..n_records.min(start + PORTION) as u32)).collect();
+                starts.into_par_iter().map(|start| portion(&maker, start..range.end.min(start.saturating_add(PORTION as u32)))).collect();
             columns.par_iter_mut().enumerate().for_each(|(rule, column)| {
                 for portion in &portions {
                     column.slots.extend_from_slice(&portion.slots[rule]);
@@ -322,14 +372,15 @@ impl Keys {
                 left_out.iter_mut().zip(&portion.left_out).for_each(|(sum, part)| *sum += part);
             }
         }
-        Self { columns, n_records, left_out }
+        Self { columns, records: range, left_out, n_pairs: Vec::new() }
     }
 
     /// Leaves only the rules whose flag is set.
     pub(crate) fn retain(&mut self, is_kept: &[bool]) {
-        let (mut of_columns, mut of_counts) = (is_kept.iter(), is_kept.iter());
+        let (mut of_columns, mut of_counts, mut of_pairs) = (is_kept.iter(), is_kept.iter(), is_kept.iter());
         self.columns.retain(|_| of_columns.next().is_some_and(|kept| *kept));
         self.left_out.retain(|_| of_counts.next().is_some_and(|kept| *kept));
+        self.n_pairs.retain(|_| of_pairs.next().is_some_and(|kept| *kept));
     }
 
     /// Number of rules.
@@ -354,7 +405,7 @@ impl Keys {
     /// Number of records that no rule gives a key.
     pub fn without_key(&self) -> u64 {
         let has_none = |record: &u32| self.columns.iter().all(|column| column.slots_of(*record).iter().all(|key| *key == 0));
-        (0..self.n_records as u32).into_par_iter().filter(has_none).count() as u64
+        self.records.clone().into_par_iter().filter(has_none).count() as u64
     }
 
     /// Whether any rule proposes the pair.

@@ -8,13 +8,16 @@ mod blocks;
 mod caps;
 mod choose;
 mod keys;
+mod ranges;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use blocks::{Blocks, Candidate, each_block, pairs_in};
-pub(crate) use caps::fit_caps;
+pub(crate) use blocks::{Blocks, Candidates, each_block, pairs_in};
+pub(crate) use caps::{deepen, fit_caps};
 pub use choose::choose_rules;
+pub(crate) use keys::Column;
 pub use keys::Keys;
+pub(crate) use ranges::KeyLookup;
 
 /// What of a field goes into a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,11 +60,18 @@ pub struct Rule {
     pub parts: Vec<Part>,
     /// What records must share besides, one after the other, while too many share the key.
     pub refine: Vec<Part>,
+    /// How many of these every key has, however few records share it: where so many records were fitted that the rule says too little.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u32,
     /// Keys that too many records share.
     #[serde(serialize_with = "in_order")]
     pub oversized: KeyHashes,
     /// Most records per key when the model was fitted.
     pub cap: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Keys, found fast.
@@ -87,4 +97,6 @@ pub struct RuleStats {
     pub left_out: u64,
     /// Largest number of records with one key.
     pub cap: u32,
+    /// How many further parts every key of the rule has.
+    pub depth: u32,
 }

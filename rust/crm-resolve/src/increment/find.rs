@@ -133,6 +133,15 @@ fn candidates(asked: &Asked<'_>, query: &crate::Records) -> Result<Vec<i64>> {
 /// Rules whose keys are kept for finding also where matching leaves them out: what people search by.
 pub(super) fn wide_rules(model: &Model) -> Vec<(usize, crate::block::Rule)> {
     const NAMES: [&str; 7] = ["tax_id", "email", "phone", "phone_ending", "names", "name", "company"];
-    let rules = model.rules.iter().enumerate().filter(|(_, rule)| NAMES.contains(&rule.name.as_str()) && !rule.oversized.is_empty());
-    rules.map(|(place, rule)| (place, crate::block::Rule { oversized: Default::default(), refine: Vec::new(), ..rule.clone() })).collect()
+    let is_narrowed = |rule: &crate::block::Rule| rule.depth > 0 || !rule.oversized.is_empty();
+    let rules = model.rules.iter().enumerate().filter(|(_, rule)| NAMES.contains(&rule.name.as_str()) && is_narrowed(rule));
+    let plain = |rule: &crate::block::Rule| crate::block::Rule {
+        name: rule.name.clone(),
+        parts: rule.parts.clone(),
+        refine: Vec::new(),
+        depth: 0,
+        oversized: Default::default(),
+        cap: rule.cap,
+    };
+    rules.map(|(place, rule)| (place, plain(rule))).collect()
 }

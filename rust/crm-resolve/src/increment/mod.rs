@@ -302,11 +302,11 @@ impl AddedKeys {
     pub fn wide_entries(&self, rule: usize) -> Vec<u64> {
         let Some(WideKeys { rules, keys }) = &self.wide else { return Vec::new() };
         let Some(at) = rules.iter().position(|(place, _)| *place == rule) else { return Vec::new() };
-        let oversized = &rules[at].1.oversized;
+        let Rule { oversized, depth, .. } = &rules[at].1;
         let mut entries = Vec::new();
         for (place, record) in self.places.iter().enumerate() {
             keys.each(*record, at, |key| {
-                if oversized.contains(&key) {
+                if *depth > 0 || oversized.contains(&key) {
                     entries.push(u64::from(key) << 32 | place as u64);
                 }
             });

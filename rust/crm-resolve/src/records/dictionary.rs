@@ -41,8 +41,9 @@ pub struct Dictionary {
     entries: Vec<Entry>,
 }
 
-/// What comparing needs of a value, together in memory.
+/// What comparing needs of a value, together in memory: aligned, so that it takes one cache line and not two.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
 struct Entry {
     keys: Keys,
     letters: u32,
@@ -122,6 +123,12 @@ impl Dictionary {
         if order.is_le() { (a, b) } else { (b, a) }
     }
 
+    /// Which letters and digits occur in a value, as [`letters_of`] says it.
+    #[inline]
+    pub fn letters(&self, id: ValueId) -> u32 {
+        self.entries[id as usize].letters
+    }
+
     /// In how many kinds of letters two values differ.
     #[inline]
     pub fn letters_apart(&self, a: ValueId, b: ValueId) -> u32 {
@@ -136,7 +143,8 @@ impl Dictionary {
 
     /// Bytes held, about.
     pub fn memory_bytes(&self) -> usize {
-        self.hashes.len() * 8 + self.bytes.len() + self.entries.len() * size_of::<Entry>()
+        let table = self.table.capacity() * (size_of::<ValueId>() + 1);
+        self.hashes.len() * 8 + self.bytes.len() + self.entries.len() * size_of::<Entry>() + table
     }
 
     /// Drops what only building needs.

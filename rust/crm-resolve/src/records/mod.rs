@@ -119,6 +119,14 @@ impl Lists {
             }
         }
     }
+
+    /// Bytes held, about: short lists take what the allocator gives at least.
+    fn memory_bytes(&self) -> usize {
+        self.items.capacity() * size_of::<Box<[ValueId]>>()
+            + self.items.len() * 24
+            + self.numbers.capacity() * size_of::<(Box<[ValueId]>, u32)>()
+            + self.numbers.len() * 24
+    }
 }
 
 impl Records {
@@ -162,6 +170,12 @@ impl Records {
         } else {
             std::slice::from_ref(number)
         }
+    }
+
+    /// Reads a little of the one value behind a number of a row, so that it is at hand when it is looked at; says nothing.
+    #[inline]
+    pub(crate) fn touch(&self, field: usize, number: u32) -> u32 {
+        if number & IS_LIST == 0 { self.dictionary(field).letters(number) } else { 0 }
     }
 
     /// The parts of a name of several words; the name itself if it has one.
@@ -274,8 +288,15 @@ impl Records {
     pub fn memory_bytes(&self) -> usize {
         let counts: usize = self.fields.iter().map(|field| field.counts.len() * 4).sum();
         let dictionaries: usize = self.dictionaries.iter().map(Dictionary::memory_bytes).sum();
-        self.rows.len() * 4 + self.hashes.len() * 8 + self.sources.len() * 2 + counts + dictionaries
+        let lists: usize = self.lists.iter().map(Lists::memory_bytes).sum();
+        let tokens = tokens_bytes(&self.tokens);
+        self.rows.len() * 4 + self.hashes.len() * 8 + self.sources.len() * 2 + counts + dictionaries + lists + tokens
     }
+}
+
+/// Bytes that the parts of names take, about.
+fn tokens_bytes(tokens: &HashMap<ValueId, Box<[ValueId]>>) -> usize {
+    tokens.capacity() * size_of::<(ValueId, Box<[ValueId]>)>() + tokens.len() * 24
 }
 
 /// Builds [`Records`] from batches of text.
@@ -343,6 +364,12 @@ impl RecordsBuilder {
     /// Whether there is none so far.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes held, about.
+    pub fn memory_bytes(&self) -> usize {
+        let groups: usize = self.groups.iter().map(Group::memory_bytes).sum();
+        self.rows.len() * 4 + self.hashes.len() * 8 + self.sources.len() * 2 + groups
     }
 
     /// Adds the rows of a batch. Every column that takes part must be text; a column that the mapping names must be there.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::block::Keys;
-use crate::{EdgeBuffer, Model, PairScorer, Scorer, score_pairs};
+use crate::{Edge, EdgeBuffer, Model, PairScorer, PairStats, Prepared, Scorer, score_pairs, score_prepared};
 
 const COLUMNS: [(&str, Role); 5] =
     [("given", Role::GivenName), ("family", Role::FamilyName), ("birth", Role::BirthDate), ("email", Role::Email), ("city", Role::City)];
@@ -44,6 +44,20 @@ fn edges(rows: &[Row], batch_size: usize, order: &[usize]) -> Vec<(usize, usize,
         buffer.into_edges().iter().map(|edge| (place(edge.a).min(place(edge.b)), place(edge.a).max(place(edge.b)), edge.weight)).collect();
     edges.sort_unstable();
     edges
+}
+
+/// The model fitted on rows, and what comes of scoring them: as fitting left them, and under the model as a given one.
+fn resolved(rows: &[Row], config: &ResolveConfig) -> (Model, [(PairStats, Vec<Edge>); 2]) {
+    let mut records = records(rows, 100);
+    let (model, fitted) = Model::fit_prepared(&mut records, config, &NoControl).unwrap();
+    let given = Prepared::within(&records, &model, config);
+    let score = |prepared: Prepared| {
+        let buffer = EdgeBuffer::default();
+        let stats = score_prepared(&records, &model, prepared, config, &NoControl, &buffer).unwrap();
+        (stats, buffer.into_edges())
+    };
+    let scored = [fitted, given].map(score);
+    (model, scored)
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -125,6 +139,47 @@ proptest! {
         for edge in &found {
             prop_assert_eq!(edge.weight.max(config.review_weight()), scorer.weight(edge.a, edge.b).max(config.review_weight()));
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn blocks_made_range_by_range_propose_the_same_pairs(rows in rows(), pairs_per_record in 0.0..9.0, min_pairs in 0u64..200) {
+        let kept = ResolveConfig { review_threshold: 0.0, pairs_per_record, min_pairs, ..ResolveConfig::default() };
+        let bounded = ResolveConfig { room: Some(1), ..kept.clone() };
+        prop_assert_eq!(resolved(&rows, &kept), resolved(&rows, &bounded));
+    }
+}
+
+#[test]
+fn where_pairs_are_too_many_rules_say_more() {
+    let (given, family) = (["Anna", "John", "Maria", "Peter", "Laura", "Igor"], ["Berzina", "Smith", "Garcia", "Novak", "Rossi", "Kim"]);
+    let rows: Vec<Row> = (0..600usize)
+        .map(|number| {
+            let given = given[number * 7 % 6];
+            let birth = format!("1985-04-{:02}", 1 + number * 11 % 9);
+            [given.into(), family[number / 5 % 6].into(), birth, format!("a{number}@x.com"), ["Riga", "Cesis"][number % 2].into()]
+        })
+        .collect();
+    let with_budget = |pairs_per_record| {
+        let config = ResolveConfig { pairs_per_record, min_pairs: 0, ..ResolveConfig::default() };
+        resolved(&rows, &config)
+    };
+    let (free, [(free_stats, _), _]) = with_budget(10_000.0);
+    assert!(free.rules.iter().all(|rule| rule.depth == 0));
+    let (bound, [(stats, edges), (_, edges_under_model)]) = with_budget(1.0);
+    assert!(bound.rules.iter().any(|rule| rule.depth > 0), "{:?}", stats.rules);
+    assert!(bound.rules.iter().all(|rule| rule.depth as usize <= rule.refine.len()));
+    assert!(stats.compared < free_stats.compared);
+    assert_eq!(edges, edges_under_model, "the depth belongs to the model");
+    // What a rule of some depth proposes it would propose without.
+    let records = records(&rows, 100);
+    let plain = |rule: &crate::block::Rule| crate::block::Rule { depth: 0, oversized: Default::default(), ..rule.clone() };
+    let (deep, plain) = (Keys::new(&records, &bound.rules), Keys::new(&records, &bound.rules.iter().map(plain).collect::<Vec<_>>()));
+    for (a, b) in (0..80).flat_map(|a| (a + 1..80).map(move |b| (a, b))) {
+        assert!((0..bound.rules.len()).all(|rule| !deep.shares(a, b, rule) || plain.shares(a, b, rule)));
     }
 }
 

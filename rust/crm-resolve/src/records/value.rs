@@ -208,11 +208,24 @@ pub fn date(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
 /// A date by its reading and, if it has one, its other reading.
 pub fn draft_date(reading: u32, other: u32, draft: &mut Draft) {
     draft.clear();
-    draft.text.extend_from_slice(format!("{reading:08}").as_bytes());
+    push_digits(reading, &mut draft.text);
     if other != 0 {
-        draft.text.extend_from_slice(format!("/{other:08}").as_bytes());
+        draft.text.push(b'/');
+        push_digits(other, &mut draft.text);
     }
     draft.keys = [reading, other, 0, 0, 0, 0];
+}
+
+/// Eight digits, or as many as the number has.
+fn push_digits(number: u32, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 10];
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let n_more = digits[..2].iter().take_while(|digit| **digit == b'0').count();
+    out.extend_from_slice(&digits[n_more..]);
 }
 
 /// How a cell with slashes tells the order of day and month: positive when the day must be first, negative when the month must be.
@@ -266,7 +279,11 @@ pub fn email(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     let shared = if scratch.email.role_account { email_keys::SHARED } else { 0 };
     let flags = shared | if n_digits >= 2 { email_keys::NUMBERED } else { 0 };
     scratch.latin.clear();
-    scratch.latin.extend(local.chars().filter(|c| c.is_alphabetic()));
+    if local.is_ascii() {
+        scratch.latin.extend(local.bytes().filter(u8::is_ascii_alphabetic).map(char::from));
+    } else {
+        scratch.latin.extend(local.chars().filter(|c| c.is_alphabetic()));
+    }
     let letters = key_of(scratch.latin.as_bytes());
     draft.keys = [key_of(local.as_bytes()), key_of(domain.as_bytes()), flags, letters, 0, 0];
 }
@@ -381,18 +398,26 @@ pub fn company(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     let company = &scratch.company;
     latin_into(&company.core, &mut scratch.latin);
     to_bytes(&scratch.latin, &mut draft.text);
-    let mut sorted: Vec<&str> = company.skeleton.split(' ').collect();
-    sorted.sort_unstable();
     let longest = company.key.split(' ').max_by_key(|word| word.len()).unwrap_or_default();
     let first = company.key.split(' ').next().unwrap_or_default();
     draft.keys = [
-        key_of(sorted.join(" ").as_bytes()),
+        words_key(&company.skeleton),
         key_of(longest.as_bytes()),
         optional(&company.acronym),
         prefix_key(company.skeleton.as_bytes()),
         optional(&company.key),
         optional(first),
     ];
+}
+
+/// A hash of a text's words in any order.
+fn words_key(text: &str) -> u32 {
+    if !text.contains(' ') {
+        return key_of(text.as_bytes());
+    }
+    let mut sorted: Vec<&str> = text.split(' ').collect();
+    sorted.sort_unstable();
+    key_of(sorted.join(" ").as_bytes())
 }
 
 fn optional(part: &str) -> u32 {
@@ -431,10 +456,12 @@ pub fn street(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     }
     let house =
         optional(std::str::from_utf8(&draft.text[street.street.chars().count() + 1..draft.text.len() - 1 - flat.len()]).unwrap_or(""));
-    let mut sorted: Vec<&str> = street.street.split(' ').collect();
-    sorted.sort_unstable();
-    let longest = sorted.iter().max_by_key(|word| word.len()).copied().unwrap_or_default();
+    let mut longest = street.street.as_str();
+    if longest.contains(' ') {
+        longest = street.street.split(' ').max_by(|a, b| (a.len(), a).cmp(&(b.len(), b))).unwrap_or_default();
+    }
     scratch.sound.clear();
     phonetic_key_into(longest, &mut scratch.sound);
-    draft.keys = [optional(&sorted.join(" ")), house, optional(flat), optional(&scratch.sound), 0, 0];
+    let name = if street.street.is_empty() { 0 } else { words_key(&street.street) };
+    draft.keys = [name, house, optional(flat), optional(&scratch.sound), 0, 0];
 }

@@ -10,4 +10,5 @@ mod weights;
 pub use model::{ComparisonModel, Model};
 pub use scorer::{ExplainedComparison, Scorer};
 pub(crate) use stream::Collapsed;
-pub use stream::{PairStats, Prepared, score_pairs, score_prepared};
+pub use stream::{PairStats, Prepared, room_for_blocking, score_pairs, score_prepared};
+pub(crate) use train::Yield;

@@ -108,7 +108,8 @@ impl Model {
         let representatives = &collapsed.representatives;
         let mut rules = block::choose_rules(records, &identifying_fields);
         control.progress("blocking", 0, 0);
-        let mut keys = block::fit_caps(records, &mut rules, &collapsed, config, control)?;
+        let sample = |keys: &block::Column| train::sample_rule(records, keys, representatives);
+        let (mut keys, samples) = block::fit_caps(records, &mut rules, &collapsed, config, control, sample)?;
         let comparer = Comparer::new(records, comparisons);
         let roles = Roles::new(comparer.comparisons().iter().map(|comparison| (comparison.name.as_str(), comparison.kind)), |place| {
             identifying[place]
@@ -116,7 +117,6 @@ impl Model {
         control.check()?;
 
         let sketches = Sketches::new(records, comparer.comparisons());
-        let samples = train::rule_pairs(records, &keys, representatives);
         let levels = train::levels_of(&comparer, &sketches, &train::random_pairs(records, config.seed));
         let mut sets = vec![train::training_set(&levels, 0, true)];
         let mut levels_of_rules = Vec::with_capacity(rules.len());
@@ -126,7 +126,7 @@ impl Model {
             sets.push(train::training_set(&levels, train::fixed_by(&comparer, rule), false));
             levels_of_rules.push(levels);
         }
-        let candidates = train::candidate_patterns(&keys, &samples, &levels_of_rules);
+        let candidates = train::candidate_patterns(&keys.lookup(records, &rules), &samples, &levels_of_rules);
         // Fitted twice: how many relatives and branches there are shows only once the levels are known, and matters to them.
         let priors = PairPriors::assumed(representatives.len());
         let estimate = em::fit(comparer.comparisons(), &roles, &mut sets, priors, control)?;
@@ -184,22 +184,25 @@ impl Model {
             });
         }
         let priors = PairPriors { all: model.prior, ..priors };
-        model.drop_idle_rules(&train::yields(&roles, &weights, &candidates, priors), &mut keys, config);
+        let yields = model.drop_idle_rules(train::yields(&roles, &weights, &candidates, priors), &mut keys, config);
+        block::deepen(records, &mut model.rules, &mut keys, &collapsed, &yields, config, control)?;
         model.damp_countries();
         model.apply(config)?;
         Ok((model, Prepared { keys, collapsed, sketches }))
     }
 
-    /// Where there are many pairs, leaves out the rules that hardly find a match that the rules before them do not find.
-    fn drop_idle_rules(&mut self, yields: &[train::Yield], keys: &mut block::Keys, config: &ResolveConfig) {
+    /// Where there are many pairs, leaves out the rules that hardly find a match that the rules before them do not find; returns what the
+    /// others find.
+    fn drop_idle_rules(&mut self, yields: Vec<train::Yield>, keys: &mut block::Keys, config: &ResolveConfig) -> Vec<train::Yield> {
         let n_pairs: f64 = yields.iter().map(|one| one.pairs).sum();
         if n_pairs < config.min_pairs as f64 {
-            return;
+            return yields;
         }
         let is_kept: Vec<bool> = yields.iter().map(|one| one.matches * MOST_PAIRS_PER_MATCH >= one.pairs).collect();
         let mut flags = is_kept.iter();
         self.rules.retain(|_| flags.next().is_some_and(|kept| *kept));
         keys.retain(&is_kept);
+        yields.into_iter().zip(is_kept).filter(|(_, is_kept)| *is_kept).map(|(one, _)| one).collect()
     }
 
     /// Names, telephones and towns tell the country already: that two records agree on it too says little, however rare it is.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::model::Model;
 use super::sketch::{Sketches, state};
 use super::weights::{PairPriors, Roles, Sum};
-use crate::block::Candidate;
+use crate::block::Candidates;
 use crate::compare::{Comparer, Comparison, EXACT, LevelCache, Levels, MISSING, MOST_COMPARISONS, SWAPPED, Spread, level_names};
 use crate::records::{Kind, Records};
 use crate::{PairScorer, ResolveConfig, WEIGHT_ONE};
@@ -245,22 +245,37 @@ impl<'a> Scorer<'a> {
         states & !self.names | is_exact & self.names | (!is_exact & self.names & EACH) << 1
     }
 
-    /// The states of a record and each of its candidates: all that can be told from neighbouring words.
-    pub(super) fn look(&self, sketches: &Sketches, a: u32, candidates: &[Candidate], fetched: &mut Vec<u32>, states: &mut Vec<u64>) {
+    /// The states of some records and each of their candidates: all that can be told from neighbouring words.
+    pub(super) fn look(&self, sketches: &Sketches, some: &[u32], candidates: &Candidates, fetched: &mut Vec<u32>, states: &mut Vec<u64>) {
         let records = self.comparer.records;
-        let (row_a, sketch_a) = (records.row(a), sketches.of(a));
         // Rows lie anywhere in memory: copied first, nothing waits for one before the next is fetched.
         fetched.clear();
-        for candidate in candidates {
+        for candidate in candidates.of_each().flatten() {
             fetched.extend_from_slice(records.row(candidate.record()));
             fetched.extend_from_slice(sketches.of(candidate.record()));
         }
         states.clear();
-        let width = row_a.len() + sketch_a.len();
-        states.extend(fetched.chunks_exact(width.max(1)).map(|words| {
-            let (row_b, sketch_b) = words.split_at(row_a.len());
-            sketches.rule_out(sketch_a, sketch_b, self.states(row_a, row_b))
-        }));
+        let width = records.fields.len() + sketches.width();
+        let mut words = fetched.chunks_exact(width.max(1));
+        for (a, candidates) in some.iter().zip(candidates.of_each()) {
+            let (row_a, sketch_a) = (records.row(*a), sketches.of(*a));
+            states.extend(words.by_ref().take(candidates.len()).map(|words| {
+                let (row_b, sketch_b) = words.split_at(row_a.len());
+                sketches.rule_out(sketch_a, sketch_b, self.states(row_a, row_b))
+            }));
+        }
+    }
+
+    /// Touches what settling the open comparisons of a pair takes, so that nothing waits for it there.
+    #[inline]
+    pub(super) fn touch(&self, a: u32, b: u32, states: u64) -> u32 {
+        let records = self.comparer.records;
+        let (row_a, row_b) = (records.row(a), records.row(b));
+        let open = self.order.iter().filter(|place| states >> (2 * **place) & 3 == state::OPEN);
+        open.fold(0, |touched, place| {
+            let field = self.fields[*place];
+            touched ^ records.touch(field, row_a[field]) ^ records.touch(field, row_b[field])
+        })
     }
 
     /// What the weight of a pair with these states is at most, however frequent the values that agree.

@@ -47,6 +47,12 @@ fn n_words(kind: Kind) -> usize {
 }
 
 impl Sketches {
+    /// Bytes that the sketches of some records take.
+    pub fn bytes(records: &Records) -> u64 {
+        let n_words: usize = records.fields.iter().map(|field| n_words(field.kind)).sum();
+        (records.len() * n_words * 4) as u64
+    }
+
     /// Sketches what these comparisons compare.
     pub fn new(records: &Records, comparisons: &[Comparison]) -> Self {
         let mut places = Vec::new();
@@ -76,6 +82,11 @@ impl Sketches {
             });
         }
         Self { width, words, places }
+    }
+
+    /// Words per record.
+    pub fn width(&self) -> usize {
+        self.width
     }
 
     /// The words of a record.
@@ -135,11 +146,11 @@ fn sketch(kind: Kind, dictionary: &Dictionary, value: ValueId, words: &mut [u32]
             words[1] = halves(keys[email_keys::LETTERS], 0) | (n_local.min(255) as u32) << 16 | u32::from(is_shared) << 31;
         }
         Kind::Street => {
-            words[0] = crate::records::letters_of(text);
+            words[0] = dictionary.letters(value);
             words[1] = halves(keys[street_keys::NAME], keys[street_keys::SOUND]);
         }
         Kind::Company => {
-            words[0] = crate::records::letters_of(text);
+            words[0] = dictionary.letters(value);
             words[1] = halves(keys[company_keys::FIRST], keys[company_keys::LONGEST]);
             words[2] = halves(keys[company_keys::SKELETON], 0) | (text.len().min(0xffff) as u32) << 16;
         }

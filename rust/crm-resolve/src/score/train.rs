@@ -6,7 +6,7 @@ use super::em::{RELATED, TrainingSet, bits};
 use super::sketch::Sketches;
 use super::weights::{PairPriors, Roles};
 use crate::WEIGHT_ONE;
-use crate::block::{Form, Keys, Rule, each_block};
+use crate::block::{Column, Form, KeyLookup, Rule, each_block};
 use crate::compare::{Comparer, LevelCache, Levels};
 use crate::records::{Kind, Records};
 
@@ -48,19 +48,15 @@ pub(crate) fn random_pairs(records: &Records, seed: u64) -> Vec<(u32, u32)> {
     pairs
 }
 
-/// Pairs of each rule: whole blocks, those with the lowest keys first.
-pub(crate) fn rule_pairs(records: &Records, keys: &Keys, representatives: &[u32]) -> Vec<RuleSample> {
-    (0..keys.n_rules()).into_par_iter().map(|rule| sample_rule(records, keys, rule, representatives)).collect()
-}
-
-fn sample_rule(records: &Records, keys: &Keys, rule: usize, representatives: &[u32]) -> RuleSample {
+/// Pairs of a rule with these keys: whole blocks, those with the lowest keys first.
+pub(crate) fn sample_rule(records: &Records, keys: &Column, representatives: &[u32]) -> RuleSample {
     // Keys are hashes: a range of them is a random sample. The range grows until it holds enough pairs.
     let mut share = (100_000.0 / representatives.len().max(1) as f64).min(1.0);
     loop {
         let limit = (share * 4_294_967_295.0) as u32;
         let mut entries = Vec::new();
         for record in representatives {
-            keys.each(*record, rule, |key| {
+            keys.each(*record, |key| {
                 if key <= limit {
                     entries.push(u64::from(key) << 32 | u64::from(*record));
                 }
@@ -129,9 +125,9 @@ pub(crate) fn training_set(levels: &[Levels], fixed: u32, is_random: bool) -> Tr
 pub(crate) type CandidatePatterns = Vec<(f64, Vec<(Levels, f64)>)>;
 
 /// Draws [`CandidatePatterns`]; `levels` are those of each sample's pairs.
-pub(crate) fn candidate_patterns(keys: &Keys, samples: &[RuleSample], levels: &[Vec<Levels>]) -> CandidatePatterns {
+pub(crate) fn candidate_patterns(keys: &KeyLookup<'_>, samples: &[RuleSample], levels: &[Vec<Levels>]) -> CandidatePatterns {
     let of_rule = |(rule, (sample, levels)): (usize, (&RuleSample, &Vec<Levels>))| {
-        let is_new = |(a, b): &(u32, u32)| !(0..rule).any(|earlier| keys.shares(*a, *b, earlier));
+        let is_new = |(a, b): &(u32, u32)| !keys.is_proposed_before(*a, *b, rule);
         let new = sample.pairs.iter().zip(levels).filter(|(pair, _)| is_new(pair)).map(|(_, levels)| levels);
         (sample.share.max(1e-9), patterns(new))
     };
