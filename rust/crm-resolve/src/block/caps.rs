@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use crm_core::{Control, Result};
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::blocks::{each_block, entries_of, pairs_in};
@@ -24,10 +25,7 @@ pub(crate) fn fit_caps<T: Send>(
     let per_rule = budget(config, collapsed) / rules.len().max(1) as u64;
     let fit = |rule: &mut Rule, column: &mut Column| -> Result<(Fitted, T)> {
         control.check()?;
-        let fitted = fit_cap(records, rule, column, &collapsed.representatives, per_rule);
-        if !rule.oversized.is_empty() {
-            renew(records, rule, column, &repeated(collapsed));
-        }
+        let fitted = fit_cap(records, rule, column, collapsed, per_rule);
         Ok((fitted, look(column)))
     };
     let is_kept = Keys::n_ranges(rules, records.len(), config.room) == 1;
@@ -101,10 +99,8 @@ pub(crate) fn deepen(
         }
         let fit = |rule: &mut Rule, column: &mut Column| -> Result<Fitted> {
             control.check()?;
-            renew(records, rule, column, &collapsed.representatives);
-            let fitted = fit_cap(records, rule, column, &collapsed.representatives, per_rule);
-            renew(records, rule, column, &repeated(collapsed));
-            Ok(fitted)
+            renew(records, rule, column, &collapsed.representatives, &mut HashMap::new());
+            Ok(fit_cap(records, rule, column, collapsed, per_rule))
         };
         let deeper = rules.iter_mut().enumerate().filter(|(place, _)| is_chosen[*place]).map(|(place, rule)| {
             rule.depth += 1;
@@ -131,13 +127,13 @@ fn can_deepen(rule: &Rule) -> bool {
 }
 
 /// Finds a rule's cap and its oversized keys, and gives the records that bear these their further keys.
-fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, representatives: &[u32], budget: u64) -> Fitted {
+fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, collapsed: &Collapsed, budget: u64) -> Fitted {
     let smallest = smallest_cap(records, rule);
-    let mut entries = entries_of(column, representatives, &[]);
+    let mut entries = entries_of(column, &collapsed.representatives, &[]);
     let (mut cap, mut n_pairs) = cap_for(&entries, budget, smallest);
     rule.cap = cap;
     let mut rest = budget.saturating_sub(n_pairs);
-    let mut n_left_out = 0;
+    let mut left_out = HashMap::new();
     for _ in 0..=rule.refine.len() {
         let mut grown = KeyHashes::default();
         let mut affected: Vec<u32> = Vec::new();
@@ -153,7 +149,8 @@ fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, representati
         rule.oversized.extend(grown);
         affected.sort_unstable();
         affected.dedup();
-        n_left_out += renew(records, rule, column, &affected);
+        // Keys that were left out before stay so: what is counted of a record only grows.
+        renew(records, rule, column, &affected, &mut left_out);
         entries = entries_of(column, &affected, &[]);
         // What is refined shares what the smaller blocks left of the budget.
         let (refined, used) = cap_for(&entries, rest, smallest);
@@ -161,7 +158,10 @@ fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, representati
         rest = rest.saturating_sub(used);
         n_pairs += used;
     }
-    Fitted { n_left_out, n_pairs }
+    if rule.depth > 0 || !rule.oversized.is_empty() {
+        renew(records, rule, column, &repeated(collapsed), &mut left_out);
+    }
+    Fitted { n_left_out: left_out.values().map(|n| u64::from(*n)).sum(), n_pairs }
 }
 
 /// Blocks up to this size are always looked at: the more telling the rule, the larger.

@@ -42,7 +42,6 @@ pub fn choose_rules(records: &Records, identifying: &[usize]) -> Vec<Rule> {
     let company_word = part(Kind::Company, Form::Derived(company_keys::LONGEST as u8));
     let company_prefix = part(Kind::Company, Form::Derived(company_keys::PREFIX as u8));
     let email = part(Kind::Email, Form::Whole);
-    let none: Option<Part> = None;
 
     add("tax_id", &[part(Kind::TaxId, Form::Whole)], &[]);
     add("email", std::slice::from_ref(&email), &[initial.clone(), family_initial.clone()]);
@@ -70,8 +69,6 @@ pub fn choose_rules(records: &Records, identifying: &[usize]) -> Vec<Rule> {
     add("company_word+place", &[company_word, area.clone().or(city.clone())], &[house.clone(), initial.clone()]);
     add("company_prefix+place", &[company_prefix, area.clone().or(city.clone())], &[house.clone(), initial.clone()]);
     add("street_sound+house", &[street_sound, house.clone()], &[area.clone(), city.clone(), initial.clone()]);
-    let family = part(Kind::Family, Form::Derived(SKELETON)).or_else(|| part(Kind::Given, Form::Derived(SKELETON)));
     add("name", &[any_name(SKELETON)], &[area.clone(), city.clone(), initial.clone(), year.clone()]);
-    let _ = (family, none);
     rules
 }

@@ -436,16 +436,17 @@ fn portion(maker: &KeyMaker<'_>, records: std::ops::Range<u32>) -> Portion {
     portion
 }
 
-/// Gives records their keys under one rule anew, after more of its keys became oversized; returns the number of keys left out.
-pub(super) fn renew(records: &Records, rule: &Rule, column: &mut Column, some: &[u32]) -> u64 {
+/// Gives records their keys under one rule anew, after more of its keys became oversized; `left_out` holds how many of a record's keys
+/// are left out, where some are.
+pub(super) fn renew(records: &Records, rule: &Rule, column: &mut Column, some: &[u32], left_out: &mut HashMap<u32, u32>) {
     let maker = KeyMaker::new(records, std::slice::from_ref(rule));
     let (mut fetched, mut values) = (Vec::new(), Vec::new());
-    let mut n_left_out = 0;
     for record in some {
         maker.values(*record, &mut fetched, &mut values);
-        let (set, n) = maker.keys(0, &values);
-        n_left_out += u64::from(n);
+        let (set, n_left_out) = maker.keys(0, &values);
         column.set(*record, set.as_slice());
+        if n_left_out > 0 {
+            left_out.insert(*record, n_left_out);
+        }
     }
-    n_left_out
 }

@@ -15,6 +15,9 @@ use names::NamePlaces;
 /// Most comparisons that records may have; further custom columns take no part.
 pub const MOST_COMPARISONS: usize = 32;
 
+/// Of a list of values so many are graded against those of another list, which takes time with the product of the two.
+const MOST_GRADED: usize = 32;
+
 /// One level per comparison.
 pub type Levels = [u8; MOST_COMPARISONS];
 
@@ -135,14 +138,24 @@ impl<'a> Comparer<'a> {
         if let ([one_a], [one_b]) = (many_a, many_b) {
             return self.value_level(kind, field, *one_a, *one_b, cache);
         }
-        let mut best = u8::MAX;
-        for one in many_a {
-            for other in many_b {
-                let level = if one == other { EXACT } else { self.value_level(kind, field, *one, *other, cache) };
-                best = best.min(level);
-            }
+        if share_one(many_a, many_b) {
+            return EXACT;
         }
-        best
+        let (few_a, few_b) = (self.few(field, many_a), self.few(field, many_b));
+        let levels = few_a.iter().flat_map(|one| few_b.iter().map(move |other| (*one, *other)));
+        levels.map(|(one, other)| self.value_level(kind, field, one, other, cache)).min().unwrap_or(MISSING)
+    }
+
+    /// Values of a list that are graded against those of another: of a long list some that do not depend on their numbers.
+    fn few<'v>(&self, field: usize, values: &'v [ValueId]) -> std::borrow::Cow<'v, [ValueId]> {
+        if values.len() <= MOST_GRADED {
+            return values.into();
+        }
+        let dictionary = self.records.dictionary(field);
+        let mut values = values.to_vec();
+        values.sort_unstable_by_key(|value| dictionary.hash(*value));
+        values.truncate(MOST_GRADED);
+        values.into()
     }
 
     /// The level of two different values.
@@ -154,7 +167,8 @@ impl<'a> Comparer<'a> {
             return levels::value_level(kind, dictionary, low, high);
         }
         let key = u64::from(low) << 32 | u64::from(high);
-        let tag = (field as u32 + 1) << 8;
+        // A value is graded as one kind here and as another there: names in each other's places.
+        let tag = (kind as u32) << 24 | (field as u32 + 1) << 8;
         let slot = (key ^ u64::from(tag) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - LevelCache::BITS);
         let (known, found) = cache.0[slot as usize];
         if known == key && found & !0xff == tag {
@@ -169,4 +183,17 @@ impl<'a> Comparer<'a> {
         cache.0[slot as usize] = (key, tag | u32::from(level));
         level
     }
+}
+
+/// Whether two ascending lists have a value in common.
+fn share_one(a: &[ValueId], b: &[ValueId]) -> bool {
+    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+    while let (Some(one), Some(other)) = (a.peek(), b.peek()) {
+        match one.cmp(other) {
+            std::cmp::Ordering::Equal => return true,
+            std::cmp::Ordering::Less => a.next(),
+            std::cmp::Ordering::Greater => b.next(),
+        };
+    }
+    false
 }

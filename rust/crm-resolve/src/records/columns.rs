@@ -141,7 +141,7 @@ impl Group {
     /// Bytes held for the values so far, about.
     pub fn memory_bytes(&self) -> usize {
         let counts: usize = self.fields.iter().map(|field| field.counts.len() * 4).sum();
-        self.dictionary.memory_bytes() + self.lists.memory_bytes() + super::tokens_bytes(&self.tokens) + counts
+        self.dictionary.memory_bytes() + self.memo.memory_bytes() + self.lists.memory_bytes() + super::tokens_bytes(&self.tokens) + counts
     }
 
     /// Whether there is no room for the values of another batch.

@@ -156,28 +156,55 @@ impl Dictionary {
     }
 }
 
-/// Remembers what raw cells became, so that frequent values are normalised once. Its size is fixed.
+/// Remembers what raw cells became, so that frequent values are normalised once. It grows with what is put into it, up to a fixed size.
 #[derive(Debug)]
-pub struct Memo(Vec<(u64, [ValueId; 2])>);
+pub struct Memo {
+    slots: Vec<(u64, [ValueId; 2])>,
+    n_put: usize,
+}
 
 impl Memo {
-    const SLOTS: usize = 1 << 15;
+    const FEWEST_SLOTS: usize = 1 << 7;
+    const MOST_SLOTS: usize = 1 << 15;
 
     /// An empty memo.
     pub fn new() -> Self {
-        Self(vec![(0, [0; 2]); Self::SLOTS])
+        Self { slots: vec![(0, [0; 2]); Self::FEWEST_SLOTS], n_put: 0 }
+    }
+
+    #[inline]
+    fn slot(&self, hash: u64) -> usize {
+        hash as usize & (self.slots.len() - 1)
     }
 
     /// What the raw text with this hash became, if it is still remembered.
     #[inline]
     pub fn get(&self, hash: u64) -> Option<[ValueId; 2]> {
-        let (known, values) = self.0[hash as usize & (Self::SLOTS - 1)];
+        let (known, values) = self.slots[self.slot(hash)];
         (known == hash).then_some(values)
     }
 
     /// Remembers.
     #[inline]
     pub fn put(&mut self, hash: u64, values: [ValueId; 2]) {
-        self.0[hash as usize & (Self::SLOTS - 1)] = (hash, values);
+        self.n_put += 1;
+        if self.n_put > self.slots.len() && self.slots.len() < Self::MOST_SLOTS {
+            self.grow();
+        }
+        let slot = self.slot(hash);
+        self.slots[slot] = (hash, values);
+    }
+
+    fn grow(&mut self) {
+        let larger = vec![(0, [0; 2]); self.slots.len() * 4];
+        for (hash, values) in std::mem::replace(&mut self.slots, larger).into_iter().filter(|(hash, _)| *hash != 0) {
+            let slot = self.slot(hash);
+            self.slots[slot] = (hash, values);
+        }
+    }
+
+    /// Bytes held.
+    pub fn memory_bytes(&self) -> usize {
+        self.slots.len() * size_of::<(u64, [ValueId; 2])>()
     }
 }

@@ -172,6 +172,13 @@ impl Records {
         }
     }
 
+    /// Whether numbers of a field that differ may stand for values that are graded "exact": lists that share one, and addresses of which
+    /// one has no flat.
+    pub(crate) fn may_be_exact_though_other(&self, field: usize) -> bool {
+        let Field { kind, dictionary, .. } = &self.fields[field];
+        *kind == Kind::Street || !self.lists[*dictionary].items.is_empty()
+    }
+
     /// Reads a little of the one value behind a number of a row, so that it is at hand when it is looked at; says nothing.
     #[inline]
     pub(crate) fn touch(&self, field: usize, number: u32) -> u32 {

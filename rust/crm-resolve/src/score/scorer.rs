@@ -38,8 +38,8 @@ pub struct Scorer<'a> {
     priors: PairPriors,
     /// Whether the records are companies', not people's.
     is_of_companies: bool,
-    /// Per comparison the highest weight that a level other than "exact" has.
-    best_inexact: Vec<i32>,
+    /// Per comparison the highest weight that values with different numbers can have.
+    best_open: Vec<i32>,
     /// Per comparison its field's place in a row.
     fields: Vec<usize>,
     /// The states of given and family name, and those of all that belongs to the name.
@@ -71,7 +71,12 @@ impl<'a> Scorer<'a> {
         let frequent =
             comparisons.iter().zip(&places).map(|(comparison, place)| model.exact_weights(*place, records, comparison.field)).collect();
         let weights: Vec<Vec<i32>> = places.iter().map(|place| model.comparisons[*place].weights.clone()).collect();
-        let best_inexact = weights.iter().map(|weights| weights[2..].iter().copied().max().unwrap_or(0).max(0)).collect();
+        let rare: Vec<i32> = places.iter().map(|place| model.comparisons[*place].rare_weight).collect();
+        let best_open = |place: usize| {
+            let best = weights[place][2..].iter().copied().max().unwrap_or(0).max(0);
+            if records.may_be_exact_though_other(comparisons[place].field) { best.max(rare[place]) } else { best }
+        };
+        let best_open = (0..weights.len()).map(best_open).collect();
         let mut order: Vec<usize> = (0..comparisons.len()).filter(|place| !is_name(comparisons[*place].kind)).collect();
         order.sort_by_key(|place| cost(comparisons[*place].kind));
         let states_of = |is_meant: &dyn Fn(Kind) -> bool| {
@@ -84,7 +89,7 @@ impl<'a> Scorer<'a> {
             names: states_of(&is_name),
             is_of_companies: roles.is_of_companies(),
             roles,
-            rare: places.iter().map(|place| model.comparisons[*place].rare_weight).collect(),
+            rare,
             weights,
             frequent,
             priors: PairPriors {
@@ -93,7 +98,7 @@ impl<'a> Scorer<'a> {
                 branch: model.branch_prior,
                 household: model.household_weight,
             },
-            best_inexact,
+            best_open,
             order,
             number: NEXT_NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
             unique_sources: records.unique_sources(config),
@@ -286,7 +291,7 @@ impl<'a> Scorer<'a> {
                 state::MISSING => (0, MISSING),
                 state::EXACT => (self.rare[place], EXACT),
                 state::DIFFERENT => self.different(place),
-                _ => (self.best_inexact[place], EXACT),
+                _ => (self.best_open[place], EXACT),
             };
             sum.add(self.roles.spread(place, level), weight);
         }
@@ -329,7 +334,7 @@ impl<'a> Scorer<'a> {
                 }
                 _ => {
                     open |= 1 << place;
-                    (self.best_inexact[place], self.roles.spread(place, EXACT))
+                    (self.best_open[place], self.roles.spread(place, EXACT))
                 }
             };
         }

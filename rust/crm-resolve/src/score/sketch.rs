@@ -30,7 +30,7 @@ pub(super) mod state {
     pub const MISSING: u64 = 0;
     /// The values are one.
     pub const EXACT: u64 = 1;
-    /// Any level but "exact" is possible, as far as is known.
+    /// Any level is possible, as far as is known; "exact" only where values with different numbers can have it.
     pub const OPEN: u64 = 2;
     /// The level is the last one, "different".
     pub const DIFFERENT: u64 = 3;

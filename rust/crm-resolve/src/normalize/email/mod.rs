@@ -86,9 +86,11 @@ pub fn split_emails(cell: &str) -> impl Iterator<Item = &str> {
 
 fn part_end(text: &str) -> usize {
     let (mut quoted, mut bracketed, mut seen_at) = (false, false, false);
+    let last = |wanted: u8| memchr::memrchr(wanted, text.as_bytes()).unwrap_or(0);
+    let (last_quote, last_at) = (last(b'"'), last(b'@'));
     for (at, byte) in text.bytes().enumerate() {
         match byte {
-            b'"' => quoted = !quoted && text[at + 1..].contains('"'),
+            b'"' => quoted = !quoted && last_quote > at,
             _ if quoted => {}
             b'<' => bracketed = true,
             b'>' => bracketed = false,
@@ -96,7 +98,7 @@ fn part_end(text: &str) -> usize {
             b';' | b'\n' | b'\r' => return at,
             // A display name may hold commas and spaces; after the address they end it.
             b',' | b'/' | b'|' if seen_at && !bracketed => return at,
-            b' ' | b'\t' if seen_at && !bracketed && text[at..].contains('@') => return at,
+            b' ' | b'\t' if seen_at && !bracketed && last_at > at => return at,
             _ => {}
         }
     }
