@@ -192,6 +192,8 @@ impl Tally {
 struct Visitor<'p> {
     scanner: Scanner<'p>,
     dimensions: &'p [Dimension],
+    /// Whether any of them is a property of an event.
+    by_touch: bool,
     first_key: Option<i64>,
     dense: Vec<u8>,
     tally: Tally,
@@ -222,7 +224,7 @@ fn tally(
     attributes: &Attributes,
     control: &dyn Control,
 ) -> Result<Option<Tally>> {
-    let with_rows = dimensions.iter().any(|dimension| !matches!(dimension.of, DimensionOf::Contact(_)));
+    let with_rows = by_touch(dimensions);
     // Plans differ by the span's tick only, and the span is known when the first piece is.
     let scaled = std::sync::OnceLock::new();
     let visitors = visit_keys(batches, with_rows, control, |stretch| {
@@ -240,6 +242,11 @@ fn tally(
     Ok(whole)
 }
 
+/// Whether any dimension is a property of an event.
+fn by_touch(dimensions: &[Dimension]) -> bool {
+    dimensions.iter().any(|dimension| !matches!(dimension.of, DimensionOf::Contact(_)))
+}
+
 /// The plan with windows in the span's ticks.
 fn plan_in(plan: &Plan, span: Span) -> Plan {
     let coarse = |ticks: u64| if ticks == NEVER { NEVER } else { ticks / span.ticks };
@@ -254,6 +261,7 @@ impl<'p> Visitor<'p> {
         Self {
             scanner: Scanner::new(plan, conditions),
             dimensions,
+            by_touch: by_touch(dimensions),
             first_key: stretch.keys.map(|keys| keys.0),
             dense: vec![Levels::ABSENT; stretch.keys.map_or(0, |keys| keys.1)],
             tally: Tally::new(attributes.clone(), plan.n_steps, stretch.span),
@@ -283,8 +291,9 @@ impl<'p> Visitor<'p> {
 }
 
 impl Visit for Visitor<'_> {
+    /// Touches and attempts are found by walking along the times.
     fn needs_order(&self, codes: u64) -> bool {
-        self.scanner.needs_order(codes)
+        self.by_touch || self.scanner.plan().attempts || self.scanner.needs_order(codes)
     }
 
     fn visit(&mut self, key: i64, events: &[Event]) {
