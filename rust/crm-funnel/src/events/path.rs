@@ -1,4 +1,6 @@
 //! The chain that is shown: of those with a given start that reach a given step first, the one with the earliest steps.
+use hashbrown::HashSet;
+
 use super::chain::{Conditions, Moment, NEVER};
 use super::config::Plan;
 use crate::grouping::Event;
@@ -53,17 +55,58 @@ pub fn earliest(plan: &Plan, conditions: &[Conditions], events: &[Event], moment
         steps.push(plan.required_before[first]);
     }
     steps.reverse();
-    let from = moments.partition_point(|moment| moment.time < start);
+    let moments = &moments[moments.partition_point(|moment| moment.time < start)..];
     let search = Search { plan, conditions, events, moments, steps: &steps, start };
-    let mut dead = vec![false; (steps.len() + 1) * steps.len() * moments.len()];
     let mut taken = Vec::with_capacity(steps.len());
-    if !search.extend(from, 0, &mut taken, &mut dead) {
+    if !search.extend(0, &mut taken, &mut Failed::new(steps.len(), moments.len())) {
         return;
     }
     for (&step, &moment) in steps.iter().zip(&taken) {
         times[step] = moments[moment].time;
     }
     search.add_optional(level, times);
+}
+
+/// What led nowhere, so that it is not tried again.
+struct Failed {
+    n_moments: usize,
+    /// Bit `place * n_moments + last`: chains of `place` steps whose last moment took one step, or any number where rows are not counted.
+    alone: Vec<u64>,
+    /// (run, place, last) where the last moment took several steps from rows of their own: no more than events and steps.
+    together: HashSet<(usize, usize, usize), foldhash::fast::FixedState>,
+    /// Per place, which moments in a row (from, to) were tried after an earlier one.
+    tried: Vec<(usize, usize)>,
+}
+
+impl Failed {
+    fn new(n_steps: usize, n_moments: usize) -> Self {
+        Self { n_moments, alone: vec![0; (n_steps * n_moments).div_ceil(64)], together: HashSet::default(), tried: vec![(0, 0); n_steps] }
+    }
+
+    /// `run` is none where it does not matter.
+    fn contains(&self, run: Option<usize>, place: usize, last: usize) -> bool {
+        let bit = place * self.n_moments + last;
+        run.map_or(self.alone[bit / 64] >> (bit % 64) & 1 == 1, |run| self.together.contains(&(run, place, last)))
+    }
+
+    fn insert(&mut self, run: Option<usize>, place: usize, last: usize) {
+        let bit = place * self.n_moments + last;
+        match run {
+            None => self.alone[bit / 64] |= 1 << (bit % 64),
+            Some(run) => _ = self.together.insert((run, place, last)),
+        }
+    }
+
+    /// The first moment after `last` that may not have been tried for `place` yet.
+    fn next_untried(&self, place: usize, last: usize) -> usize {
+        let (from, to) = self.tried[place];
+        if from <= last + 1 && last < to { to } else { last + 1 }
+    }
+
+    fn tried(&mut self, place: usize, moment: usize) {
+        let (from, to) = self.tried[place];
+        self.tried[place] = if to == moment && from < to { (from, moment + 1) } else { (moment, moment + 1) };
+    }
 }
 
 struct Search<'a> {
@@ -77,48 +120,66 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Extends `taken` (moments of the first steps) to all steps, earliest moments first. `run` is the place of the first step
-    /// that the last moment took; `dead` remembers what led nowhere.
-    fn extend(&self, from: usize, run: usize, taken: &mut Vec<usize>, dead: &mut [bool]) -> bool {
+    /// that the last moment took.
+    fn extend(&self, run: usize, taken: &mut Vec<usize>, failed: &mut Failed) -> bool {
         let place = taken.len();
         if place == self.steps.len() {
             return true;
         }
         let Some(&last) = taken.last() else {
-            let begins = self.moments.get(from).is_some_and(|moment| moment.conditions & 1 == 1);
-            if !begins {
-                return false;
-            }
-            taken.push(from);
-            return self.extend(from, 0, taken, dead);
+            let begins = self.moments.first().is_some_and(|moment| moment.conditions & 1 == 1);
+            taken.extend(begins.then_some(0));
+            return begins && self.extend(0, taken, failed);
         };
-        let state = (run * self.steps.len() + place) * self.moments.len() + last;
-        if dead[state] {
+        let state = (self.plan.strict_once && run + 1 < place).then_some(run);
+        if failed.contains(state, place, last) {
             return false;
         }
+        if self.extend_within(run, taken, failed) || self.extend_later(taken, failed) {
+            return true;
+        }
+        failed.insert(state, place, last);
+        false
+    }
+
+    /// The next step in the same moment.
+    fn extend_within(&self, run: usize, taken: &mut Vec<usize>, failed: &mut Failed) -> bool {
+        let (place, last) = (taken.len(), taken[taken.len() - 1]);
+        let at = &self.moments[last];
+        let fulfils = at.conditions >> (self.steps[place] - 1) & 1 == 1 && at.time - self.start <= self.plan.window;
+        if !fulfils || !self.fits(run, place, at) {
+            return false;
+        }
+        taken.push(last);
+        let found = self.extend(run, taken, failed);
+        if !found {
+            taken.pop();
+        }
+        found
+    }
+
+    /// The next step in a later moment. What comes of it does not depend on how the chain came there, so each is tried once.
+    fn extend_later(&self, taken: &mut Vec<usize>, failed: &mut Failed) -> bool {
+        let (place, last) = (taken.len(), taken[taken.len() - 1]);
         let step = self.steps[place];
-        for moment in last..self.moments.len() {
+        for moment in failed.next_untried(place, last)..self.moments.len() {
             let at = &self.moments[moment];
             if at.time - self.start > self.plan.window || at.time - self.moments[last].time > self.plan.within[step] {
                 break;
             }
             // An exclusion of an earlier moment ends what stands at the step before.
-            if moment > last && self.is_excluded(self.steps[place - 1], &self.moments[moment - 1]) {
+            if self.is_excluded(self.steps[place - 1], &self.moments[moment - 1]) {
                 break;
             }
-            if at.conditions >> (step - 1) & 1 == 0 {
-                continue;
+            if at.conditions >> (step - 1) & 1 == 1 {
+                taken.push(moment);
+                if self.extend(place, taken, failed) {
+                    return true;
+                }
+                taken.pop();
             }
-            let run = if moment > last { place } else { run };
-            if moment == last && !self.fits(run, place, at) {
-                continue;
-            }
-            taken.push(moment);
-            if self.extend(from, run, taken, dead) {
-                return true;
-            }
-            taken.pop();
+            failed.tried(place, moment);
         }
-        dead[state] = true;
         false
     }
 
