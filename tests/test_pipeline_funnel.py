@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import crm_engine as crm
-from crm_engine import ConfigError, SchemaError
+from crm_engine import ConfigError, LimitError, SchemaError
 
 N_CASES = 10_000 if LONG else 200
 STAGES = ["qualification", "presentation", "proposal", "contracting", "won"]
@@ -241,6 +241,20 @@ def test_won_deals_without_an_amount_are_won_deals():
     found, unpaid = payments_of([(1, "EUR", "100"), (2, "USD", None), (3, "EUR", None)], payments)
     assert {currency: (row["won_deals"], row["unpaid_deals"]) for currency, row in found.items()} == {"EUR": (2, 1), "USD": (1, 1)}
     assert (found["USD"]["won_amount"], unpaid) == (None, [2, 3])
+
+
+def test_amounts_that_add_up_to_more_than_fits_are_told():
+    def funnel_of(amounts, kind):
+        return crm.pipeline_funnel(pa.table({"deal_id": [1, 2], "stage": ["won"] * 2, "amount": pa.array(amounts, kind)}))
+
+    most = Decimal(10**38 - 1)
+    assert funnel_of([most, 0], pa.decimal128(38, 0)).amounts["reached_amount"].to_pylist()[-1] == most
+    with pytest.raises(LimitError, match="more than 38 digits"):
+        funnel_of([most, most], pa.decimal128(38, 0))
+    for strange in (float("inf"), -1e300):
+        with pytest.raises(SchemaError, match="row 2 of the deals has an amount that is no amount"):
+            funnel_of([1.0, strange], pa.float64())
+    assert funnel_of([1.005, float("nan")], pa.float64()).amounts["reached_amount"].to_pylist()[-1] == 1
 
 
 def test_several_pipelines():

@@ -100,8 +100,11 @@ def first_column(table: pa.Table, names: Sequence[str], of: str, option: str | N
     raise SchemaError(f"{of} has none of the columns {', '.join(names)}; {remedy}")
 
 
-def times(values: Any, name: str, of: str) -> pa.ChunkedArray:
-    """A column as timestamps; text is ISO 8601 or one of the usual local orders, one for the whole column."""
+def times(values: Any, name: str, of: str, first_row: int = 0) -> pa.ChunkedArray:
+    """A column as timestamps; text is ISO 8601 or one of the usual local orders, one for the whole column.
+
+    ``first_row`` is the number of rows that came before these, for messages.
+    """
     values = _chunked(values)
     kind = values.type
     if pa.types.is_timestamp(kind):
@@ -111,7 +114,7 @@ def times(values: Any, name: str, of: str) -> pa.ChunkedArray:
     if pa.types.is_null(kind):
         return values.cast(pa.timestamp("us"))
     if pa.types.is_dictionary(kind):
-        return times(values.cast(kind.value_type), name, of)
+        return times(values.cast(kind.value_type), name, of, first_row)
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
         raise SchemaError(f"{of}: column {name!r} has the type {kind}, and times are needed; cast it to a timestamp")
     text = pc.utf8_trim_whitespace(values.cast(pa.string()))
@@ -135,7 +138,7 @@ def times(values: Any, name: str, of: str) -> pa.ChunkedArray:
     if iso.null_count < best.null_count:
         best = iso
     row = int(np.flatnonzero((pc.is_null(best).to_numpy(zero_copy_only=False)) & pc.is_valid(text).to_numpy(zero_copy_only=False))[0])
-    raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no date or time; write it as 2026-01-31 or 31.01.2026")
+    raise SchemaError(f"{of}: row {first_row + row + 1} of column {name!r} is no date or time; write it as 2026-01-31 or 31.01.2026")
 
 
 def _iso_or_null(text: pa.ChunkedArray) -> pa.ChunkedArray:

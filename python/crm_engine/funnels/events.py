@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from crm_engine import _core
 from crm_engine.columns import check_options, codes, column, first_column, load_config, load_table, open_batches, seconds, times
-from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.errors import ConfigError, CrmError, SchemaError
 from crm_engine.funnels.step_tables import breakdown_plan, event_tables, same_dimension
 
 Progress = Callable[[str, int, int], Any]
@@ -168,6 +168,7 @@ def _funnel(
         "contacts": int(sum(((levels > 0) & (levels != _ABSENT)).sum() for levels in parts)),
         "converted": int(sum((levels == len(step_names)).sum() for levels in parts)),
         "steps": tables["totals"].to_pylist(),
+        "warnings": list(found["warnings"]),
     }
     return EventFunnel(str(options.get("name", "funnel")), step_names, found, tables, contact, values)
 
@@ -201,18 +202,34 @@ def _grouped(
     request["breakdowns"] = [by for _, by in plan]
     schema = pa.schema([("(contact)", pa.int64()), ("(time)", pa.int64()), *reader.schema])
 
+    def prepared(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+        given = pa.chunked_array([batch[contact_name]])
+        contact = _numbered(given, contact_name)[0].combine_chunks() if values_of is None else numbers.number(given)
+        when = times(batch[time_name], time_name, "events", first_row)
+        when = when.cast(pa.timestamp(unit, when.type.tz)).cast(pa.int64()).combine_chunks()
+        return pa.record_batch([contact, when, *batch.columns], schema=schema)
+
+    failures: list[Exception] = []
+
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch in reader:
-            if batch.num_rows == 0:
-                continue
-            given = pa.chunked_array([batch[contact_name]])
-            contact = _numbered(given, contact_name)[0].combine_chunks() if values_of is None else numbers.number(given)
-            when = times(batch[time_name], time_name, "events")
-            when = when.cast(pa.timestamp(unit, when.type.tz)).cast(pa.int64()).combine_chunks()
-            yield pa.record_batch([contact, when, *batch.columns], schema=schema)
+        n_rows = 0
+        try:
+            for batch in reader:
+                if batch.num_rows:
+                    yield prepared(batch, n_rows)
+                    n_rows += batch.num_rows
+        except Exception as error:
+            failures.append(error)
+            raise
 
     stream = pa.RecordBatchReader.from_batches(schema, batches())
-    found = _core.event_funnel(stream, json.dumps(request), native, True, progress)
+    try:
+        found = _core.event_funnel(stream, json.dumps(request), native, True, progress)
+    except CrmError:
+        # Arrow's stream makes a text of an exception; the one that was raised says more, and is of its own kind.
+        if failures:
+            raise failures[0] from None
+        raise
     return _funnel(options, steps, found, plan, dimensions, None, None if values_of is None else numbers.values())
 
 

@@ -3,28 +3,22 @@ use std::sync::Mutex;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use crm_core::{Error, Result, TextColumn};
 use hashbrown::HashMap;
 
 use crate::events::Conditions;
 use crate::grouping::INVISIBLE;
+use crate::rules::{RuleEvaluator, Rules};
 
-/// What evaluates one condition that is no plain comparison of a text column.
-pub type Evaluate = Box<dyn Fn(&RecordBatch) -> Result<BooleanArray> + Send + Sync>;
-
-/// One condition.
-pub enum Condition {
-    /// The text column has one of these values.
-    Values {
-        /// The column.
-        column: String,
-        /// Its values.
-        values: Vec<String>,
-    },
-    /// Anything else.
-    Rule(Evaluate),
+/// One condition of a text column: that it has one of some values.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    /// The column.
+    pub column: String,
+    /// Its values.
+    pub values: Vec<String>,
 }
 
 impl Condition {
@@ -32,7 +26,7 @@ impl Condition {
     ///
     /// ```
     /// use crm_funnel::Condition;
-    /// assert!(matches!(Condition::plain("name = 'visit'"), Some(Condition::Values { .. })));
+    /// assert_eq!(Condition::plain("name = 'visit'").unwrap().values, ["visit"]);
     /// assert!(Condition::plain("amount > 10").is_none());
     /// ```
     pub fn plain(text: &str) -> Option<Self> {
@@ -67,7 +61,7 @@ impl Condition {
                 _ => return None,
             }
         }
-        Some(Self::Values { column: column.to_owned(), values })
+        Some(Self { column: column.to_owned(), values })
     }
 }
 
@@ -75,7 +69,7 @@ impl Condition {
 pub struct Coder {
     /// Per column: which conditions each value fulfils.
     columns: Vec<(String, HashMap<String, Conditions>)>,
-    rules: Vec<(usize, Evaluate)>,
+    rules: Option<Rules>,
     /// Rows that fulfil nothing: invisible, or a code of their own.
     sees_other_rows: bool,
     codes: Mutex<Codes>,
@@ -92,8 +86,11 @@ impl Codes {
         if let Some(&code) = self.by_conditions.get(&conditions) {
             return Ok(code);
         }
-        let code = u8::try_from(self.conditions.len() + 1)
-            .map_err(|_| Error::limit("the steps overlap in more than 255 ways; use fewer steps, or steps that exclude each other"))?;
+        let code = u8::try_from(self.conditions.len() + 1).map_err(|_| {
+            Error::limit(
+                "the steps and exclusions overlap in more than 255 ways in these rows; use fewer of them, or such that exclude each other",
+            )
+        })?;
         self.conditions.push(conditions);
         self.by_conditions.insert(conditions, code);
         Ok(code)
@@ -101,22 +98,16 @@ impl Codes {
 }
 
 impl Coder {
-    /// A coder of `conditions`, numbered as they come.
-    pub fn new(conditions: Vec<Condition>, sees_other_rows: bool) -> Self {
+    /// A coder of numbered conditions, by plain values and by rules.
+    pub fn new(conditions: Vec<(usize, Condition)>, rules: Option<Rules>, sees_other_rows: bool) -> Self {
         let mut columns: Vec<(String, HashMap<String, Conditions>)> = Vec::new();
-        let mut rules = Vec::new();
-        for (number, condition) in conditions.into_iter().enumerate() {
-            match condition {
-                Condition::Rule(evaluate) => rules.push((number, evaluate)),
-                Condition::Values { column, values } => {
-                    let at = columns.iter().position(|(name, _)| *name == column).unwrap_or_else(|| {
-                        columns.push((column, HashMap::new()));
-                        columns.len() - 1
-                    });
-                    for value in values {
-                        *columns[at].1.entry(value).or_default() |= 1 << number;
-                    }
-                }
+        for (number, Condition { column, values }) in conditions {
+            let at = columns.iter().position(|(name, _)| *name == column).unwrap_or_else(|| {
+                columns.push((column, HashMap::new()));
+                columns.len() - 1
+            });
+            for value in values {
+                *columns[at].1.entry(value).or_default() |= 1 << number;
             }
         }
         Self { columns, rules, sees_other_rows, codes: Mutex::default() }
@@ -130,7 +121,7 @@ impl Coder {
     /// Steps that are different values of one text column get the codes from 1 on; others are numbered as they are met.
     pub fn number_exclusive_steps(&self, n_steps: usize) -> Result<()> {
         match self.columns.as_slice() {
-            [(_, values)] if self.rules.is_empty() && values.values().all(|conditions| conditions.count_ones() == 1) => {
+            [(_, values)] if !self.has_conditional_rules() && values.values().all(|conditions| conditions.count_ones() == 1) => {
                 self.number_in_order(n_steps)
             }
             _ => Ok(()),
@@ -143,16 +134,18 @@ impl Coder {
         std::iter::once(0).chain(codes.conditions.iter().copied()).collect()
     }
 
-    /// The code of each row of `batch`; rows where `present` is false are invisible.
-    pub fn codes(&self, batch: &RecordBatch, present: impl Fn(usize) -> bool, all_present: bool) -> Result<Vec<u8>> {
-        let mut codes = match self.columns.as_slice() {
-            [(name, values)] if self.rules.is_empty() => self.one_column(column(batch, name)?, name, values)?,
-            _ => self.combined(batch)?,
-        };
-        if !all_present {
-            codes.iter_mut().enumerate().filter(|(row, _)| !present(*row)).for_each(|(_, code)| *code = INVISIBLE);
-        }
-        Ok(codes)
+    /// What gives codes to the rows of some batches.
+    pub fn worker(&self) -> CodeWorker<'_> {
+        CodeWorker { coder: self, rules: self.rules.as_ref().map(Rules::evaluator) }
+    }
+
+    /// The rules' expressions that could not be computed for some rows so far.
+    pub fn failed(&self) -> Vec<String> {
+        self.rules.as_ref().map_or_else(Vec::new, Rules::failed)
+    }
+
+    fn has_conditional_rules(&self) -> bool {
+        self.rules.as_ref().is_some_and(Rules::has_conditions)
     }
 
     fn code(&self, conditions: Conditions) -> Result<u8> {
@@ -187,33 +180,60 @@ impl Coder {
             values.iter().map(|(text, &conditions)| Ok((text.as_str(), self.code(conditions)?))).collect::<Result<_>>()?;
         Ok((0..texts.len()).map(|row| texts.get(row).and_then(|text| known.get(text)).copied().unwrap_or(nothing)).collect())
     }
+}
 
-    fn combined(&self, batch: &RecordBatch) -> Result<Vec<u8>> {
+/// Codes batch after batch, on one thread.
+pub struct CodeWorker<'c> {
+    coder: &'c Coder,
+    rules: Option<RuleEvaluator<'c>>,
+}
+
+impl CodeWorker<'_> {
+    /// The code of each row of `batch`, whose first two columns are the key and the time, and how many rows lack one of these.
+    pub fn codes(&mut self, batch: &RecordBatch) -> Result<(Vec<u8>, u64)> {
+        let mut codes = match self.coder.columns.as_slice() {
+            [(name, values)] if !self.coder.has_conditional_rules() => {
+                let mut codes = self.coder.one_column(column(batch, name)?, name, values)?;
+                if let Some(rules) = &mut self.rules {
+                    rules.evaluate(batch, &mut [], |row| codes[row] = INVISIBLE)?;
+                }
+                codes
+            }
+            _ => self.combined(batch)?,
+        };
+        let (keys, times) = (batch.column(0), batch.column(1));
+        let mut n_absent = 0;
+        if keys.null_count() > 0 || times.null_count() > 0 {
+            for (_, code) in codes.iter_mut().enumerate().filter(|(row, _)| keys.is_null(*row) || times.is_null(*row)) {
+                *code = INVISIBLE;
+                n_absent += 1;
+            }
+        }
+        Ok((codes, n_absent))
+    }
+
+    fn combined(&mut self, batch: &RecordBatch) -> Result<Vec<u8>> {
         let mut fulfilled: Vec<Conditions> = vec![0; batch.num_rows()];
-        for (name, values) in &self.columns {
+        for (name, values) in &self.coder.columns {
             let texts = TextColumn::new(name, column(batch, name)?)?;
             for (row, conditions) in fulfilled.iter_mut().enumerate() {
                 *conditions |= texts.get(row).and_then(|text| values.get(text)).copied().unwrap_or(0);
             }
         }
-        for (number, evaluate) in &self.rules {
-            let members = evaluate(batch)?;
-            let bits = match members.nulls() {
-                Some(nulls) => members.values() & nulls.inner(),
-                None => members.values().clone(),
-            };
-            bits.set_indices().for_each(|row| fulfilled[row] |= 1 << number);
+        let mut dropped = Vec::new();
+        if let Some(rules) = &mut self.rules {
+            rules.evaluate(batch, &mut fulfilled, |row| dropped.push(row))?;
         }
-        let mut last = (0, self.code(0)?);
-        fulfilled
-            .into_iter()
-            .map(|conditions| {
-                if conditions != last.0 {
-                    last = (conditions, self.code(conditions)?);
-                }
-                Ok(last.1)
-            })
-            .collect()
+        let mut last = (0, self.coder.code(0)?);
+        let codes = fulfilled.into_iter().map(|conditions| {
+            if conditions != last.0 {
+                last = (conditions, self.coder.code(conditions)?);
+            }
+            Ok(last.1)
+        });
+        let mut codes = codes.collect::<Result<Vec<u8>>>()?;
+        dropped.into_iter().for_each(|row| codes[row] = INVISIBLE);
+        Ok(codes)
     }
 }
 
@@ -233,10 +253,7 @@ mod tests {
 
     #[test]
     fn plain_conditions_are_recognised() {
-        let values = |text: &str| match Condition::plain(text) {
-            Some(Condition::Values { column, values }) => Some((column, values)),
-            _ => None,
-        };
+        let values = |text: &str| Condition::plain(text).map(|condition| (condition.column, condition.values));
         assert_eq!(values("name = 'visit'"), Some(("name".into(), vec!["visit".into()])));
         assert_eq!(values(" kind IN ('call', 'e-mail' )"), Some(("kind".into(), vec!["call".into(), "e-mail".into()])));
         for other in

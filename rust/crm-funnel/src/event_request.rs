@@ -8,9 +8,10 @@ use crm_core::{Control, Error, Result};
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use crate::condition::{Coder, Condition, Evaluate};
+use crate::condition::{Coder, Condition};
 use crate::events::{self, Dimension, DimensionOf, EventFunnelConfig, EventFunnelResult, Plan};
-use crate::grouping::{INVISIBLE, Rows};
+use crate::grouping::Rows;
+use crate::rules::RulesBuilder;
 
 /// An event funnel over batches whose first column is the contact's number and whose second the time in ticks, both `int64`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -40,6 +41,8 @@ pub struct EventOutcome {
     pub rows: u64,
     /// Rows without a contact or without a time.
     pub rows_without_key: u64,
+    /// What a user should know: expressions that could not be computed for some rows.
+    pub warnings: Vec<String>,
 }
 
 impl EventRequest {
@@ -56,20 +59,27 @@ impl EventRequest {
         }
     }
 
-    /// Runs it. `rule` compiles a condition that is no plain comparison of a text column.
+    /// Runs it.
     pub fn run(
         &self,
         schema: &SchemaRef,
         batches: &[RecordBatch],
         dimensions: &[Dimension],
-        rule: impl Fn(&str) -> Result<Condition>,
         control: &dyn Control,
     ) -> Result<EventOutcome> {
-        let compiled = self.compile(schema, rule)?;
+        let compiled = self.compile(schema)?;
+        let n_rows: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        if n_rows > u64::from(u32::MAX) && dimensions.iter().any(|dimension| !matches!(dimension.of, DimensionOf::Contact(_))) {
+            return Err(Error::limit(format!(
+                "{n_rows} events are more than {} rows, so they cannot be broken down by a column of their own; name columns of the contacts",
+                u32::MAX
+            )));
+        }
+        let batches = &sliced(batches);
         let (rows, counted) = compiled.rows(batches, control)?;
         let result =
             events::run(&compiled.plan, &compiled.coder.conditions(), rows, dimensions, &self.breakdowns, self.ticks_per_second, control)?;
-        Ok(EventOutcome { result, ..counted })
+        Ok(EventOutcome { result, warnings: compiled.warnings(), ..counted })
     }
 
     /// Runs it over rows where each contact's follow each other, a stretch of batches at a time: memory grows with contacts, not with rows.
@@ -78,7 +88,6 @@ impl EventRequest {
         schema: &SchemaRef,
         batches: impl Iterator<Item = Result<RecordBatch>>,
         dimensions: &[Dimension],
-        rule: impl Fn(&str) -> Result<Condition>,
         control: &dyn Control,
     ) -> Result<EventOutcome> {
         if dimensions.iter().any(|dimension| !matches!(dimension.of, DimensionOf::Contact(_))) {
@@ -86,46 +95,52 @@ impl EventRequest {
                 "grouped events are not broken down by a column of their own; name columns of the contacts, or leave out 'grouped'",
             ));
         }
-        let compiled = self.compile(schema, rule)?;
+        let compiled = self.compile(schema)?;
         let mut outcome = EventOutcome::default();
         let mut funnel = events::GroupedFunnel::new(&compiled.plan, dimensions)?;
+        let batches = batches.map(|batch| control.check().and(batch));
         for stretch in Stretches::new(batches) {
-            let stretch = stretch?;
+            let stretch = sliced(&stretch?);
             let (rows, counted) = compiled.rows(&stretch, control)?;
             funnel.add(&compiled.coder.conditions(), rows, outcome.rows, control)?;
             outcome.rows += counted.rows;
             outcome.rows_without_key += counted.rows_without_key;
         }
         outcome.result = funnel.finish(&self.breakdowns, self.ticks_per_second, control)?;
+        outcome.warnings = compiled.warnings();
         Ok(outcome)
     }
 
-    fn compile(&self, schema: &SchemaRef, rule: impl Fn(&str) -> Result<Condition>) -> Result<Compiled> {
+    fn compile(&self, schema: &SchemaRef) -> Result<Compiled> {
         let plan = Plan::new(&self.funnel, self.ticks_per_second)?;
-        let conditions = self.conditions.iter().enumerate().map(|(number, text)| match Condition::plain(text) {
-            Some(Condition::Values { column, values }) if is_text(schema, &column) => Ok(Condition::Values { column, values }),
-            _ => rule(text).map_err(|error| Error::new(error.kind().clone(), format!("{}: {}", self.name(number), error.message()))),
-        });
-        let coder = Coder::new(conditions.collect::<Result<_>>()?, plan.sees_other_rows());
+        let mut plain = Vec::new();
+        let mut rules = RulesBuilder::new(schema, self.today);
+        for (number, text) in self.conditions.iter().enumerate() {
+            match Condition::plain(text).filter(|condition| is_text(schema, &condition.column)) {
+                Some(condition) => plain.push((number, condition)),
+                None => rules.add(number, text).map_err(|error| in_place(&self.name(number), &error))?,
+            }
+        }
+        let rules = rules.finish(self.filter.as_deref()).map_err(|error| in_place("where", &error))?;
+        let coder = Coder::new(plain, rules, plan.sees_other_rows());
         coder.number_exclusive_steps(plan.n_steps)?;
-        let filter = match self.filter.as_deref().map(&rule).transpose()? {
-            Some(Condition::Rule(evaluate)) => Some(evaluate),
-            _ => None,
-        };
-        Ok(Compiled { plan, coder, filter })
+        Ok(Compiled { plan, coder })
     }
+}
+
+fn in_place(place: &str, error: &Error) -> Error {
+    Error::new(error.kind().clone(), format!("{place}: {}", error.message()))
 }
 
 /// A request whose conditions can be evaluated.
 struct Compiled {
     plan: Plan,
     coder: Coder,
-    filter: Option<Evaluate>,
 }
 
 impl Compiled {
     fn rows<'b>(&self, batches: &'b [RecordBatch], control: &dyn Control) -> Result<(Vec<Rows<'b>>, EventOutcome)> {
-        let coded = codes(batches, &self.coder, self.filter.as_ref(), control)?;
+        let coded = codes(batches, &self.coder, control)?;
         let counted = EventOutcome {
             rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
             rows_without_key: coded.iter().map(|coded| coded.absent).sum(),
@@ -133,6 +148,22 @@ impl Compiled {
         };
         Ok((rows(batches, coded), counted))
     }
+
+    fn warnings(&self) -> Vec<String> {
+        self.coder.failed().iter().map(|sql| format!("could not be computed for some rows and is null there: {sql}")).collect()
+    }
+}
+
+/// Rows between two looks for Ctrl-C, and what threads share out; a table made in memory comes as one batch of any size.
+const SLICE_ROWS: usize = 1 << 20;
+
+/// The same rows in batches of at most [`SLICE_ROWS`].
+pub(crate) fn sliced(batches: &[RecordBatch]) -> Vec<RecordBatch> {
+    let slices = |batch: &RecordBatch| {
+        let n_rows = batch.num_rows();
+        (0..n_rows).step_by(SLICE_ROWS).map(|from| batch.slice(from, SLICE_ROWS.min(n_rows - from))).collect::<Vec<_>>()
+    };
+    batches.iter().flat_map(slices).collect()
 }
 
 /// Rows taken together at least, so that the kernel has something to share out.
@@ -143,32 +174,41 @@ struct Stretches<I> {
     batches: I,
     held: Vec<RecordBatch>,
     n_rows: usize,
+    /// Where the rows of the contact that came last begin: the batch among those held, and its row.
+    last_begins: (usize, usize),
 }
 
 impl<I: Iterator<Item = Result<RecordBatch>>> Stretches<I> {
     fn new(batches: I) -> Self {
-        Self { batches, held: Vec::new(), n_rows: 0 }
+        Self { batches, held: Vec::new(), n_rows: 0, last_begins: (0, 0) }
+    }
+
+    /// Holds a batch of at least one row.
+    fn hold(&mut self, batch: RecordBatch) {
+        let last_key = key_at(&batch, batch.num_rows() - 1);
+        let from = (0..batch.num_rows()).rev().take_while(|&row| key_at(&batch, row) == last_key).last().unwrap_or(0);
+        let goes_on = from == 0 && self.held.last().is_some_and(|held| key_at(held, held.num_rows() - 1) == last_key);
+        if !goes_on {
+            self.last_begins = (self.held.len(), from);
+        }
+        self.n_rows += batch.num_rows();
+        self.held.push(batch);
     }
 
     /// Cuts the last contact's rows off what is held; nothing if all rows are one contact's.
     fn cut(&mut self) -> Option<Vec<RecordBatch>> {
-        let last = self.held.last()?;
-        let last_key = key_at(last, last.num_rows() - 1);
-        let mut kept = Vec::new();
-        while let Some(batch) = self.held.pop() {
-            let from = (0..batch.num_rows()).rev().take_while(|&row| key_at(&batch, row) == last_key).last().unwrap_or(batch.num_rows());
-            if from < batch.num_rows() {
-                kept.push(batch.slice(from, batch.num_rows() - from));
-            }
-            if from > 0 {
-                self.held.push(batch.slice(0, from));
-                break;
-            }
+        let (batch, row) = self.last_begins;
+        if (batch, row) == (0, 0) {
+            return None;
         }
-        kept.reverse();
+        let mut kept = self.held.split_off(batch);
+        if row > 0 {
+            self.held.push(kept[0].slice(0, row));
+            kept[0] = kept[0].slice(row, kept[0].num_rows() - row);
+        }
         self.n_rows = kept.iter().map(RecordBatch::num_rows).sum();
-        let whole = std::mem::replace(&mut self.held, kept);
-        (!whole.is_empty()).then_some(whole)
+        self.last_begins = (0, 0);
+        Some(std::mem::replace(&mut self.held, kept))
     }
 }
 
@@ -181,8 +221,7 @@ impl<I: Iterator<Item = Result<RecordBatch>>> Iterator for Stretches<I> {
                 Some(Err(error)) => return Some(Err(error)),
                 Some(Ok(batch)) if batch.num_rows() == 0 => {}
                 Some(Ok(batch)) => {
-                    self.n_rows += batch.num_rows();
-                    self.held.push(batch);
+                    self.hold(batch);
                     if self.n_rows >= STRETCH_ROWS
                         && let Some(whole) = self.cut()
                     {
@@ -216,16 +255,17 @@ pub(crate) struct Coded {
 }
 
 /// Codes of all batches. Those of one thread share one buffer: many small ones would stay with the allocator when they are let go.
-pub(crate) fn codes(batches: &[RecordBatch], coder: &Coder, filter: Option<&Evaluate>, control: &dyn Control) -> Result<Vec<Coded>> {
+pub(crate) fn codes(batches: &[RecordBatch], coder: &Coder, control: &dyn Control) -> Result<Vec<Coded>> {
     let n_shares = rayon::current_num_threads();
     let shares: Result<Vec<Vec<Coded>>> = batches
         .par_chunks(batches.len().div_ceil(n_shares).max(1))
         .map(|share| {
             let mut all = Vec::with_capacity(share.iter().map(RecordBatch::num_rows).sum());
             let mut absent = Vec::with_capacity(share.len());
+            let mut worker = coder.worker();
             for batch in share {
                 control.check()?;
-                let (codes, n_absent) = batch_codes(batch, coder, filter)?;
+                let (codes, n_absent) = worker.codes(batch)?;
                 all.extend_from_slice(&codes);
                 absent.push(n_absent);
             }
@@ -239,20 +279,6 @@ pub(crate) fn codes(batches: &[RecordBatch], coder: &Coder, filter: Option<&Eval
         })
         .collect();
     Ok(shares?.into_iter().flatten().collect())
-}
-
-fn batch_codes(batch: &RecordBatch, coder: &Coder, filter: Option<&Evaluate>) -> Result<(Vec<u8>, u64)> {
-    let (keys, times) = (batch.column(0), batch.column(1));
-    let all_present = keys.null_count() == 0 && times.null_count() == 0;
-    let absent = (0..batch.num_rows()).filter(|&row| keys.is_null(row) || times.is_null(row));
-    let absent = if all_present { 0 } else { absent.count() as u64 };
-    let mut codes = coder.codes(batch, |row| keys.is_valid(row) && times.is_valid(row), all_present)?;
-    if let Some(filter) = filter {
-        let kept = filter(batch)?;
-        let gone = |row: usize| kept.is_null(row) || !kept.value(row);
-        codes.iter_mut().enumerate().filter(|(row, _)| gone(*row)).for_each(|(_, code)| *code = INVISIBLE);
-    }
-    Ok((codes, absent))
 }
 
 pub(crate) fn rows(batches: &[RecordBatch], coded: Vec<Coded>) -> Vec<Rows<'_>> {

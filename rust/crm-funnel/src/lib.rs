@@ -17,9 +17,11 @@ pub mod events;
 pub mod grouping;
 pub mod pipeline;
 mod pipeline_request;
+mod rules;
 
 pub use breakdown::{Attributes, Groups};
-pub use condition::{Coder, Condition, Evaluate};
+pub use condition::{CodeWorker, Coder, Condition};
 pub use durations::{CellDurations, Durations, SortedDurations};
 pub use event_request::{EventOutcome, EventRequest};
 pub use pipeline_request::{DealColumns, PipelineOutcome, PipelineRequest, amounts, check_key_columns};
+pub use rules::{RuleEvaluator, Rules, RulesBuilder};

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::breakdown::{Attributes, Groups};
 use crate::condition::{Coder, Condition};
-use crate::event_request::{codes, rows};
+use crate::event_request::{codes, rows, sliced};
 use crate::grouping::INVISIBLE;
 use crate::pipeline::{self, Counts, Created, Deals, Details, Followed, Standing};
 
@@ -81,6 +81,7 @@ impl PipelineRequest {
 
     /// Runs it.
     pub fn run(&self, columns: &DealColumns<'_>, history: &[RecordBatch], control: &dyn Control) -> Result<PipelineOutcome> {
+        check_sums(columns.amounts)?;
         let attributes = Attributes::new(self.n_values.iter().copied())?;
         let words = attributes.pack_columns(&columns.dimensions, columns.ids.len());
         let deals = Deals {
@@ -92,7 +93,7 @@ impl PipelineRequest {
             attributes: &words,
             attribute_bits: attributes.bits,
         };
-        let followed = follow(&deals, history, &self.stages, &self.lost, &self.check_times, control)?;
+        let followed = follow(&deals, &sliced(history), &self.stages, &self.lost, &self.check_times, control)?;
         let n_stages = self.stages.len();
         let main = self.breakdowns.first().map_or(&[] as &[usize], Vec::as_slice);
         let groups = Groups::new(&attributes, main, vec![None; main.len()], words.iter().copied());
@@ -139,11 +140,11 @@ fn follow(
     check_times: &[i64],
     control: &dyn Control,
 ) -> Result<Followed> {
-    let condition = |values: Vec<String>| Condition::Values { column: "stage".to_owned(), values };
+    let condition = |values: Vec<String>| Condition { column: "stage".to_owned(), values };
     let conditions = stages.iter().map(|stage| condition(vec![stage.clone()])).chain([condition(lost.to_vec())]);
-    let coder = Coder::new(conditions.collect(), false);
+    let coder = Coder::new(conditions.enumerate().collect(), None, false);
     coder.number_in_order(stages.len() + 1)?;
-    let coded = codes(history, &coder, None, control)?;
+    let coded = codes(history, &coder, control)?;
     let mut first_row = 0;
     for (batch, coded) in history.iter().zip(&coded) {
         if let Some(row) = unknown_stage(batch, coded.codes.as_slice())? {
@@ -170,7 +171,19 @@ fn unknown_stage(batch: &RecordBatch, codes: &[u8]) -> Result<Option<usize>> {
     Ok((0..codes.len()).find(|&row| codes[row] == INVISIBLE && present(row) && texts.get(row).is_some()))
 }
 
-/// Amounts as whole numbers of the smallest unit: decimals as they are, floating point numbers rounded to cents.
+/// Digits of an amount or a sum, as decimals hold them.
+const MAX_AMOUNT: u128 = 10_u128.pow(38) - 1;
+
+/// No sum of these amounts is greater than that of all of them without signs.
+fn check_sums(amounts: &[i128]) -> Result<()> {
+    let sum = amounts.iter().try_fold(0_u128, |sum, amount| sum.checked_add(amount.unsigned_abs()));
+    match sum {
+        Some(sum) if sum <= MAX_AMOUNT => Ok(()),
+        _ => Err(Error::limit("the deals' amounts add up to more than 38 digits; check the column, or count in a larger unit")),
+    }
+}
+
+/// Amounts as whole numbers of the smallest unit: decimals as they are, floating point numbers rounded to cents; NaN is no amount.
 pub fn amounts(array: &ArrayRef) -> Result<Vec<i128>> {
     let valid = |row: usize, value: i128| if array.is_valid(row) { value } else { 0 };
     Ok(match array.data_type() {
@@ -179,9 +192,43 @@ pub fn amounts(array: &ArrayRef) -> Result<Vec<i128>> {
         }
         DataType::Int64 => array.as_primitive::<Int64Type>().values().iter().enumerate().map(|(row, &v)| valid(row, v.into())).collect(),
         DataType::Float64 => {
-            let values = array.as_primitive::<Float64Type>().values().iter().enumerate();
-            values.map(|(row, &v)| valid(row, if v.is_finite() { (v * 100.0).round() as i128 } else { 0 })).collect()
+            let cents = |(row, &amount): (usize, &f64)| match (amount * 100.0).round() {
+                _ if array.is_null(row) || amount.is_nan() => Ok(0),
+                cents if cents.abs() < MAX_AMOUNT as f64 => Ok(cents as i128),
+                _ => Err(Error::schema(format!(
+                    "row {} of the deals has an amount that is no amount: infinite, or of more than 36 digits",
+                    row + 1
+                ))),
+            };
+            array.as_primitive::<Float64Type>().values().iter().enumerate().map(cents).collect::<Result<_>>()?
         }
         other => return Err(Error::schema(format!("amount has the type {other}; decimals or numbers are needed"))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::Float64Array;
+
+    use super::*;
+
+    #[test]
+    fn floating_point_amounts_are_cents_or_errors() {
+        let of = |values: Vec<Option<f64>>| amounts(&(Arc::new(Float64Array::from(values)) as ArrayRef));
+        assert_eq!(of(vec![Some(1.005), Some(-2.5), None, Some(f64::NAN)]).unwrap(), [100, -250, 0, 0]);
+        for strange in [f64::INFINITY, -1e300, 1e36] {
+            assert!(of(vec![Some(1.0), Some(strange)]).unwrap_err().message().starts_with("row 2 "));
+        }
+    }
+
+    #[test]
+    fn sums_of_more_than_38_digits_are_errors() {
+        let most = MAX_AMOUNT as i128;
+        assert!(check_sums(&[most, 0]).is_ok());
+        for amounts in [[most, 1], [most, -most], [i128::MIN, i128::MIN]] {
+            assert!(check_sums(&amounts).is_err());
+        }
+    }
 }

@@ -2,10 +2,10 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt8Type, UInt16Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, Decimal128Array, PrimitiveArray, RecordBatch, RecordBatchReader};
-use arrow_schema::SchemaRef;
+use arrow_schema::ArrowError;
 use crm_core::{Error, Result};
 use crm_funnel::events::{Breakdown, Dimension, DimensionOf, KeyValues, Levels};
-use crm_funnel::{CellDurations, Condition, EventRequest, PipelineOutcome, PipelineRequest, check_key_columns, pipeline};
+use crm_funnel::{CellDurations, EventRequest, PipelineOutcome, PipelineRequest, check_key_columns, pipeline};
 use numpy::IntoPyArray;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -36,16 +36,16 @@ pub fn event_funnel<'py>(
         let request = EventRequest::from_json(request)?;
         let schema = reader.schema();
         check_key_columns(&schema)?;
-        let rule = |text: &str| rule(&schema, text, request.today);
+        let batches = reader.map(|batch| batch.map_err(|error| broken_stream("events", &error)));
         if grouped {
-            return request.run_grouped(&schema, reader.map(|batch| Ok(batch?)), &dimensions, rule, control);
+            return request.run_grouped(&schema, batches, &dimensions, control);
         }
-        let batches = reader.collect::<Result<Vec<RecordBatch>, _>>()?;
-        request.run(&schema, &batches, &dimensions, rule, control)
+        request.run(&schema, &batches.collect::<Result<Vec<RecordBatch>>>()?, &dimensions, control)
     })?;
     let found = PyDict::new(py);
     found.set_item("rows", outcome.rows)?;
     found.set_item("rows_without_key", outcome.rows_without_key)?;
+    found.set_item("warnings", outcome.warnings)?;
     found.set_item("levels", levels(py, outcome.result.levels)?)?;
     let breakdowns = outcome.result.breakdowns.into_iter().map(|breakdown| breakdown_dict(py, breakdown));
     found.set_item("breakdowns", PyList::new(py, breakdowns.collect::<PyResult<Vec<_>>>()?)?)?;
@@ -71,9 +71,11 @@ fn numbers<T: ArrowPrimitiveType>(array: &ArrayRef) -> Result<PrimitiveArray<T>>
     array.as_primitive_opt::<T>().cloned().ok_or_else(|| Error::internal(format!("an array of {}", array.data_type())))
 }
 
-fn rule(schema: &SchemaRef, text: &str, today: i32) -> Result<Condition> {
-    let rule = crm_rules::Rule::parse(text)?.compile(&crm_rules::Schema::from_arrow(schema), today)?;
-    Ok(Condition::Rule(Box::new(move |batch| rule.evaluate(batch))))
+/// What a stream of rows says when it breaks off, without what a producer adds for its own developers.
+fn broken_stream(what: &str, error: &ArrowError) -> Error {
+    let text = error.to_string();
+    let text = text.split(" Detail: ").next().unwrap_or_default();
+    Error::schema(format!("{what}: the stream of rows ended with an error: {}", text.lines().next().unwrap_or_default()))
 }
 
 /// Levels as (first key, levels of the keys from there on), and as two arrays for keys that lie far apart.
@@ -139,7 +141,8 @@ pub fn pipeline_funnel<'py>(
     let outcome = gate(py, progress, |control| {
         let request = PipelineRequest::from_json(request)?;
         check_key_columns(&reader.schema())?;
-        let history = reader.collect::<Result<Vec<RecordBatch>, _>>()?;
+        let batches = reader.map(|batch| batch.map_err(|error| broken_stream("deal_stages", &error)));
+        let history = batches.collect::<Result<Vec<RecordBatch>>>()?;
         let (ids, stage) = (numbers::<Int64Type>(ids.array())?, numbers::<UInt8Type>(stage.array())?);
         let (currency, reason) = (numbers::<UInt16Type>(currency.array())?, numbers::<UInt16Type>(reason.array())?);
         let created = created.map(|created| numbers::<Int64Type>(created.array())).transpose()?;
