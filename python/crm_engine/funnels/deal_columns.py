@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine.columns import PERIODS, check_options, codes, column, money, period, period_codes, texts, times
-from crm_engine.errors import SchemaError
+from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.funnels.options import breakdowns, names, text, whole_number
 
 #: Ticks in a second by the unit of a timestamp.
 TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -73,7 +74,9 @@ class DealColumns:
         else:
             self.amount = pa.chunked_array([pa.nulls(n_rows, pa.decimal128(38, 2))])
         self.scale = 2 if pa.types.is_float64(self.amount.type) else self.amount.type.scale
-        self.currency_codes, self.currencies = self._optional(deals, options, "currency", n_rows, options.get("default_currency", ""))
+        self.currency_codes, self.currencies = self._optional(
+            deals, options, "currency", n_rows, text(options.get("default_currency"), "default_currency")
+        )
         self.reason_codes, self.reasons = self._optional(deals, options, "lost_reason", n_rows, None)
         created = options.get("created_at", "created_at")
         self.created = times(deals[created], created, "deals") if created in deals.column_names else None
@@ -124,16 +127,16 @@ class Breakdowns:
         self.values: list[pa.Array] = []
         #: What each breakdown is, and its dimensions; the first two are the main one and the total.
         self.plan: list[tuple[str, list[int]]] = []
-        by = _names(options.get("by"))
+        by = names(options.get("by"), "by")
         self._add("stages", by)
         self._add("totals", [])
         for name in by if len(by) > 1 else []:
             self._add("subtotals", [name])
         if options.get("cohort"):
-            self._add("cohort", [str(options["cohort"])])
-        further = options.get("breakdowns") or []
-        for key, item in further.items() if isinstance(further, Mapping) else [(None, item) for item in further]:
-            self._add("/" + (key or ", ".join(_names(item))), _names(item))
+            self._add("cohort", [text(options["cohort"], "cohort")])
+        for key, item in breakdowns(options.get("breakdowns")):
+            own = names(item, "a breakdown")
+            self._add("/" + (key or ", ".join(own)), own)
 
     def _add(self, what: str, by: list[str]) -> None:
         self.plan.append((what, [self._dimension(name) for name in by]))
@@ -166,18 +169,12 @@ class Breakdowns:
         return found
 
 
-def _names(by: Any) -> list[str]:
-    return [by] if isinstance(by, str) else [str(name) for name in by or []]
-
-
 def check_times(options: dict[str, Any], when: pa.ChunkedArray, today: dt.date | None) -> tuple[list[int], list[dt.date]]:
     """The ends of past periods for which a forecast is checked, as ticks and as dates."""
-    wanted = options.get("forecast")
+    wanted = _forecast(options.get("forecast"))
     if not wanted or len(when) == when.null_count:
         return [], []
-    wanted = {} if wanted is True else dict(wanted)
-    check_options(wanted, ("every", "periods"), "forecast")
-    unit, n_periods = wanted.get("every", "month"), int(wanted.get("periods", 6))
+    unit, n_periods = wanted
     last = pc.max(when).cast(pa.timestamp("s", when.type.tz)).cast(pa.int64()).as_py()
     day = today or (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=last)).date()
     dates = []
@@ -187,3 +184,16 @@ def check_times(options: dict[str, Any], when: pa.ChunkedArray, today: dt.date |
         day = start - dt.timedelta(days=1)
     dates.reverse()
     return [(date - dt.date(1970, 1, 1)).days * 86_400 * TICKS[when.type.unit] for date in dates], dates
+
+
+def _forecast(wanted: Any) -> tuple[str, int] | None:
+    """The unit and the number of periods for which a forecast is checked, if it is."""
+    if wanted is None or isinstance(wanted, bool):
+        return ("month", 6) if wanted else None
+    if not isinstance(wanted, Mapping):
+        raise ConfigError(f"forecast is {wanted!r}, and must be true, or a mapping such as {{every: month, periods: 6}}")
+    check_options(wanted, ("every", "periods"), "forecast")
+    unit = wanted.get("every", "month")
+    if unit not in PERIODS:
+        raise ConfigError(f"forecast: every is {unit!r}, and must be one of {', '.join(PERIODS)}")
+    return unit, whole_number(wanted.get("periods", 6), "forecast: periods", 1, 120)

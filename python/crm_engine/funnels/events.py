@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from crm_engine import _core
 from crm_engine.columns import check_options, codes, column, first_column, load_config, load_table, open_batches, seconds, times
 from crm_engine.errors import ConfigError, CrmError, SchemaError
+from crm_engine.funnels.options import breakdowns, list_of, names
 from crm_engine.funnels.step_tables import breakdown_plan, event_tables, same_dimension
 
 Progress = Callable[[str, int, int], Any]
@@ -277,22 +278,23 @@ def _rule_text(rule: Any) -> str:
 
 
 def _request(options: dict[str, Any], steps: list[dict[str, Any]], unit: str, today: dt.date | None) -> dict[str, Any]:
-    names = [step["name"] for step in steps]
-    modes = options.get("mode", [])
-    modes = [modes] if isinstance(modes, str) else list(modes or [])
+    step_names = [step["name"] for step in steps]
+    modes = names(options.get("mode"), "mode")
     order = options.get("order", "given")
     if order not in ("given", "any"):
         raise ConfigError(f"order {order!r} is unknown; it is 'given' or 'any'")
     exclude = []
     conditions = [_rule_text(step["where"]) for step in steps]
-    for number, exclusion in enumerate(options.get("exclude") or [], 1):
+    for number, exclusion in enumerate(list_of(options.get("exclude"), "exclude", "exclusions, each with 'where'"), 1):
         if not isinstance(exclusion, Mapping):
             exclusion = {"where": exclusion}
         check_options(exclusion, ("where", "from", "to"), f"exclusion {number}")
         if "where" not in exclusion:
             raise ConfigError(f"exclusion {number}: 'where' is missing")
         conditions.append(_rule_text(exclusion["where"]))
-        exclude.append({"from": _step_number(exclusion.get("from", 1), names), "to": _step_number(exclusion.get("to", len(names)), names)})
+        exclude.append(
+            {"from": _step_number(exclusion.get("from", 1), step_names), "to": _step_number(exclusion.get("to", len(steps)), step_names)}
+        )
     funnel = {
         "steps": [
             {
@@ -350,12 +352,13 @@ def _dimensions(
     options: dict[str, Any], events: pa.Table, contacts: Any, values: pa.Array | None
 ) -> tuple[list[dict[str, Any]], list[Any]]:
     wanted: list[dict[str, Any]] = []
-    further = options.get("breakdowns") or []
-    every = [options.get("by") or []] + (list(further.values()) if isinstance(further, Mapping) else list(further))
+    every = [options.get("by"), *(item for _, item in breakdowns(options.get("breakdowns")))]
     contact_table = None if contacts is None else load_table(contacts, "contacts")
     for by in every:
-        for item in [by] if isinstance(by, str | Mapping) else by:
+        for item in [by] if isinstance(by, str | Mapping) else list_of(by, "by", "columns, or of mappings with 'column'"):
             dimension = dict(item) if isinstance(item, Mapping) else {"column": item}
+            if not isinstance(dimension.get("column"), str):
+                raise ConfigError(f"by: {item!r} names no column; write its name, or a mapping with 'column'")
             check_options(dimension, ("column", "of", "top", "name"), "by")
             dimension.setdefault("name", dimension.get("column"))
             if not any(same_dimension(other, dimension) for other in wanted):

@@ -17,6 +17,7 @@ from crm_engine.columns import check_options, column, first_column, load_config,
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.funnels.deal_columns import TICKS, Breakdowns, DealColumns, check_times, deal_ids, once, stage_numbers
 from crm_engine.funnels.forecast import forecast, forecast_check
+from crm_engine.funnels.options import check_timezone, list_of_names, names
 from crm_engine.funnels.payments import paid
 from crm_engine.funnels.pipeline_tables import PipelineTables
 
@@ -89,6 +90,7 @@ def pipeline_funnel(
     deal_table = load_table(deals, "deals")
     stage_table = None if deal_stages is None else load_table(deal_stages, "deal_stages")
     payment_table = None if payments is None else load_table(payments, "payments")
+    check_timezone(options.get("timezone"))
     if not options.get("pipelines"):
         return PipelineFunnel(_one_pipeline(deal_table, stage_table, options, payment_table, today, progress))
     return PipelineFunnel(_several(deal_table, stage_table, options, payment_table, today, progress))
@@ -198,9 +200,10 @@ def _one_pipeline(
 
 
 def _stage_names(options: dict[str, Any]) -> tuple[list[str], list[str]]:
-    stages = [str(stage) for stage in options.get("stages") or STAGES]
-    lost = options.get("lost", "lost")
-    lost_names = [str(name) for name in ([lost] if isinstance(lost, str) else lost)]
+    stages = list(STAGES) if options.get("stages") is None else list_of_names(options["stages"], "stages")
+    lost_names = names(options.get("lost"), "lost", ("lost",))
+    if not stages or not lost_names:
+        raise ConfigError(f"{'lost' if stages else 'stages'} names nothing; a pipeline has stages, and a name for what is lost")
     for number, stage in enumerate(stages):
         if stage in stages[:number] or stage in lost_names:
             raise ConfigError(f"the stage {stage!r} is named twice")

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from crm_engine.funnels.options import breakdowns
+
 #: Upper edges of the histogram of times to convert, in seconds, as the kernel has them.
 HISTOGRAM_EDGES = (10, 60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 172_800, 345_600, 604_800, 1_209_600, 2_592_000)
 
@@ -31,8 +33,7 @@ def breakdown_plan(options: dict[str, Any], dimensions: list[dict[str, Any]]) ->
         plan.append(("totals", []))
     if len(by) > 1:
         plan += [("subtotals", [dimension]) for dimension in by]
-    further = options.get("breakdowns") or []
-    for key, item in further.items() if isinstance(further, Mapping) else [(None, item) for item in further]:
+    for key, item in breakdowns(options.get("breakdowns")):
         dims = numbers(item)
         plan.append(("/" + (key or ", ".join(dimensions[d]["name"] for d in dims)), dims))
     return plan
