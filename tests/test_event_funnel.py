@@ -341,6 +341,11 @@ def test_retention():
     assert [tuple(row.values())[1:] for row in crm.retention(events).to_pylist()] == [(0, 2, 1.0), (1, 1, 0.5), (2, 1, 0.5), (0, 1, 1.0)]
 
 
+def test_retention_of_nobody():
+    events = pa.table({"contact_id": ["a", "", None], "time": [dt.datetime(2026, 1, 5)] * 3})
+    assert crm.retention(events)["contacts"].to_pylist() == [1]
+
+
 def test_modes_as_the_reference_shows_them():
     def level(text, mode):
         events = pa.table({"contact_id": [1] * len(text), "time": pa.array(range(len(text)), pa.timestamp("s")), "kind": list(text)})

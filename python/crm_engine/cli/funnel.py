@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crm_engine.cli.analyze import plain
 from crm_engine.cli.options import InputPath, terminal_options
 from crm_engine.cli.reading import tables_option
 from crm_engine.cli.terminal import Terminal
@@ -82,7 +83,7 @@ def command(
         terminal.note(f"wrote {output}")
     summary = dict(funnel.summary)
     summary[main] = funnel.totals.to_pylist()
-    terminal.result(_plain(summary), lambda console: _show(console, funnel, main))
+    terminal.result(plain(summary), lambda console: _show(console, funnel, main))
 
 
 def _write(funnel: Any, name: str, main: str, output: Path) -> None:
@@ -162,15 +163,3 @@ def _show(console: Console, funnel: Any, main: str) -> None:
         found = getattr(funnel, name)
         if found is not None and found.num_rows:
             print_table(console, found, name.replace("_", " ").capitalize(), max_rows=12)
-
-
-def _plain(value: Any) -> Any:
-    """For JSON: money and dates as text."""
-    import datetime as dt
-    from decimal import Decimal
-
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Decimal | dt.date) else value

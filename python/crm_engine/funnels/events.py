@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from crm_engine import _core
 from crm_engine.columns import check_options, codes, column, first_column, load_config, load_table, open_batches, seconds, times
 from crm_engine.errors import ConfigError, CrmError, SchemaError
+from crm_engine.funnels.deal_columns import TICKS
 from crm_engine.funnels.options import breakdowns, list_of, names
 from crm_engine.funnels.step_tables import breakdown_plan, event_tables, same_dimension
 
@@ -26,7 +27,6 @@ OPTIONS = (
 )  # fmt: skip
 #: The level of a number that is no contact's.
 _ABSENT = 255
-_TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _CONTACT_NAMES = ("contact_id", "contact", "customer_id", "customer_no", "user_id")
 _TIME_NAMES = ("time", "occurred_at", "ts", "timestamp", "at", "placed_at", "event_time", "created_at")
 
@@ -314,7 +314,7 @@ def _request(options: dict[str, Any], steps: list[dict[str, Any]], unit: str, to
         "funnel": funnel,
         "conditions": conditions,
         "filter": _rule_text(options["where"]) if options.get("where") is not None else None,
-        "ticks_per_second": _TICKS[unit],
+        "ticks_per_second": TICKS[unit],
         "today": ((today or dt.date.today()) - dt.date(1970, 1, 1)).days,
     }
 

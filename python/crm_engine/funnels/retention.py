@@ -33,7 +33,8 @@ def retention(events: Any, config: Any = None) -> pa.Table:
         table, ("contact_id", "contact", "customer_id", "customer_no"), "events", "contact"
     )
     time_name = options.get("time") or first_column(table, ("time", "occurred_at", "ts", "placed_at", "created_at"), "events", "time")
-    who = column(table, contact_name, "events").dictionary_encode().unify_dictionaries()
+    # Empty text is no contact, as in event funnels.
+    who = texts(column(table, contact_name, "events")).dictionary_encode().unify_dictionaries()
     contact = np.concatenate([chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy() for chunk in who.chunks] or [np.zeros(0, np.int64)])
     days = period(times(column(table, time_name, "events"), time_name, "events"), unit, options.get("timezone"))
     number = _period_numbers(days, unit)
