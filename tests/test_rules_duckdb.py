@@ -48,7 +48,17 @@ class Generator:
 
     def number(self, depth: int) -> tuple[str, str, bool]:
         """A number: ours, DuckDB's, whether it is a whole one."""
-        kind = self.random.randrange(9 if depth > 0 else 3)
+        kind = self.random.randrange(11 if depth > 0 else 3)
+        if kind == 9:
+            part, a, b = self.pick("year", "quarter", "month", "week", "day"), self.moment(depth - 1), self.moment(depth - 1)
+            name = self.pick("date_diff", "date_sub")
+            ours, theirs = (f"{name}('{part}', {a[side]}, {b[side]})" for side in (0, 1))
+            return ours, theirs, True
+        if kind == 10:
+            # Small numbers: DuckDB's rounding wraps around at the end of 64 bits.
+            a = self.pick("j", "(j * 7)", "(j - 50)", "(j * 125)")
+            rounded = f"round({a}, {self.random.randint(-3, 1)})"
+            return rounded, rounded, True
         if kind == 0:
             value = self.pick("0", "1", "-3", "7", "100", "9223372036854775807", "-9223372036854775808")
             return value, f"({value})::bigint", True
@@ -65,7 +75,7 @@ class Generator:
             whole = a[2] and b[2]
             op = self.pick("+", "-", "*", "/", "//", "%")
             if op == "//" and not whole:
-                op = "/"
+                return f"({a[0]} // {b[0]})", f"({a[1]}::double / nullif({b[1]}::double, 0))", False
             if op == "/":
                 return f"({a[0]} / {b[0]})", f"({a[1]}::double / nullif({b[1]}::double, 0))", False
             if op in ("//", "%"):
@@ -133,7 +143,7 @@ class Generator:
         return f"date_trunc('{part}', {a[0]})", f"date_trunc('{part}', {a[1]})"
 
     def condition(self, depth: int) -> tuple[str, str]:
-        kind = self.random.randrange(15 if depth > 0 else 8)
+        kind = self.random.randrange(16 if depth > 0 else 8)
         compare = self.pick("=", "<>", "<", "<=", ">", ">=")
         if kind == 0:
             a, b = self.number(depth - 1), self.number(depth - 1)
@@ -167,6 +177,10 @@ class Generator:
         if kind == 7:
             return "ok", "ok"
         a = self.condition(depth - 1)
+        if kind == 15:
+            # Without parentheses, so that an equality stands bare among the arguments.
+            other = self.pick("true", "false")
+            return f"coalesce({a[0]}, {other})", f"coalesce({a[1]}, {other})"
         if kind == 8:
             return f"not ({a[0]})", f"not ({a[1]})"
         if kind in (9, 10, 11):

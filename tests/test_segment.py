@@ -365,6 +365,84 @@ def test_builtin_sets_fit_their_schema_and_run(name: str) -> None:
             assert sum(sizes["abc"].values()) == rows
 
 
+def test_a_time_column_that_is_no_time_is_refused() -> None:
+    calls = pa.table({"contact_id": ["c1"], "at": [2_000_000_000]})
+    rules = {"segments": {"s": "exists(calls)"}, "tables": {"calls": {"time": "at"}}}
+    with pytest.raises(crm.RuleError, match="the time column 'at' of 'calls' is bigint, and must be a date or timestamp"):
+        crm.segment(CONTACTS, rules, {"calls": calls})
+
+
+def test_a_feature_may_bear_the_name_of_a_column_of_its_table() -> None:
+    rules = {"features": {"kind": "count(interactions) filter (where kind = 'call')"}, "segments": {"called": "kind > 0"}}
+    assert run(rules).counts == {"called": 1}
+
+
+def test_what_is_no_number_is_above_all_numbers() -> None:
+    minus_nan = np.frombuffer(np.uint64(0xFFF8000000000000).tobytes(), np.float64)[0]
+    orders = pa.table({"contact_id": ["c1", "c1", "c2", "c2"], "amount": [minus_nan, 1.0, 1.0, float("nan")]})
+    rules = {"segments": {"least": "min(orders.amount) = 1", "greatest": "max(orders.amount) > 1e300"}}
+    assert run(rules, related={"orders": orders}).counts == {"least": 2, "greatest": 2}
+
+
+@pytest.mark.parametrize(
+    ("rule", "count"),
+    [
+        ("coalesce(city = 'Riga', false)", 1),
+        ("not coalesce(city = 'Riga' and true, false)", 3),
+        ("greatest(city = 'Riga', false)", 1),
+        ("least(city = 'Riga', true)", 2),
+        ("count(distinct orders.amount = 5) > 0", 2),
+        ("7.5 // 2 = 3.75", 4),
+        ("round(15, -1) = 20 and round(-14, -1) = -10", 4),
+        ("cast(1e16 as varchar) = '1e+16' and cast(0.00001 as varchar) = '1e-05'", 4),
+        ("date_diff('week', date '2024-01-07', date '2024-01-08') = 0", 4),
+    ],
+)
+def test_as_duckdb_has_it(rule: str, count: int) -> None:
+    assert run({"segments": {"s": rule}}).counts == {"s": count}
+
+
+@pytest.mark.parametrize("kind", ["decimal(10, 2)", "tinyint", "smallint"])
+def test_casts_that_would_cut_are_refused(kind: str) -> None:
+    with pytest.raises(crm.RuleError, match="the types are boolean, bigint, double, varchar, date and timestamp"):
+        run({"segments": {"s": f"cast(city as {kind}) = 1"}})
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"field": "n", "op": "in", "value": []},
+        {"field": "n", "op": "not_in", "value": []},
+        {"field": "trim", "op": "is_null"},
+        {"field": "current_date", "op": "is_null"},
+        {"field": "current_timestamp", "op": "=", "value": 1},
+        {"field": "end", "op": "=", "value": 1},
+        {"field": "Статус", "op": "=", "value": "x"},
+        "n > -(-5)",
+        "n > - - 5",
+        "-(-n) < 3",
+    ],
+)
+def test_what_is_printed_is_read_again(tree: Any) -> None:
+    printed = load_rules({"segments": {"s": tree}}).to_sql()["s"]
+    assert load_rules({"segments": {"s": printed}}).to_sql()["s"] == printed
+    table = pa.table(
+        {
+            "contact_id": [1, 2],
+            "n": [1, 9],
+            "trim": [1, None],
+            "current_date": [1, None],
+            "current_timestamp": [1, 2],
+            "end": [1, 2],
+            "Статус": ["x", "y"],
+        }
+    )
+    assert (
+        crm.segment(table, {"segments": {"a": tree, "b": printed}}).mask("a").tolist()
+        == crm.segment(table, {"segments": {"b": printed}}).mask("b").tolist()
+    )
+
+
 def test_explain_of_a_word_where_contacts_have_numbers() -> None:
     result = crm.segment(pa.table({"contact_id": [1, 2]}), {"segments": {"all": "true"}})
     with pytest.raises(crm.ConfigError, match="no such contact"):

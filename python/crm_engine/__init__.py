@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from crm_engine.review import apply_review as apply_review
     from crm_engine.review import read_review as read_review
     from crm_engine.review import write_review as write_review
-    from crm_engine.rules import Rule as Rule
+    from crm_engine.rule_building import Rule as Rule
+    from crm_engine.rule_building import field as field
     from crm_engine.rules import builtin_rules as builtin_rules
-    from crm_engine.rules import field as field
     from crm_engine.rules import load_rules as load_rules
     from crm_engine.segment import SegmentResult as SegmentResult
     from crm_engine.segment import segment as segment
@@ -126,10 +126,10 @@ _DEFINED_IN: dict[str, str] = {
     "Model": "model",
     "PipelineFunnel": "funnel",
     "analyze": "analyze",
-    "Rule": "rules",
+    "Rule": "rule_building",
     "SegmentResult": "segment",
     "builtin_rules": "rules",
-    "field": "rules",
+    "field": "rule_building",
     "load_rules": "rules",
     "segment": "segment",
     "dedupe": "dedupe",

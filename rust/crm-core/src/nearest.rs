@@ -11,6 +11,8 @@ pub fn nearest_name<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
     let allowed = (wanted.len() / 3).max(2);
     candidates
         .into_iter()
+        // Names of another length are far, however alike: that spares looking at most of many.
+        .filter(|candidate| candidate.chars().take(200).count().abs_diff(wanted.len()) <= allowed + 2)
         .map(|candidate| (edit_distance(&wanted, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.chars().count())
         .min()

@@ -54,9 +54,9 @@ impl SegmentRun {
             .iter()
             .map(|(name, table, contact, time)| TableSchema::from_arrow(name, table.as_ref(), contact, time.as_deref()))
             .collect();
-        let (rules, run) = gate(py, None, |_| {
+        let (rules, run) = gate(py, None, |control| {
             let spec: Spec = serde_json::from_str(spec).map_err(|error| Error::config(format!("the rules cannot be read: {error}")))?;
-            let rules = Arc::new(RuleSet::compile(&spec, schema)?);
+            let rules = Arc::new(RuleSet::compile(&spec, schema, control)?);
             let run = Run::new(Arc::clone(&rules), &key, threads, memory_limit)?;
             Ok((rules, run))
         })?;
@@ -190,7 +190,7 @@ impl SegmentRun {
 
     /// How many members each pair of segments shares, row by row.
     fn overlap(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
-        self.with(py, None, |state, _| Ok(state.outcome.overlap()))
+        self.with(py, None, |state, control| state.outcome.overlap(control))
     }
 }
 

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, DurationMicrosecondType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{
+    Date32Type, DurationMicrosecondType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType,
+};
 use arrow_array::{Array, ArrayRef, BooleanArray, LargeStringArray, RecordBatch, StringArray, StringViewArray};
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, TimeUnit};
@@ -139,9 +141,21 @@ impl Column {
             DataType::Date32 => int32::<Date32Type>(array),
             DataType::Int64 => int64::<Int64Type>(array),
             DataType::Int8 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => int32::<Int32Type>(&cast(DataType::Int32)?),
-            DataType::UInt32 | DataType::UInt64 => int64::<Int64Type>(&cast(DataType::Int64)?),
+            DataType::UInt32 => int64::<Int64Type>(&cast(DataType::Int64)?),
+            DataType::UInt64 => {
+                let signed = cast(DataType::Int64)?;
+                if signed.null_count() > array.null_count() {
+                    return Err(Error::schema("a column of uint64 holds numbers above 9223372036854775807, which rules cannot count with"));
+                }
+                int64::<Int64Type>(&signed)
+            }
             DataType::Date64 => int32::<Date32Type>(&cast(DataType::Date32)?),
             DataType::Timestamp(TimeUnit::Microsecond, _) => int64::<TimestampMicrosecondType>(array),
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+                // A moment before 1970 belongs to the microsecond before, not to the one after.
+                let array = array.as_primitive::<TimestampNanosecondType>();
+                Self::Int64(array.values().iter().map(|nanos| nanos.div_euclid(1_000)).collect(), array.nulls().cloned())
+            }
             DataType::Timestamp(_, zone) => {
                 int64::<TimestampMicrosecondType>(&cast(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?)
             }

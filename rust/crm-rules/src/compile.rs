@@ -11,7 +11,7 @@ use crate::graph::{Graph, Input, MAX_NODE_DEPTH, NodeId, Op};
 use crate::kernels::{text_to_float, text_to_int};
 use crate::parse::problem;
 use crate::pattern::Pattern;
-use crate::problem::Problem;
+use crate::problem::{LISTED, Problem};
 use crate::schema::{Schema, TableSchema, Type, find_column};
 
 mod aggregate;
@@ -28,6 +28,8 @@ pub struct Compiler {
     graph: Graph,
     tables: Vec<TableGraph>,
     features: Vec<Feature>,
+    /// The number of each feature, by what it computes.
+    feature_numbers: HashMap<FeatureKey, usize>,
     rankings: Vec<Ranking>,
     named: HashMap<String, NodeId>,
     segments: HashMap<String, Option<NodeId>>,
@@ -43,6 +45,9 @@ enum Scope {
 
 type Compiled = Option<NodeId>;
 
+/// What makes two features one: table, aggregate, argument, filter and time.
+type FeatureKey = (usize, Aggregate, Option<NodeId>, Option<NodeId>, Option<NodeId>);
+
 impl Compiler {
     /// A compiler for rules over this schema, as of `today` (days since 1970-01-01).
     pub fn new(schema: Schema, today: i32) -> Self {
@@ -53,6 +58,7 @@ impl Compiler {
             graph: Graph::default(),
             tables,
             features: Vec::new(),
+            feature_numbers: HashMap::new(),
             rankings: Vec::new(),
             named: HashMap::new(),
             segments: HashMap::new(),
@@ -141,7 +147,9 @@ impl Compiler {
     }
 
     fn unknown<T>(&mut self, at: Position, message: String, name: &str, known: &[&str]) -> Option<T> {
-        let nearest = nearest_name(name, known.iter().copied()).map(str::to_owned);
+        // Looking through all names takes its time, and further problems are counted but not listed.
+        let listed = self.problems.len() < LISTED;
+        let nearest = if listed { nearest_name(name, known.iter().copied()).map(str::to_owned) } else { None };
         self.problems.push(Problem { nearest, ..problem(at, message) });
         None
     }
@@ -283,7 +291,7 @@ impl Compiler {
             // Its own problems are reported where it is defined.
             Some(None) => None,
             None => {
-                let names: Vec<String> = self.segments.keys().cloned().collect();
+                let names: Vec<String> = if self.problems.len() < LISTED { self.segments.keys().cloned().collect() } else { Vec::new() };
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 self.unknown(at, format!("there is no segment '{name}'"), name, &names)
             }
@@ -338,6 +346,9 @@ impl Compiler {
         }
         if is_today(name) && table.is_none() {
             return Some(self.constant(Scope::Contacts, Constant::Date(self.today)));
+        }
+        if self.problems.len() >= LISTED {
+            return self.unknown(at, format!("there is no column or feature '{name}'"), name, &[]);
         }
         let names: Vec<String> = self.schema.columns.iter().map(|(name, _)| name.clone()).chain(self.named.keys().cloned()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();

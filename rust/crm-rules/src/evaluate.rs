@@ -19,6 +19,8 @@ pub struct Evaluator<'p> {
     /// The bits of each signal in the current block.
     bits: Vec<Vec<u64>>,
     ready: Vec<bool>,
+    /// The nodes that were computed in the current block.
+    computed: Vec<bool>,
     failed: Vec<bool>,
     /// Per group, how it reads the current batch, and whether it can.
     lookups: Vec<(Lookup, bool)>,
@@ -33,6 +35,7 @@ impl<'p> Evaluator<'p> {
             program,
             bits: vec![Vec::new(); signals],
             ready: vec![false; signals],
+            computed: vec![false; program.graph.len()],
             failed: vec![false; program.graph.len()],
             lookups: program.groups.iter().map(|_| (Lookup::default(), false)).collect(),
             batch: 0,
@@ -58,14 +61,21 @@ impl<'p> Evaluator<'p> {
             offset,
             rows,
             memo: vec![None; self.program.graph.len()],
+            held: 0,
+            computed: &mut self.computed,
             failed: &mut self.failed,
             lookups: &mut self.lookups,
         };
-        for node in &self.program.fallible {
-            run.vector(*node);
-        }
+        run.computed.fill(false);
         for condition in &self.program.conditions {
             signal(&mut self.bits, &mut self.ready, &mut run, *condition);
+            run.forget_if_much();
+        }
+        for node in &self.program.fallible {
+            if !run.computed[node.index()] {
+                run.vector(*node);
+                run.forget_if_much();
+            }
         }
         self.program.values.iter().map(|value| run.vector(*value)).collect()
     }
@@ -149,11 +159,25 @@ struct Run<'b, 'f> {
     offset: usize,
     rows: usize,
     memo: Vec<Option<Rc<Vector<'b>>>>,
+    /// Bytes of what is in `memo`.
+    held: usize,
+    computed: &'f mut [bool],
     failed: &'f mut [bool],
     lookups: &'f mut [(Lookup, bool)],
 }
 
+/// Bytes of vectors that are kept for later rules: what is forgotten is computed again where it is needed.
+const MAX_HELD: usize = 32 << 20;
+
 impl<'b> Run<'b, '_> {
+    /// Between two conditions, so that what one of them uses several times is not lost in between.
+    fn forget_if_much(&mut self) {
+        if self.held > MAX_HELD {
+            self.memo.fill(None);
+            self.held = 0;
+        }
+    }
+
     fn vector(&mut self, id: NodeId) -> Rc<Vector<'b>> {
         if let Some(known) = &self.memo[id.index()] {
             return Rc::clone(known);
@@ -172,6 +196,8 @@ impl<'b> Run<'b, '_> {
             }
         };
         let vector = Rc::new(vector);
+        self.computed[id.index()] = true;
+        self.held += vector.bytes();
         self.memo[id.index()] = Some(Rc::clone(&vector));
         vector
     }
@@ -183,9 +209,18 @@ pub(crate) fn alone(program: &Program, group: &Group, column: &Column) -> Vec<Ve
     let mut columns = vec![Column::Null(rows); program.graph.inputs().len()];
     columns[group.input as usize] = column.clone();
     let batch = Batch::of(columns, rows);
-    let mut failed = vec![false; program.graph.len()];
-    let mut run =
-        Run { program, batch: &batch, offset: 0, rows, memo: vec![None; program.graph.len()], failed: &mut failed, lookups: &mut [] };
+    let (mut failed, mut computed) = (vec![false; program.graph.len()], vec![false; program.graph.len()]);
+    let mut run = Run {
+        program,
+        batch: &batch,
+        offset: 0,
+        rows,
+        memo: vec![None; program.graph.len()],
+        held: 0,
+        computed: &mut computed,
+        failed: &mut failed,
+        lookups: &mut [],
+    };
     group
         .signals
         .iter()

@@ -227,7 +227,10 @@ impl Expr {
             if let Kind::Name { table: None, name } = &expr.kind {
                 found.push((name.as_str(), expr.at));
             }
-            open.extend(expr.children());
+            // Inside an aggregate, names are the related table's columns.
+            if !matches!(&expr.kind, Kind::Call { name, .. } if crate::functions::AGGREGATES.contains(&name.as_str())) {
+                open.extend(expr.children());
+            }
         }
         found
     }

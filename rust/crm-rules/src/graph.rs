@@ -91,6 +91,9 @@ pub struct Graph {
     labels: HashMap<Input, String>,
 }
 
+/// Longest text that is computed at once instead of for each block, in bytes.
+const MAX_FOLDED_TEXT: usize = 1 << 10;
+
 /// Deepest chain of nodes, through features and segments.
 pub(crate) const MAX_NODE_DEPTH: u32 = 1_000;
 
@@ -223,6 +226,10 @@ impl Graph {
         let (vector, failed) = kernels::apply(node, &args, None, 1);
         // What fails stays, so that the run can name it.
         let constant = if failed { None } else { vector.get_constant(0, node.data_type) }?;
+        // A long text is made anew for each block rather than kept for each of very many rules.
+        if matches!(&constant, Constant::Text(text) if text.len() > MAX_FOLDED_TEXT) {
+            return None;
+        }
         let same_type = constant.data_type() == node.data_type;
         if same_type { Some(self.constant(constant)) } else { None }
     }
@@ -380,9 +387,9 @@ fn can_fail(op: &Op, output: Type) -> bool {
         Op::Arithmetic(_) | Op::Negate => output != Type::Float,
         Op::AddInterval(_) | Op::AddDays { .. } | Op::Difference => true,
         Op::Cast { from, to } => matches!((from, to), (Type::Text, _) | (Type::Float, Type::Int)) && *to != Type::Text,
-        Op::Call(Function::Sqrt | Function::Ln | Function::Power) => true,
+        Op::Call(Function::Sqrt | Function::Ln | Function::Power | Function::Concat | Function::Replace) => true,
         Op::Call(Function::Abs | Function::Round) => output == Type::Int,
-        Op::Call(Function::DateTrunc(_)) => false,
+        Op::Call(Function::DateTrunc(_) | Function::DateSub(_) | Function::DateDiff(_)) => true,
         _ => false,
     }
 }

@@ -93,6 +93,20 @@ impl<'a> Vector<'a> {
         Self { data, valid }
     }
 
+    /// What it takes, beside what it borrows.
+    pub(crate) fn bytes(&self) -> usize {
+        let data = match &self.data {
+            Data::Int(Cow::Owned(values)) => values.len() * 8,
+            Data::Float(Cow::Owned(values)) => values.len() * 8,
+            Data::Bool(words) => words.len() * 8,
+            Data::Text(texts) => {
+                texts.iter().map(|text| size_of_val(text) + if let Cow::Owned(text) = text { text.len() } else { 0 }).sum()
+            }
+            _ => 0,
+        };
+        data + self.valid.as_ref().map_or(0, |valid| valid.len() * 8)
+    }
+
     /// Whether the row is not null.
     #[inline]
     pub fn is_valid(&self, row: usize) -> bool {
@@ -140,7 +154,7 @@ impl<'a> Vector<'a> {
 
 /// SQL's order of floats: NaN is equal to itself and above all; zeros are equal.
 #[inline]
-pub(crate) fn compare_floats(a: f64, b: f64) -> Ordering {
+pub fn compare_floats(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
@@ -352,7 +366,8 @@ fn arithmetic<'a>(operator: Arithmetic, args: &[&Vector<'_>], output: Type, rows
                 Arithmetic::Subtract => Some(a - b),
                 Arithmetic::Multiply => Some(a * b),
                 Arithmetic::Divide => (b != 0.0).then(|| a / b),
-                Arithmetic::DivideWhole => (b != 0.0).then(|| (a / b).trunc()),
+                // As in DuckDB, `//` cuts whole numbers only.
+                Arithmetic::DivideWhole => (b != 0.0).then(|| a / b),
                 Arithmetic::Modulo => (b != 0.0).then(|| a % b),
             }
         });
@@ -418,8 +433,9 @@ fn cast<'a>(arg: &Vector<'a>, to: Type, rows: usize) -> (Vector<'a>, bool) {
             let values: Vec<bool> = convert!(texts, false, |text: &Cow<'_, str>| text_to_bool(text));
             Data::Bool(bits::collect(rows, |row| values[row]))
         }
-        (Data::Float(values), Type::Text) => Data::Text((0..rows).map(|row| Cow::Owned(format!("{:?}", values[row]))).collect()),
-        (data, _) => data.clone(),
+        (Data::Float(values), Type::Text) => Data::Text((0..rows).map(|row| Cow::Owned(float_to_text(values[row]))).collect()),
+        // The compiler lets no other cast pass.
+        _ => return (Vector::null(rows), false),
     };
     finish(data, valid, broken, rows)
 }
@@ -452,6 +468,21 @@ pub(crate) fn text_to_int(text: &str) -> Option<i64> {
 
 pub(crate) fn text_to_float(text: &str) -> Option<f64> {
     text.trim().parse().ok()
+}
+
+/// The shortest text that is read as the same float, as DuckDB writes it.
+fn float_to_text(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
+    let text = format!("{value:?}");
+    match text.split_once('e') {
+        None => text,
+        Some((digits, exponent)) => {
+            let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
+            format!("{digits}e{sign}{exponent:0>2}")
+        }
+    }
 }
 
 fn text_to_bool(text: &str) -> Option<bool> {

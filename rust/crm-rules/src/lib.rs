@@ -57,7 +57,7 @@ pub use constant::{Constant, Interval};
 pub use evaluate::{BLOCK_ROWS, Evaluator};
 pub use expr::{Expr, Position};
 pub use graph::{Graph, Input, NodeId};
-pub use kernels::{Data, Vector};
+pub use kernels::{Data, Vector, compare_floats};
 pub use parse::{Origin, parse_sql};
 pub use problem::{Problem, problems_to_error};
 pub use program::Program;

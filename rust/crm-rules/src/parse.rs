@@ -3,7 +3,7 @@ use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, Expr as Sql, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
     InTarget, ObjectName, OrderBySort, UnaryOperator, Value, WindowType,
 };
-use sqlparser::dialect::DuckDbDialect;
+use sqlparser::dialect::{Dialect, DuckDbDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
@@ -44,6 +44,56 @@ impl Origin {
     }
 }
 
+/// DuckDB's grammar of expressions, but for `name = value` inside a call, which is a comparison here and no named argument.
+#[derive(Debug)]
+struct RuleDialect;
+
+impl Dialect for RuleDialect {
+    fn dialect(&self) -> std::any::TypeId {
+        DuckDbDialect.dialect()
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        DuckDbDialect.is_identifier_start(ch)
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        DuckDbDialect.is_identifier_part(ch)
+    }
+
+    fn identifier_quote_style(&self, identifier: &str) -> Option<char> {
+        DuckDbDialect.identifier_quote_style(identifier)
+    }
+
+    fn supports_trailing_commas(&self) -> bool {
+        true
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_comparison_in_between_low_bound(&self) -> bool {
+        true
+    }
+
+    fn allow_extract_single_quotes(&self) -> bool {
+        true
+    }
+
+    fn supports_notnull_operator(&self) -> bool {
+        true
+    }
+
+    fn supports_numeric_literal_underscores(&self) -> bool {
+        true
+    }
+
+    fn supports_nested_comments(&self) -> bool {
+        true
+    }
+}
+
 /// Longest text of one rule.
 const MAX_TEXT_BYTES: usize = 8 << 20;
 /// Most operators in one rule: what is parsed becomes a tree whose depth may equal their number.
@@ -53,7 +103,7 @@ pub(crate) const MAX_DEPTH: usize = 100;
 
 /// Reads a SQL condition or expression.
 pub fn parse_sql(text: &str, origin: Origin) -> Result<Expr, Problem> {
-    let dialect = DuckDbDialect;
+    let dialect = RuleDialect;
     if text.len() > MAX_TEXT_BYTES {
         return Err(problem(origin.start(), format!("the rule has more than {MAX_TEXT_BYTES} bytes")));
     }
@@ -247,7 +297,7 @@ impl Reader {
             } => {
                 let item = Box::new(self.expr(expr, depth)?);
                 let at = item.at;
-                let Some(to) = data_type(to) else {
+                let Some(to) = cast_type(to) else {
                     return Err(problem(
                         at,
                         format!("there is no cast to {to}; the types are boolean, bigint, double, varchar, date and timestamp"),
@@ -511,6 +561,14 @@ fn number(digits: &str, at: Position) -> Result<Constant, Problem> {
         Ok(value) if value.is_finite() => Ok(Constant::float(value)),
         _ => Err(problem(at, format!("'{}' is not a number", shorten(digits)))),
     }
+}
+
+/// The rule type of a cast. Types that would cut what does not fit (`tinyint`, `decimal(10, 2)`) are refused rather than read as wider ones.
+fn cast_type(to: &DataType) -> Option<Type> {
+    let name = to.to_string().to_lowercase();
+    let found = type_named(name.split('(').next().unwrap_or_default().trim())?;
+    let cuts = (found == Type::Float && name.contains('(')) || ["tinyint", "smallint", "int2"].contains(&name.as_str());
+    (!cuts).then_some(found)
 }
 
 /// The rule type that a SQL type name stands for.

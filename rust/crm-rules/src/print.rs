@@ -66,8 +66,15 @@ fn write_kind(f: &mut fmt::Formatter<'_>, kind: &Kind, own: u8) -> fmt::Result {
             write_expr(f, item, own)
         }
         Kind::Negate(item) => {
-            f.write_str("-")?;
-            write_expr(f, item, 9)
+            // Two signs beside each other would begin a comment.
+            let signed = match &item.kind {
+                Kind::Negate(_) => true,
+                Kind::Literal(constant) => constant.to_string().starts_with('-'),
+                _ => false,
+            };
+            f.write_str(if signed { "-(" } else { "-" })?;
+            write_expr(f, item, if signed { 0 } else { 9 })?;
+            f.write_str(if signed { ")" } else { "" })
         }
         Kind::And(items) => write_list(f, items, " and ", "true", 3),
         Kind::Or(items) => write_list(f, items, " or ", "false", 2),
@@ -77,6 +84,8 @@ fn write_kind(f: &mut fmt::Formatter<'_>, kind: &Kind, own: u8) -> fmt::Result {
         Kind::Distinct { left, right, negated } => {
             write_pair(f, left, if *negated { "is not distinct from" } else { "is distinct from" }, right, own)
         }
+        // SQL has no empty list; nothing is in it.
+        Kind::In { list, negated, .. } if list.is_empty() => f.write_str(if *negated { "true" } else { "false" }),
         Kind::In { item, list, negated } => {
             write_expr(f, item, own)?;
             write!(f, " {}in (", not(*negated))?;
@@ -174,7 +183,8 @@ fn quoted(name: &str) -> String {
     let mut chars = name.chars();
     let bare = chars.next().is_some_and(|first| first.is_ascii_lowercase() || first == '_')
         && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !RESERVED.contains(&name);
+        && !RESERVED.contains(&name)
+        && matches!(crate::parse_sql(name, crate::Origin::default()), Ok(Expr { kind: Kind::Name { table: None, name: read }, .. }) if read == name);
     if bare { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 

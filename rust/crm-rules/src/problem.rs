@@ -14,7 +14,7 @@ pub struct Problem {
 }
 
 /// How many problems one message lists; more would not be read.
-const LISTED: usize = 50;
+pub(crate) const LISTED: usize = 50;
 
 /// All problems as one `RuleError`, in the order of their places; line, column and nearest name are the first one's.
 pub fn problems_to_error(mut problems: Vec<Problem>) -> Error {

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::constant::Constant;
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Graph, Input, NodeId, Op};
 use crate::lookup::Group;
 use crate::schema::Type;
 
@@ -17,7 +17,7 @@ pub struct Program {
     pub(crate) signals: Vec<Signal>,
     pub(crate) conditions: Vec<SignalId>,
     pub(crate) values: Vec<NodeId>,
-    /// Nodes that may fail and are below something asked for: always computed, so that what is reported as failed does not depend on
+    /// Nodes that may fail and are below something asked for: always computed in the end, so that what is reported as failed does not depend on
     /// what else was decided before.
     pub(crate) fallible: Vec<NodeId>,
     pub(crate) groups: Vec<Group>,
@@ -55,6 +55,27 @@ impl Program {
     /// The graph it was planned for.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// The features that it reads, by number.
+    pub fn features(&self) -> Vec<usize> {
+        let leaves = self.signals.iter().filter_map(|signal| if let Signal::Leaf { node, .. } = signal { Some(*node) } else { None });
+        let mut open: Vec<NodeId> = leaves.chain(self.values.iter().copied()).chain(self.fallible.iter().copied()).collect();
+        let mut seen = vec![false; self.graph.len()];
+        let mut found = Vec::new();
+        while let Some(node) = open.pop() {
+            if std::mem::replace(&mut seen[node.index()], true) {
+                continue;
+            }
+            if let Op::Input(number) = self.graph.node(node).op
+                && let Input::Feature(feature) = self.graph.inputs[number as usize].0
+            {
+                found.push(feature);
+            }
+            open.extend(self.graph.children(node));
+        }
+        found.sort_unstable();
+        found
     }
 
     /// Number of conditions.

@@ -10,6 +10,9 @@ use crate::functions::{DatePart, Function};
 use crate::kernels::{Data, Vector, both, compare_floats, floats, ints};
 use crate::schema::Type;
 
+/// Longest text that a function makes, in bytes: a few nested calls could ask for any amount of memory. Beyond it the result is null.
+const MAX_MADE_TEXT: usize = 64 << 10;
+
 /// Computes a function; also says whether it failed somewhere. Moments come as microseconds: the compiler casts dates.
 pub(crate) fn call<'a>(function: Function, args: &[&Vector<'a>], output: Type, rows: usize) -> (Vector<'a>, bool) {
     let done = |vector| (vector, false);
@@ -33,13 +36,11 @@ pub(crate) fn call<'a>(function: Function, args: &[&Vector<'a>], output: Type, r
         Function::Contains => done(text_test(args, rows, |text, other| memmem::find(text.as_bytes(), other.as_bytes()).is_some())),
         Function::StartsWith => done(text_test(args, rows, |text, other| text.starts_with(other))),
         Function::EndsWith => done(text_test(args, rows, |text, other| text.ends_with(other))),
-        Function::Concat => {
-            done(join(args, rows, |row, texts| Some(Cow::Owned(texts.iter().map(|texts| texts[row].as_ref()).collect::<String>()))))
-        }
-        Function::Replace => done(join(args, rows, |row, texts| {
-            let (text, from, to) = (&texts[0][row], &texts[1][row], &texts[2][row]);
-            Some(if from.is_empty() { text.clone() } else { Cow::Owned(text.replace(from.as_ref(), to)) })
-        })),
+        Function::Concat => join(args, rows, |row, texts| {
+            let length: usize = texts.iter().map(|texts| texts[row].len()).sum();
+            (length <= MAX_MADE_TEXT).then(|| Cow::Owned(texts.iter().map(|texts| texts[row].as_ref()).collect::<String>()))
+        }),
+        Function::Replace => join(args, rows, |row, texts| replaced(&texts[0][row], &texts[1][row], &texts[2][row])),
         Function::Substring => done(part(args, rows, |text, numbers| substring(text, numbers[0], numbers.get(1).copied()))),
         Function::Left => done(part(args, rows, |text, numbers| left(text, numbers[0]))),
         Function::Right => done(part(args, rows, |text, numbers| right(text, numbers[0]))),
@@ -54,7 +55,9 @@ pub(crate) fn call<'a>(function: Function, args: &[&Vector<'a>], output: Type, r
         Function::Power => floats(args, rows, |row, values| Some(values[0][row].powf(values[1][row])).filter(|value| value.is_finite())),
         Function::Greatest | Function::Least => done(extreme(args, rows, function == Function::Greatest)),
         Function::DatePart(which) => ints(args, rows, |row, values| Some(date_part(which, values[0][row]))),
-        Function::DateTrunc(which) => ints(args, rows, |row, values| Some(truncate(which, values[0][row]))),
+        Function::DateTrunc(which) => ints(args, rows, |row, values| truncate(which, values[0][row])),
+        // As in DuckDB, weeks are whole ones, whatever day they begin on.
+        Function::DateDiff(DatePart::Week) => ints(args, rows, |row, values| elapsed(DatePart::Week, values[0][row], values[1][row])),
         Function::DateDiff(which) => ints(args, rows, |row, values| index(which, values[1][row]).checked_sub(index(which, values[0][row]))),
         Function::DateSub(which) => ints(args, rows, |row, values| elapsed(which, values[0][row], values[1][row])),
     }
@@ -84,13 +87,40 @@ fn text_test<'a>(args: &[&Vector<'_>], rows: usize, test: impl Fn(&str, &str) ->
     Vector { data: Data::Bool(bits::collect(rows, |row| test(&a[row], &b[row]))), valid: both(args) }
 }
 
-fn join<'a>(args: &[&Vector<'a>], rows: usize, compute: impl Fn(usize, &[&[Cow<'a, str>]]) -> Option<Cow<'a, str>>) -> Vector<'a> {
+/// Makes a text of several where all of them are known; `None` is a failure.
+fn join<'a>(args: &[&Vector<'a>], rows: usize, compute: impl Fn(usize, &[&[Cow<'a, str>]]) -> Option<Cow<'a, str>>) -> (Vector<'a>, bool) {
     let mut values: Vec<&[Cow<'a, str>]> = Vec::new();
     for arg in args {
-        let Data::Text(texts) = &arg.data else { return Vector::null(rows) };
+        let Data::Text(texts) = &arg.data else { return (Vector::null(rows), false) };
         values.push(texts);
     }
-    Vector { data: Data::Text((0..rows).map(|row| compute(row, &values).unwrap_or_default()).collect()), valid: both(args) }
+    let valid = both(args);
+    let mut broken: Option<Vec<u64>> = None;
+    let texts = (0..rows)
+        .map(|row| {
+            if !valid.as_ref().is_none_or(|valid| bits::bit(valid, row)) {
+                return Cow::Borrowed("");
+            }
+            compute(row, &values).unwrap_or_else(|| {
+                bits::set_bit(broken.get_or_insert_with(|| vec![0; bits::words_for(rows)]), row);
+                Cow::Borrowed("")
+            })
+        })
+        .collect();
+    crate::kernels::finish(Data::Text(texts), valid, broken, rows)
+}
+
+/// `None` where the result would be too long, found out before it is made.
+fn replaced<'a>(text: &Cow<'a, str>, from: &str, to: &str) -> Option<Cow<'a, str>> {
+    if from.is_empty() {
+        return Some(text.clone());
+    }
+    let found = text.matches(from).count();
+    if found == 0 {
+        return Some(text.clone());
+    }
+    let length = (text.len() - found * from.len()).saturating_add(found.saturating_mul(to.len()));
+    (length <= MAX_MADE_TEXT).then(|| Cow::Owned(text.replace(from, to)))
 }
 
 /// A part of a text, chosen by whole numbers.
@@ -166,7 +196,10 @@ fn round<'a>(args: &[&Vector<'a>], output: Type, rows: usize) -> (Vector<'a>, bo
         None => None,
     };
     if output == Type::Int {
-        return (args[0].clone(), false);
+        return match digits {
+            None => (args[0].clone(), false),
+            Some(_) => ints(args, rows, |row, values| round_whole(values[0][row], values[1][row])),
+        };
     }
     let (mut vector, failed) = floats(&args[..1], rows, |row, values| {
         let value = values[0][row];
@@ -179,6 +212,16 @@ fn round<'a>(args: &[&Vector<'a>], output: Type, rows: usize) -> (Vector<'a>, bo
     (vector, failed)
 }
 
+/// A whole number rounded to tens, hundreds, ...: halves go away from zero. `None` where the result is too large.
+fn round_whole(value: i64, digits: i64) -> Option<i64> {
+    if digits >= 0 {
+        return Some(value);
+    }
+    let unit = 10i128.pow(digits.unsigned_abs().min(20) as u32);
+    let value = i128::from(value);
+    i64::try_from((value + value.signum() * unit / 2) / unit * unit).ok()
+}
+
 /// `greatest` and `least` pass over nulls, as in DuckDB and Postgres.
 fn extreme<'a>(args: &[&Vector<'a>], rows: usize, greatest: bool) -> Vector<'a> {
     let mut best = args[0].clone();
@@ -188,6 +231,7 @@ fn extreme<'a>(args: &[&Vector<'a>], rows: usize, greatest: bool) -> Vector<'a> 
                 (Data::Int(a), Data::Int(b)) => a[row].cmp(&b[row]),
                 (Data::Float(a), Data::Float(b)) => compare_floats(a[row], b[row]),
                 (Data::Text(a), Data::Text(b)) => a[row].cmp(&b[row]),
+                (Data::Bool(a), Data::Bool(b)) => bits::bit(a, row).cmp(&bits::bit(b, row)),
                 _ => std::cmp::Ordering::Equal,
             };
             arg.is_valid(row) && (!best.is_valid(row) || if greatest { ordering.is_gt() } else { ordering.is_lt() })
@@ -225,20 +269,21 @@ fn iso_week(days: i64) -> i64 {
     (thursday - days_from_civil(year, 1, 1)) / 7 + 1
 }
 
-fn truncate(part: DatePart, micros: i64) -> i64 {
+/// `None` where the beginning lies before the first moment there is.
+fn truncate(part: DatePart, micros: i64) -> Option<i64> {
     let days = micros.div_euclid(DAY_MICROS);
     let (year, month, _) = civil_from_days(days);
     let unit = match part {
-        DatePart::Year => return days_from_civil(year, 1, 1) * DAY_MICROS,
-        DatePart::Quarter => return days_from_civil(year, (month - 1) / 3 * 3 + 1, 1) * DAY_MICROS,
-        DatePart::Month => return days_from_civil(year, month, 1) * DAY_MICROS,
-        DatePart::Week => return (days - (days + 3).rem_euclid(7)) * DAY_MICROS,
-        DatePart::Day | DatePart::DayOfWeek | DatePart::DayOfYear => return days * DAY_MICROS,
+        DatePart::Year => return days_from_civil(year, 1, 1).checked_mul(DAY_MICROS),
+        DatePart::Quarter => return days_from_civil(year, (month - 1) / 3 * 3 + 1, 1).checked_mul(DAY_MICROS),
+        DatePart::Month => return days_from_civil(year, month, 1).checked_mul(DAY_MICROS),
+        DatePart::Week => return (days - (days + 3).rem_euclid(7)).checked_mul(DAY_MICROS),
+        DatePart::Day | DatePart::DayOfWeek | DatePart::DayOfYear => return days.checked_mul(DAY_MICROS),
         DatePart::Hour => 3_600_000_000,
         DatePart::Minute => 60_000_000,
         DatePart::Second => 1_000_000,
     };
-    micros.div_euclid(unit) * unit
+    micros.div_euclid(unit).checked_mul(unit)
 }
 
 /// The number of the part since the epoch, so that differences count boundaries.

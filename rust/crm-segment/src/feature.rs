@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use arrow_array::StringArray;
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
-use crm_rules::{Aggregate, Column, Data, Feature, Period, PeriodSums, Texts, Type, Vector, bit, set_bit, words_for};
+use crm_rules::{Aggregate, Column, Data, Feature, Period, PeriodSums, Texts, Type, Vector, bit, compare_floats, set_bit, words_for};
 use hashbrown::HashSet;
 
 /// The state of one feature for all contacts.
@@ -16,8 +16,6 @@ pub(crate) struct FeatureState {
     contacts: usize,
     /// Bytes of the texts that are kept.
     text_bytes: usize,
-    /// Whether a sum of whole numbers was too large for some contact.
-    pub(crate) overflowed: bool,
 }
 
 #[derive(Debug)]
@@ -28,7 +26,8 @@ enum State {
         texts: HashMap<Box<str>, i64>,
         counts: Vec<i64>,
     },
-    SumInt(Vec<i64>, Vec<u64>),
+    /// Wide enough for any number of 64-bit ones, so that the order of rows does not matter.
+    SumInt(Vec<i128>),
     SumFloat(Vec<f64>),
     Mean {
         sums: Vec<f64>,
@@ -85,7 +84,8 @@ pub(crate) fn bytes_per_contact(feature: &Feature) -> u64 {
     let value = if feature.data_type == Type::Text { 16 } else { 8 };
     match feature.aggregate {
         Aggregate::Count | Aggregate::CountDistinct => 8,
-        Aggregate::Sum => 9,
+        Aggregate::Sum if feature.data_type == Type::Float => 9,
+        Aggregate::Sum => 25,
         Aggregate::Avg => 13,
         Aggregate::StddevSample | Aggregate::StddevPopulation => 21,
         Aggregate::Min | Aggregate::Max => value + 1,
@@ -106,7 +106,7 @@ impl FeatureState {
             Aggregate::Count => State::Count(vec![0; contacts]),
             Aggregate::CountDistinct => State::Distinct { seen: HashSet::new(), texts: HashMap::new(), counts: vec![0; contacts] },
             Aggregate::Sum if float => State::SumFloat(vec![0.0; contacts]),
-            Aggregate::Sum => State::SumInt(vec![0; contacts], vec![0; words_for(contacts)]),
+            Aggregate::Sum => State::SumInt(vec![0; contacts]),
             Aggregate::Avg => State::Mean { sums: vec![0.0; contacts], counts: vec![0; contacts] },
             Aggregate::StddevSample | Aggregate::StddevPopulation => State::Deviation {
                 counts: vec![0; contacts],
@@ -121,7 +121,7 @@ impl FeatureState {
             }
             Aggregate::OfPeriods(of, period) => State::Periods { sums: vec![0.0; contacts * period.count as usize], period, of },
         };
-        Self { state, seen: vec![0; words_for(contacts)], data_type: feature.data_type, contacts, text_bytes: 0, overflowed: false }
+        Self { state, seen: vec![0; words_for(contacts)], data_type: feature.data_type, contacts, text_bytes: 0 }
     }
 
     /// What it takes, with what it will take when it grows next.
@@ -131,7 +131,8 @@ impl FeatureState {
             State::Count(_) => 8 * contacts,
             // A table that is full lives beside the one of twice its size for a while.
             State::Distinct { seen, texts, .. } => 8 * contacts + 3 * (seen.allocation_size() + texts.capacity() * 32) as u64,
-            State::SumInt(..) | State::SumFloat(_) => 9 * contacts,
+            State::SumInt(_) => 25 * contacts,
+            State::SumFloat(_) => 9 * contacts,
             State::Mean { .. } => 13 * contacts,
             State::Deviation { .. } => 21 * contacts,
             State::Least(values, _) => (values.width() + 1) * contacts,
@@ -160,20 +161,11 @@ impl FeatureState {
                     });
                 }
             }
-            State::SumInt(sums, broken) => {
-                let overflowed = &mut self.overflowed;
-                each_value(block, |_, contact, value| {
-                    let Value::Int(value) = value else { return };
-                    set_bit(seen, contact);
-                    match sums[contact].checked_add(value) {
-                        Some(sum) => sums[contact] = sum,
-                        None => {
-                            set_bit(broken, contact);
-                            *overflowed = true;
-                        }
-                    }
-                });
-            }
+            State::SumInt(sums) => each_value(block, |_, contact, value| {
+                let Value::Int(value) = value else { return };
+                set_bit(seen, contact);
+                sums[contact] += i128::from(value);
+            }),
             State::Mean { sums, counts } => each_value(block, |_, contact, value| {
                 let Value::Float(value) = value else { return };
                 sums[contact] += value;
@@ -244,6 +236,11 @@ impl FeatureState {
         }
     }
 
+    /// Whether a sum of whole numbers is too large for some contact, for whom it is then null.
+    pub(crate) fn overflowed(&self) -> bool {
+        if let State::SumInt(sums) = &self.state { sums.iter().any(|sum| i64::try_from(*sum).is_err()) } else { false }
+    }
+
     /// The feature as a column over the contacts.
     pub(crate) fn finish(self, contacts: usize) -> Column {
         let nulls = |seen: Vec<u64>| {
@@ -258,9 +255,16 @@ impl FeatureState {
         match self.state {
             State::Count(counts) | State::Distinct { counts, .. } => Column::Int64(ScalarBuffer::from(counts), None),
             State::SumFloat(sums) => Column::Float(ScalarBuffer::from(sums), nulls(self.seen)),
-            State::SumInt(sums, broken) => {
-                let seen = self.seen.iter().zip(&broken).map(|(seen, broken)| seen & !broken).collect();
-                Column::Int64(ScalarBuffer::from(sums), nulls(seen))
+            State::SumInt(sums) => {
+                let mut seen = self.seen;
+                let whole = |(contact, sum): (usize, &i128)| {
+                    i64::try_from(*sum).unwrap_or_else(|_| {
+                        seen[contact / 64] &= !(1 << (contact % 64));
+                        0
+                    })
+                };
+                let sums = sums.iter().enumerate().map(whole).collect();
+                Column::Int64(sums, nulls(seen))
             }
             State::Mean { mut sums, counts } => {
                 sums.iter_mut().zip(&counts).for_each(|(sum, count)| *sum /= f64::from((*count).max(1)));
@@ -299,7 +303,7 @@ impl Values {
     fn compare(&self, contact: usize, value: Value<'_>) -> Option<std::cmp::Ordering> {
         Some(match (self, value) {
             (Self::Int(values), Value::Int(value)) => values[contact].cmp(&value),
-            (Self::Float(values), Value::Float(value)) => (values[contact] + 0.0).total_cmp(&(value + 0.0)),
+            (Self::Float(values), Value::Float(value)) => compare_floats(values[contact], value),
             (Self::Text(values), Value::Text(value)) => values[contact].as_ref().cmp(value),
             _ => return None,
         })

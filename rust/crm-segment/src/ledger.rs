@@ -228,9 +228,10 @@ fn post(entries: &[Entry], slots: &mut [u64], first: usize, postings: &[Posting]
     }
 }
 
-/// A whole number that orders as `f64::total_cmp` does, zeros being equal.
+/// A whole number that orders as floats do in SQL: zeros are equal, and what is no number is above all, whatever its sign.
 #[inline]
 fn order_of(value: f64) -> i64 {
+    let value = if value.is_nan() { f64::NAN.abs() } else { value };
     let bits = (value + 0.0).to_bits() as i64;
     bits ^ ((bits >> 63) as u64 >> 1) as i64
 }

@@ -9,6 +9,8 @@ use crate::rule_set::RuleSet;
 const LEAST_STRETCH: u64 = 1_024;
 /// What reading takes besides, whatever the number of contacts.
 const READING_BYTES: u64 = 128 << 20;
+/// Without a limit, what a run takes beside results, keys, and eight bytes for each contact and feature.
+const WITHOUT_LIMIT: u64 = 512 << 20;
 /// A contact in the index of keys, roughly; what it comes to is looked at while the stretch is read.
 const INDEX_BYTES: u64 = 24;
 /// A ranking while it is made: keys, their order, and the result.
@@ -29,9 +31,14 @@ impl Memory {
 
     /// How many of so many contacts are taken at a time.
     pub(crate) fn stretch(&mut self, rules: &RuleSet, contacts: usize) -> Result<usize> {
-        let Some(limit) = self.limit else { return Ok(contacts) };
         let kept = kept_bytes(rules, contacts as u64);
         let per_contact = feature_bytes(rules) + INDEX_BYTES;
+        let limit = self.limit.unwrap_or_else(|| {
+            // Eight bytes for each contact and feature are taken for granted; sums of many periods, say, are not.
+            let plain = 8 * rules.compiler.features().len() as u64 + 2 * INDEX_BYTES;
+            (contacts as u64).saturating_mul(plain).saturating_add(kept + READING_BYTES + WITHOUT_LIMIT)
+        });
+        self.limit = Some(limit);
         let room = limit.saturating_sub(kept + READING_BYTES.min(limit / 4));
         let least = LEAST_STRETCH.min(contacts as u64);
         let fitting = room / per_contact;

@@ -1,6 +1,6 @@
 //! What a run found.
 use arrow_buffer::{BooleanBuffer, Buffer};
-use crm_core::{Error, Result};
+use crm_core::{Control, Error, Result};
 use crm_rules::{count_ones, words_for};
 
 /// The members of every segment, and what was assigned.
@@ -109,14 +109,18 @@ impl Outcome {
     }
 
     /// How many members each pair of segments shares, row by row.
-    pub fn overlap(&self) -> Vec<u64> {
+    pub fn overlap(&self, control: &dyn Control) -> Result<Vec<u64>> {
         let n = self.segments.len();
+        if n > MAX_OVERLAP {
+            return Err(Error::config(format!("the matrix of {n} segments is too large; {MAX_OVERLAP} segments are the most")));
+        }
         let words: Vec<&[u64]> = self.segments.iter().map(|bits| bits.inner().typed_data()).collect();
         let mut shared = vec![0; n * n];
         let mut both = Vec::new();
         // A stretch at a time, so that the bits of all segments stay in the processor's cache.
         for from in (0..words_for(self.contacts as usize)).step_by(256) {
             for a in 0..n {
+                control.check()?;
                 for b in a..n {
                     let to = (from + 256).min(words[a].len());
                     both.clear();
@@ -130,9 +134,12 @@ impl Outcome {
                 shared[a * n + b] = shared[b * n + a];
             }
         }
-        shared
+        Ok(shared)
     }
 }
+
+/// Most segments whose shared members are counted: the matrix grows with their square.
+const MAX_OVERLAP: usize = 5_000;
 
 /// Appends `count` bits to a bitmap of `len` bits.
 fn append(words: &mut Vec<u64>, len: usize, more: &[u64], count: usize) {

@@ -2,7 +2,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crm_core::{Error, Result};
+use crm_core::{Control, Error, Result};
 use crm_rules::{Compiler, Expr, Graph, Input, NodeId, Origin, Problem, Program, Schema, parse_sql, parse_tree, problems_to_error};
 use serde::Deserialize;
 
@@ -66,16 +66,17 @@ pub struct RuleSet {
 
 impl RuleSet {
     /// Reads and compiles; every problem of every rule is in the error.
-    pub fn compile(spec: &Spec, schema: Schema) -> Result<Self> {
+    pub fn compile(spec: &Spec, schema: Schema, control: &dyn Control) -> Result<Self> {
         if spec.segments.len() > MAX_SEGMENTS {
             return Err(Error::limit(format!("the rules have {} segments, and {MAX_SEGMENTS} is the most", spec.segments.len())));
         }
         let mut problems = Vec::new();
-        let features = read_all(&spec.features, "feature", &mut problems);
-        let segments = read_all(&spec.segments, "segment", &mut problems);
+        let features = read_all(&spec.features, "feature", &mut problems, control)?;
+        let segments = read_all(&spec.segments, "segment", &mut problems, control)?;
         let mut compiler = Compiler::new(schema, spec.today);
 
         for name in ordered(&features, &mut problems, "feature", Expr::names) {
+            control.check()?;
             if let Some(Some(expr)) = features.get(name)
                 && let Some(node) = compiler.value(expr)
             {
@@ -87,6 +88,7 @@ impl RuleSet {
         }
         let mut compiled: HashMap<&str, NodeId> = HashMap::new();
         for name in ordered(&segments, &mut problems, "segment", Expr::segments) {
+            control.check()?;
             if let Some(Some(expr)) = segments.get(name)
                 && let Some(node) = compiler.condition(expr)
             {
@@ -177,9 +179,15 @@ fn read(definition: &Definition) -> std::result::Result<Expr, Problem> {
 }
 
 /// Reads definitions by name; `None` where one cannot be read, which is then among the problems.
-fn read_all<'a>(definitions: &'a [Definition], what: &str, problems: &mut Vec<Problem>) -> HashMap<&'a str, Option<Expr>> {
+fn read_all<'a>(
+    definitions: &'a [Definition],
+    what: &str,
+    problems: &mut Vec<Problem>,
+    control: &dyn Control,
+) -> Result<HashMap<&'a str, Option<Expr>>> {
     let mut found = HashMap::new();
     for definition in definitions {
+        control.check()?;
         let expr = match read(definition) {
             Ok(expr) => Some(expr),
             Err(problem) => {
@@ -192,7 +200,7 @@ fn read_all<'a>(definitions: &'a [Definition], what: &str, problems: &mut Vec<Pr
             problems.push(Problem { line: definition.at.0, column: definition.at.1, message, nearest: None });
         }
     }
-    found
+    Ok(found)
 }
 
 /// The names, each after those it refers to. Cycles are reported, and what is on them is left out.

@@ -1,4 +1,5 @@
 //! One run over the data.
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow_array::{ArrayRef, RecordBatch};
@@ -46,6 +47,9 @@ pub struct Run {
 impl Run {
     /// A run with so many threads; `key` is the column that identifies a contact, and `memory_limit` is in bytes.
     pub fn new(rules: Arc<RuleSet>, key: &str, threads: usize, memory_limit: Option<u64>) -> Result<Self> {
+        if threads > MAX_THREADS {
+            return Err(Error::config(format!("{threads} threads are asked for, and {MAX_THREADS} is the most")));
+        }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .build()
@@ -125,12 +129,10 @@ impl Run {
     pub fn add_related(&mut self, table: usize, batches: impl Iterator<Item = Result<RecordBatch>>, control: &dyn Control) -> Result<bool> {
         self.close_index()?;
         let rules = Arc::clone(&self.rules);
-        let features: Vec<usize> =
-            (0..rules.compiler.features().len()).filter(|number| rules.compiler.features()[*number].table == table).collect();
-        if features.is_empty() {
+        let plan = TablePlan::new(&rules, table);
+        if plan.parts.is_empty() && plan.entries.is_empty() {
             return Ok(true);
         }
-        let plan = TablePlan::new(&rules, table, &features);
         let contact = &rules.compiler.schema().tables[table].contact;
         let name = &rules.compiler.schema().tables[table].name;
         let mut ledgers: Vec<Ledger> = plan.entries.chunks(MOST).map(|entries| Ledger::new(entries.to_vec(), self.contacts)).collect();
@@ -147,7 +149,7 @@ impl Run {
                     return Ok(false);
                 }
                 let to = (from + ROWS_AT_ONCE).min(batch.num_rows());
-                self.add_rows(&plan, (keys, contact), &columns, from..to, (&evaluators, &features, &mut ledgers))?;
+                self.add_rows(&plan, (keys, contact), &columns, from..to, (&evaluators, &mut ledgers))?;
                 done += (to - from) as u64;
                 fits = self.fits(&ledgers)?;
                 control.check()?;
@@ -168,7 +170,7 @@ impl Run {
         (keys, name): (&ArrayRef, &str),
         columns: &Batch,
         rows: std::ops::Range<usize>,
-        (evaluators, features, ledgers): (&[Mutex<Evaluator<'p>>], &[usize], &mut [Ledger]),
+        (evaluators, ledgers): (&[Mutex<Evaluator<'p>>], &mut [Ledger]),
     ) -> Result<()> {
         let offsets: Vec<usize> = rows.clone().step_by(BLOCK_ROWS).collect();
         let index = &self.index;
@@ -180,15 +182,9 @@ impl Run {
             offsets.par_iter().map(block).collect()
         });
         let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
-        let mut states: Vec<(&Part, &mut FeatureState)> = plan
-            .parts
-            .iter()
-            .zip(self.states.iter_mut().enumerate().filter_map(
-                |(number, state)| {
-                    if features.contains(&number) { state.as_mut() } else { None }
-                },
-            ))
-            .collect();
+        let own_states = self.states.iter_mut().zip(self.rules.compiler.features()).filter(|(_, feature)| feature.table == plan.table);
+        let mut states: Vec<(&Part, &mut FeatureState)> =
+            plan.parts.iter().zip(own_states.filter_map(|(state, _)| state.as_mut())).collect();
         self.pool.install(|| {
             for (place, ledger) in ledgers.iter_mut().enumerate() {
                 let rows: Vec<(&LedgerRows, &[Vector<'_>])> =
@@ -218,13 +214,20 @@ impl Run {
     pub(crate) fn close_features(&mut self) -> Result<()> {
         self.close_index()?;
         let states = std::mem::take(&mut self.states);
-        for (number, (state, feature)) in states.into_iter().zip(self.rules.compiler.features()).enumerate() {
-            let place = |(ledger, found): (usize, &Ledger)| {
-                found.entries().iter().position(|entry| entry.feature == number).map(|entry| (ledger, entry))
-            };
-            self.features.push(match (state, self.ledgers.iter().enumerate().find_map(place)) {
+        if states.is_empty() {
+            // There are none, or they are finished.
+            return Ok(());
+        }
+        let mut places = vec![None; states.len()];
+        for (ledger, found) in self.ledgers.iter().enumerate() {
+            for (entry, of) in found.entries().iter().enumerate() {
+                places[of.feature] = Some((ledger, entry));
+            }
+        }
+        for ((state, place), feature) in states.into_iter().zip(places).zip(self.rules.compiler.features()) {
+            self.features.push(match (state, place) {
                 (Some(state), _) => {
-                    if state.overflowed {
+                    if state.overflowed() {
                         self.warnings.push(could_not(&feature.sql));
                     }
                     Finished::Column(state.finish(self.contacts))
@@ -275,16 +278,12 @@ impl Run {
         if self.rules.needs_index() && (from + rows > self.contacts || self.rankings.iter().any(short)) {
             return Err(changed());
         }
-        let asked: Vec<usize> = program
-            .graph()
-            .inputs()
-            .iter()
-            .filter_map(|(input, _)| if let Input::Feature(number) = input { Some(*number) } else { None })
-            .collect();
+        let asked = program.features();
         let columns: Vec<Option<Column>> = self.pool.install(|| asked.par_iter().map(|number| self.feature(*number, from, rows)).collect());
-        let mut features: Vec<(usize, Option<Column>)> = asked.into_iter().zip(columns).collect();
+        let mut features: HashMap<usize, Option<Column>> = asked.into_iter().zip(columns).collect();
         Batch::new(program.graph(), batch, |input| match input {
-            Input::Feature(number) => features.iter_mut().find(|(known, _)| known == number).and_then(|(_, column)| column.take()),
+            // What this program does not ask for need not be made.
+            Input::Feature(number) => features.remove(number).unwrap_or(Some(Column::Null(rows))),
             // A later ranking is not asked for by an earlier one, but the batch holds every input of the graph.
             Input::Ranking(number) => Some(self.rankings.get(*number).map_or(Column::Null(rows), |column| column.slice(first, rows))),
             Input::Column(_) => None,
@@ -360,6 +359,9 @@ impl Run {
         std::mem::replace(&mut self.outcome, empty).finish(self.warnings.clone())
     }
 }
+
+/// Most threads of a run.
+const MAX_THREADS: usize = 256;
 
 /// Where a finished feature is found.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
 //! How one related table is read for all of its features at once.
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::rule_set::RuleSet;
 
 /// What is computed of a table's rows, and for which features.
 pub(crate) struct TablePlan {
+    pub(crate) table: usize,
     pub(crate) program: Program,
     /// The features with a state of their own, in their order.
     pub(crate) parts: Vec<Part>,
@@ -38,28 +40,18 @@ pub(crate) struct Block<'b> {
 }
 
 impl TablePlan {
-    pub(crate) fn new(rules: &RuleSet, table: usize, features: &[usize]) -> Self {
+    pub(crate) fn new(rules: &RuleSet, table: usize) -> Self {
         let graph = &rules.compiler.tables()[table].graph;
-        let mut filters: Vec<NodeId> = Vec::new();
-        let mut values: Vec<NodeId> = Vec::new();
-        let place = |list: &mut Vec<NodeId>, node: Option<NodeId>| {
-            node.map(|node| {
-                list.iter().position(|known| *known == node).unwrap_or_else(|| {
-                    list.push(node);
-                    list.len() - 1
-                })
-            })
-        };
+        let (mut filters, mut values) = (Places::default(), Places::default());
         let (mut parts, mut entries) = (Vec::new(), Vec::new());
-        for number in features {
-            let feature = &rules.compiler.features()[*number];
-            let (filter, argument) = (place(&mut filters, feature.filter), place(&mut values, feature.argument));
-            match Entry::new(*number, feature, filter, argument) {
+        for (number, feature) in rules.compiler.features().iter().enumerate().filter(|(_, feature)| feature.table == table) {
+            let (filter, argument) = (filters.of(feature.filter), values.of(feature.argument));
+            match Entry::new(number, feature, filter, argument) {
                 Some(entry) => entries.push(entry),
-                None => parts.push(Part { filter, argument, time: place(&mut values, feature.time) }),
+                None => parts.push(Part { filter, argument, time: values.of(feature.time) }),
             }
         }
-        Self { program: Program::new(Arc::new(graph.clone()), &filters, &values), parts, entries }
+        Self { table, program: Program::new(Arc::new(graph.clone()), &filters.nodes, &values.nodes), parts, entries }
     }
 
     pub(crate) fn block<'p: 'b, 'b>(
@@ -92,6 +84,23 @@ impl TablePlan {
         let owned = if self.parts.is_empty() { Vec::new() } else { owned(&contacts, rows) };
         let ledgers = ledgers.iter().zip(&of_ledgers).map(|(ledger, (each, any))| ledger.rows(each, any, &contacts)).collect();
         Ok(Block { filters, owned, contacts, vectors, ledgers })
+    }
+}
+
+/// Nodes that are asked for, each once.
+#[derive(Default)]
+struct Places {
+    nodes: Vec<NodeId>,
+    known: HashMap<NodeId, usize>,
+}
+
+impl Places {
+    fn of(&mut self, node: Option<NodeId>) -> Option<usize> {
+        let node = node?;
+        Some(*self.known.entry(node).or_insert_with(|| {
+            self.nodes.push(node);
+            self.nodes.len() - 1
+        }))
     }
 }
 

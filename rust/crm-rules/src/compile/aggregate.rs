@@ -33,7 +33,7 @@ pub struct Feature {
 }
 
 /// The aggregates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Aggregate {
     /// Rows, or values that are not null.
     Count,
@@ -60,7 +60,7 @@ pub enum Aggregate {
 }
 
 /// What is taken of the periods' sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PeriodSums {
     /// Their mean.
     Avg,
@@ -77,7 +77,7 @@ pub enum PeriodSums {
 }
 
 /// Complete calendar periods before the one of today.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Period {
     /// 0 year, 1 quarter, 2 month, 3 week, 4 day.
     unit: DatePartUnit,
@@ -87,7 +87,7 @@ pub struct Period {
     pub current: i64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum DatePartUnit {
     Year,
     Quarter,
@@ -142,6 +142,8 @@ pub(super) fn is_ranking(name: &str) -> bool {
     RANKINGS.contains(&name)
 }
 
+/// Most rankings: each is a pass over the contacts.
+const MAX_RANKINGS: usize = 200;
 /// Most periods of one aggregate.
 const MAX_PERIODS: i64 = 1_000;
 
@@ -176,6 +178,9 @@ impl Compiler {
                 .fail(key.at, format!("{name} goes by a number{}, and this is {kind_of_key}", if ordered { "" } else { " or date" }));
         }
         let ranking = Ranking { kind, key: node, descending };
+        if self.rankings.len() >= MAX_RANKINGS {
+            return self.fail(at, format!("the rules rank contacts in more than {MAX_RANKINGS} ways"));
+        }
         let number = self.rankings.iter().position(|known| *known == ranking).unwrap_or_else(|| {
             self.rankings.push(ranking);
             self.rankings.len() - 1
@@ -256,12 +261,11 @@ impl Compiler {
             at,
         )
         .to_sql();
-        let feature = Feature { table, aggregate: kind, argument: argument_node, filter: filter_node, time, data_type, sql };
-        let same = |known: &Feature| Feature { sql: String::new(), ..known.clone() } == Feature { sql: String::new(), ..feature.clone() };
-        let number = self.features.iter().position(same).unwrap_or_else(|| {
-            self.features.push(feature);
-            self.features.len() - 1
-        });
+        let key = (table, kind, argument_node, filter_node, time);
+        let number = *self.feature_numbers.entry(key).or_insert(self.features.len());
+        if number == self.features.len() {
+            self.features.push(Feature { table, aggregate: kind, argument: argument_node, filter: filter_node, time, data_type, sql });
+        }
         let label = self.features[number].sql.clone();
         let node = self.graph.input(Input::Feature(number), data_type);
         self.graph.label(Input::Feature(number), label);
@@ -344,16 +348,27 @@ impl Compiler {
             return self
                 .fail(at, format!("{name} goes by time, and no time column of '{}' is known; declare it under tables", schema.name));
         };
-        let node = self.name(None, &column, at, Scope::Table(table))?;
-        Some(self.convert(node, Type::Timestamp, Scope::Table(table)))
+        self.time_column(table, &column, at)
+    }
+
+    /// A table's time column as timestamps.
+    fn time_column(&mut self, table: usize, column: &str, at: Position) -> Option<NodeId> {
+        let scope = Scope::Table(table);
+        let node = self.name(None, column, at, scope)?;
+        match self.type_of(node, scope) {
+            Type::Date | Type::Timestamp | Type::Null => Some(self.convert(node, Type::Timestamp, scope)),
+            other => {
+                let table = self.table_schema(table).name.clone();
+                self.fail(at, format!("the time column '{column}' of '{table}' is {other}, and must be a date or timestamp"))
+            }
+        }
     }
 
     /// The filter without the rows after today: they have not happened yet. Rows without a time are visible.
     fn visible(&mut self, table: usize, filter: Option<NodeId>, at: Position) -> Option<Option<NodeId>> {
         let scope = Scope::Table(table);
         let Some(column) = self.table_schema(table).time.clone() else { return Some(filter) };
-        let time = self.name(None, &column, at, scope)?;
-        let time = self.convert(time, Type::Timestamp, scope);
+        let time = self.time_column(table, &column, at)?;
         let tomorrow = self.constant(scope, Constant::Timestamp((i64::from(self.today) + 1) * crate::calendar::DAY_MICROS));
         let later = self.compare(crate::expr::Comparison::GreaterOrEqual, time, tomorrow, scope);
         let later = self.op(scope, Op::IsTrue, vec![later], Type::Bool);
