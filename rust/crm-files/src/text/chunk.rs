@@ -13,6 +13,8 @@ use crate::Limits;
 
 /// Rows that are copied column by column at once: their cell ends stay in the cache.
 const RUN_ROWS: usize = 512;
+/// Cells of a chunk's rows, nulls included, at most.
+pub(super) const MAX_CELLS: usize = 8 << 20;
 
 /// Everything that turns text into rows; shared by the threads.
 pub(super) struct Assembler {
@@ -29,9 +31,18 @@ pub(super) struct Assembler {
 }
 
 /// Where careful reading has come to.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cursor {
     pub at: usize,
     pub line: u64,
+    /// No quote that opens before this position closes: up to there records are lines.
+    in_line_to: usize,
+}
+
+impl Cursor {
+    pub(super) fn new(at: usize, line: u64) -> Self {
+        Self { at, line, in_line_to: 0 }
+    }
 }
 
 impl Assembler {
@@ -70,6 +81,11 @@ impl Assembler {
         }
         let body = &text[cursor.at..];
         let scan = scan(body, marks)?;
+        // Short rows take more room than their text.
+        let n_cells = scan.row_ends.len() * self.layout.n_columns();
+        if n_cells > MAX_CELLS && n_cells > 2 * scan.cell_ends.len() {
+            return None;
+        }
         let mut rows = Rows::new(&self.layout, &self.limits, scan.row_ends.len());
         self.place_scanned(body, &scan, marks, cursor, &mut rows);
         cursor.at = text.len();
@@ -105,8 +121,10 @@ impl Assembler {
                 copy_run(text, scan, marks, n_columns, run_first_cell, run_rows, &mut rows.columns);
                 run_rows = 0;
                 let step = self.parser.parse(raw, 0, true, Quotes::AtEdges, &mut record);
-                if step == Step::Done {
-                    self.place(raw, &mut Cursor { at: 0, line: cursor.line }, true, &mut record, rows);
+                if raw.len() > self.limits.record_bytes {
+                    self.reject_long(raw, cursor.line, rows);
+                } else if step == Step::Done {
+                    self.place(raw, &mut Cursor::new(0, cursor.line), true, &mut record, rows);
                 } else {
                     // An empty line has no record.
                     rows.skip_blank(cursor.line);
@@ -122,9 +140,12 @@ impl Assembler {
         copy_run(text, scan, marks, n_columns, run_first_cell, run_rows, &mut rows.columns);
     }
 
-    /// Whether a row with the right number of cells may still be no data: blank, a comment, the header again.
+    /// Whether a row with the right number of cells may still be no data: blank, drawn, a comment, the header again, too long.
     fn needs_care(&self, raw: &[u8], n_columns: usize) -> bool {
         let Some(first) = raw.first() else { return true };
+        if matches!(first, b'-' | b'=' | b'_' | b'+' | b'|') || raw.len() > self.limits.record_bytes {
+            return true;
+        }
         if raw.len() < n_columns || (matches!(first, b' ' | b'\t') || self.layout.syntax.delimiter[0] == *first) && self.is_blank(raw) {
             return true;
         }
@@ -141,26 +162,55 @@ impl Assembler {
     pub(super) fn careful(&self, text: &[u8], at_eof: bool, cursor: &mut Cursor, rows: &mut Rows, max_rows: usize) {
         let mut record = Record::default();
         for _ in 0..max_rows {
-            let mut step = self.parser.parse(text, cursor.at, at_eof, Quotes::AtEdges, &mut record);
-            if step == Step::NeedMore && text.len() - cursor.at > self.limits.record_bytes {
-                step = Step::Runaway;
+            if rows.context.in_long_line && !self.pass_line(text, cursor, rows) {
+                return;
             }
+            let is_beyond = |at: usize| text.len() - at > self.limits.record_bytes;
+            let quotes = if cursor.at < cursor.in_line_to { Quotes::InLine } else { Quotes::AtEdges };
+            let mut step = self.parser.parse(text, cursor.at, at_eof, quotes, &mut record);
             if step == Step::Runaway {
+                cursor.in_line_to = record.runaway_end;
+            }
+            if step == Step::Runaway || step == Step::NeedMore && is_beyond(cursor.at) {
                 step = self.parser.parse(text, cursor.at, at_eof, Quotes::InLine, &mut record);
                 record.stray_quote = true;
-                if step == Step::NeedMore && text.len() - cursor.at > self.limits.record_bytes {
-                    // One line beyond all bounds: what is there of it is rejected, what follows will be as well.
-                    let raw = &text[cursor.at..];
-                    rows.reject(cursor.line, None, format!("a line longer than {} bytes", self.limits.record_bytes), raw);
+                if step == Step::NeedMore && is_beyond(cursor.at) {
+                    // One line beyond all bounds: it is rejected, and what follows of it passed over.
+                    self.reject_long(&text[cursor.at..], cursor.line, rows);
                     cursor.at = text.len();
+                    rows.context.in_long_line = true;
                     return;
                 }
             }
             if step != Step::Done {
                 return;
             }
+            if record.end - cursor.at > self.limits.record_bytes {
+                self.reject_long(&text[cursor.at..record.end], cursor.line, rows);
+                cursor.line += record.n_lines;
+                cursor.at = record.next;
+                continue;
+            }
             self.place(text, cursor, at_eof, &mut record, rows);
         }
+    }
+
+    fn reject_long(&self, raw: &[u8], line: u64, rows: &mut Rows) {
+        let reason = format!("a row of more than the {} bytes allowed (limit `record_bytes`)", self.limits.record_bytes);
+        rows.reject(line, None, reason, raw);
+    }
+
+    /// Passes over the rest of a line whose beginning was rejected; whether its end is there.
+    fn pass_line(&self, text: &[u8], cursor: &mut Cursor, rows: &mut Rows) -> bool {
+        let line_end = if self.layout.syntax.line_end == LineEnd::Cr { b'\r' } else { b'\n' };
+        let Some(offset) = memchr::memchr(line_end, &text[cursor.at..]) else {
+            cursor.at = text.len();
+            return false;
+        };
+        cursor.at += offset + 1;
+        cursor.line += 1;
+        rows.context.in_long_line = false;
+        true
     }
 
     /// Places the record just parsed at the cursor, read another way where that gives the right number of cells.

@@ -5,19 +5,24 @@ use std::sync::Arc;
 
 use crm_core::{Control, Error, Result};
 
+use super::beginning::{check_told_lines, foreign_content, is_binary, line_start, read_sample, sep_line};
 use super::chunk::{Assembler, Cursor};
 use super::columns::batch;
 use super::encoding::{Mended, TextEncoding, UNDECODABLE, detect, mend_lines};
-use super::input::{decompressed, fill};
+use super::input::decompressed;
 use super::notes::Notes;
 use super::pipeline::{Chunks, Head, Splitter};
-use super::rows::Rows;
+use super::rows::{Context, Rows};
 use super::shape::{FixedShape, shape};
 use super::sniff::{Fixed, sniff};
 use crate::{FileReport, Format, ReadOptions, Skipped, TableReader, TextBatch};
 
 /// Bytes of cells in a batch, at most, give or take a row: far from what 32-bit offsets hold.
 const BATCH_BYTES: usize = 64 << 20;
+/// Cells of a batch that is read the careful way: short rows take more room than their text.
+const BATCH_CELLS: usize = 4 << 20;
+/// What is left of the text when its end is read in one piece.
+const TAIL_BYTES: usize = 64 << 10;
 /// Rows read the careful way between two looks at whether the run was cancelled.
 const CAREFUL_ROWS: usize = 4_096;
 
@@ -39,6 +44,8 @@ pub(super) struct DelimitedReader {
     finished: bool,
     /// What is read and not handed out.
     ready: VecDeque<TextBatch>,
+    /// What the rows handed out last left open.
+    context: Context,
     notes: Notes,
     n_warnings: usize,
 }
@@ -47,19 +54,15 @@ impl DelimitedReader {
     pub(super) fn open(name: &str, input: Box<dyn Read + Send>, options: &ReadOptions) -> Result<Self> {
         let os_error = |error: &std::io::Error| input_error(name, error);
         let (mut input, compression) = decompressed(input).map_err(|error| os_error(&error))?;
-        let mut sample = vec![0; options.limits.sample_bytes.max(4096)];
-        let n_sample = fill(&mut *input, &mut sample).map_err(|error| os_error(&error))?;
-        let is_whole = n_sample < sample.len();
-        sample.truncate(n_sample);
+        let (mut sample, is_whole) = read_sample(&mut *input, options).map_err(|error| os_error(&error))?;
+        if let Some(reason) = foreign_content(&sample, compression.is_some()) {
+            return Err(Error::file_format(name, format!("{name}: {reason}")));
+        }
         let mut report = FileReport::new(name, Format::Csv);
         report.compression = compression;
         let mut detected = detect(&sample, is_whole);
         if let Some(label) = &options.encoding {
-            let encoding = TextEncoding::from_label(label)?;
-            detected.bom_len = if detected.encoding == encoding { detected.bom_len } else { 0 };
-            detected.encoding = encoding;
-            (detected.second, detected.warning) = (None, None);
-            detected.reason = "as told".to_owned();
+            detected = detected.overridden(label)?;
         }
         report.encoding = Some(detected.encoding.name());
         report.reasons.push(format!("encoding {}: {}", detected.encoding.name(), detected.reason));
@@ -71,7 +74,7 @@ impl DelimitedReader {
             (text, _) = mend_lines(text, detected.second);
         }
         if is_binary(&text) {
-            return Err(Error::file_format(name, format!("{name}: no text: a large share of its bytes are control characters")));
+            return Err(Error::file_format(name, format!("{name}: no text: many of its bytes are control characters")));
         }
         if is_whole && text.trim_ascii().is_empty() {
             report.warn("the file is empty");
@@ -82,7 +85,10 @@ impl DelimitedReader {
         };
         let (start, line, sep) = sep_line(&text);
         let fixed = Fixed { delimiter: fixed.delimiter.or(sep), ..fixed };
-        let sniffed = sniff(&text[start..], is_whole, &fixed);
+        check_told_lines(name, &text, is_whole, options)?;
+        // What the caller passes over says nothing of the table.
+        let passed = options.skip_rows.max(options.header_row.map(|row| row.saturating_sub(1))).map_or(0, |n| line_start(&text, n));
+        let sniffed = sniff(&text[start.max(passed)..], is_whole, &fixed);
         report.dialect = Some(sniffed.syntax.describe());
         report.reasons.extend(sniffed.reasons);
         let fixed = FixedShape { header_row: options.header_row, skip_rows: options.skip_rows };
@@ -135,6 +141,7 @@ impl DelimitedReader {
             stuck: false,
             finished: false,
             ready: VecDeque::new(),
+            context: Context::default(),
             notes: Notes::default(),
             n_warnings,
         };
@@ -160,10 +167,13 @@ impl DelimitedReader {
                 let first = if chunk.start > 0 { 1 } else { self.line } + mended.first_line;
                 self.tell_mended(mended, first);
             }
+            // Its rows were read as if nothing preceded them.
             if self.carried_at == self.carried.len()
+                && self.context.is_neutral()
                 && let Some((mut rows, n_lines)) = chunk.rows
             {
                 rows.shift(self.line);
+                self.context = std::mem::take(&mut rows.context);
                 self.line += n_lines;
                 self.finished = chunk.is_last;
                 return self.hand_out(rows);
@@ -188,12 +198,17 @@ impl DelimitedReader {
     fn read_carefully(&mut self, control: &dyn Control) -> Result<()> {
         let assembler = Arc::clone(&self.assembler);
         let mut rows = Rows::new(&assembler.layout, &assembler.limits, 0);
-        let mut cursor = Cursor { at: self.carried_at, line: self.line };
+        rows.context = std::mem::take(&mut self.context);
+        let mut cursor = Cursor::new(self.carried_at, self.line);
         self.stuck = false;
-        while rows.source_rows.len() < self.batch_rows && rows.n_bytes() < BATCH_BYTES {
+        let most_rows = (BATCH_CELLS / assembler.layout.n_columns().max(1)).max(1);
+        let max_rows = self.batch_rows.min(most_rows);
+        // The end of the file is read in one piece: whether its rows are footers shows only there.
+        let is_near_end = |at: usize| self.is_last && self.carried.len() - at < TAIL_BYTES;
+        while rows.source_rows.len() < if is_near_end(cursor.at) { most_rows } else { max_rows } && rows.n_bytes() < BATCH_BYTES {
             control.check()?;
             let before = cursor.at;
-            assembler.careful(&self.carried, self.is_last, &mut cursor, &mut rows, CAREFUL_ROWS);
+            assembler.careful(&self.carried, self.is_last, &mut cursor, &mut rows, CAREFUL_ROWS.min(max_rows));
             if cursor.at == before {
                 self.stuck = true;
                 break;
@@ -205,8 +220,9 @@ impl DelimitedReader {
             rows.finish(&assembler.layout);
             self.finished = true;
         } else {
-            rows.release_pending();
+            rows.end_chunk();
         }
+        self.context = std::mem::take(&mut rows.context);
         rows.strip_guards();
         self.hand_out(rows)
     }
@@ -280,13 +296,6 @@ pub(super) fn input_error(name: &str, error: &std::io::Error) -> Error {
     }
 }
 
-/// Whether a text is none: a third of it are characters that text does not have (delimiters such as `\x1F` aside).
-fn is_binary(text: &[u8]) -> bool {
-    let is_odd = |byte: &u8| matches!(*byte, 0 | 3..=8 | 14..=25 | 27 | 0x7F | UNDECODABLE);
-    let head = &text[..text.len().min(64 << 10)];
-    head.iter().filter(|byte| is_odd(byte)).count() * 3 > head.len()
-}
-
 /// `\t` and `tab` as people write them.
 fn delimiter_from_option(text: &str) -> Result<Vec<u8>> {
     match text {
@@ -295,20 +304,4 @@ fn delimiter_from_option(text: &str) -> Result<Vec<u8>> {
         _ if text.contains(['\n', '\r']) => Err(Error::config("a line end cannot be the delimiter")),
         _ => Ok(text.as_bytes().to_vec()),
     }
-}
-
-/// Excel's first line `sep=;`: where the rest begins, on which line, and the delimiter.
-fn sep_line(text: &[u8]) -> (usize, u64, Option<Vec<u8>>) {
-    let line_end = memchr::memchr2(b'\n', b'\r', text).unwrap_or(text.len());
-    let line = text[..line_end].trim_ascii_start();
-    let line = line.strip_prefix(b"\"").map_or(line, |rest| rest.strip_suffix(b"\"").unwrap_or(rest));
-    if line.len() < 5 || !line[..4].eq_ignore_ascii_case(b"sep=") || line.len() > 8 {
-        return (0, 1, None);
-    }
-    let next = match &text[line_end..] {
-        [b'\r', b'\n', ..] => line_end + 2,
-        [] => line_end,
-        _ => line_end + 1,
-    };
-    (next, 2, Some(line[4..].to_vec()))
 }

@@ -7,6 +7,8 @@ use super::shape::{FixedShape, shape};
 use crate::{Limits, Skipped};
 
 const DELIMITER: u8 = 0x1f;
+/// Bytes of a cell that are looked at.
+const MAX_SHAPE_BYTES: usize = 4 << 10;
 
 /// What was decided about a sheet.
 pub(crate) struct GridShape {
@@ -39,7 +41,7 @@ pub(crate) fn shape_of_grid<'a>(
             if index > 0 {
                 text.push(DELIMITER);
             }
-            text.extend(cell.bytes().map(|byte| if byte < b' ' { b' ' } else { byte }));
+            text.extend(beginning(cell).bytes().map(|byte| if byte < b' ' { b' ' } else { byte }));
         }
         text.push(b'\n');
         next = number + 1;
@@ -66,6 +68,12 @@ pub(crate) fn shape_of_grid<'a>(
         reasons: shaped.reasons,
         warnings: shaped.warnings,
     }
+}
+
+/// What the shape is judged by of a cell: cells may share a text of megabytes.
+fn beginning(cell: &str) -> &str {
+    let end = (0..=MAX_SHAPE_BYTES.min(cell.len())).rev().find(|end| cell.is_char_boundary(*end));
+    &cell[..end.unwrap_or(0)]
 }
 
 /// Whether a row sums up the others.

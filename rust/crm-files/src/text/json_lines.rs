@@ -1,24 +1,23 @@
 //! JSON lines, and one JSON array of objects: a row per object, a column per key.
 use std::collections::HashMap;
-use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use crm_core::{Control, Error, Result};
-use serde::Deserializer;
-use serde::de::{MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::columns::{ColumnBuilder, batch};
 use super::delimited::input_error;
 use super::encoding::{StreamDecoder, TextEncoding, detect};
 use super::input::{decompressed, fill};
+use super::json_values::{ValueEnd, flat_object, list_within};
 use super::layout::{column_names, text_schema};
 use super::rows::escape_bytes;
 use crate::{FileReport, Format, ReadOptions, Reject, Skipped, TableReader, TextBatch};
 
 const BLOCK_BYTES: usize = 1 << 20;
+/// Cells of a batch, nulls included.
+const BATCH_CELLS: usize = 4 << 20;
 
 /// Objects one after the other, read block by block.
 pub(super) struct JsonLinesReader {
@@ -33,6 +32,10 @@ pub(super) struct JsonLinesReader {
     at_eof: bool,
     finished: bool,
     in_array: bool,
+    /// The list stands within an object: what follows its end is none of it.
+    is_wrapped: bool,
+    /// Where the search for the end of a value stands whose beginning was rejected as too long.
+    too_long: Option<ValueEnd>,
     batch_rows: usize,
     limit_bytes: usize,
     raw_bytes: usize,
@@ -58,6 +61,7 @@ impl JsonLinesReader {
         let mut report = FileReport::new(name, Format::Jsonl);
         report.compression = compression;
         report.encoding = Some(encoding.name());
+        let wrapped = list_within(&text);
         let mut reader = Self {
             schema: text_schema(&[]),
             columns: HashMap::new(),
@@ -68,12 +72,19 @@ impl JsonLinesReader {
             line: 1,
             at_eof: is_whole,
             finished: false,
-            in_array: first == Some(b'['),
+            in_array: first == Some(b'[') || wrapped.is_some(),
+            is_wrapped: wrapped.is_some(),
+            too_long: None,
             batch_rows: options.batch_rows.unwrap_or(65_536).max(1),
             limit_bytes: options.limits.record_bytes,
             raw_bytes: options.limits.raw_bytes,
             report,
         };
+        if let Some((key, at)) = wrapped {
+            reader.report.warn(format!("the rows are the list under the key '{key}'; what else the file holds is not read"));
+            reader.line += memchr::memchr_iter(b'\n', &reader.text[..at]).count() as u64;
+            reader.text.drain(..at);
+        }
         let keys = reader.sample_keys();
         if keys.len() > options.limits.columns {
             return Err(Error::file_format(
@@ -86,7 +97,8 @@ impl JsonLinesReader {
         reader.columns = keys.into_iter().enumerate().map(|(idx, key)| (key, idx)).collect();
         reader.report.columns = names;
         let what = if reader.in_array { "a JSON array of objects" } else { "JSON lines" };
-        reader.report.reasons.push(format!("{what}; the columns are the keys of the first {} KiB", reader.text.len() / 1024));
+        let extent = if reader.at_eof { "all rows".to_owned() } else { format!("the first {} KiB", reader.text.len() / 1024) };
+        reader.report.reasons.push(format!("{what}; the columns are the keys of {extent}, those within objects as outer.inner"));
         Ok(reader)
     }
 
@@ -94,20 +106,29 @@ impl JsonLinesReader {
     fn sample_keys(&mut self) -> Vec<String> {
         let mut keys = Vec::new();
         let mut known = std::collections::HashSet::new();
+        let first_line = self.line;
         while let Some((start, end)) = self.next_object() {
-            for (key, _) in parse_object(&self.text[start..end]).unwrap_or_default() {
+            for (key, _) in flat_object(&self.text[start..end]).unwrap_or_default() {
                 if known.insert(key.clone()) {
                     keys.push(key);
                 }
             }
         }
-        (self.at, self.line) = (0, 1);
+        (self.at, self.line, self.too_long, self.finished) = (0, first_line, None, false);
         keys
     }
 
     /// The next object (or line that should be one) of the text at hand, and moves behind it.
     fn next_object(&mut self) -> Option<(usize, usize)> {
+        if !self.pass_too_long() {
+            return None;
+        }
         while let Some(byte) = self.text.get(self.at) {
+            if self.is_wrapped && *byte == b']' {
+                // What follows the list is none of its rows.
+                self.finished = true;
+                return None;
+            }
             let is_separator = byte.is_ascii_whitespace() || self.in_array && matches!(byte, b',' | b'[' | b']');
             if !is_separator {
                 break;
@@ -119,16 +140,32 @@ impl JsonLinesReader {
         if rest.is_empty() {
             return None;
         }
-        let len = if self.in_array { object_len(rest) } else { memchr::memchr(b'\n', rest) };
-        let len = match len {
+        let mut end = ValueEnd::new(self.in_array);
+        let len = match end.find(rest) {
             // A bracket that closes nothing is a value of its own, and no object.
             Some(len) => len.max(1),
-            None if self.at_eof || rest.len() > self.limit_bytes => rest.len(),
+            None if self.at_eof => rest.len(),
+            None if rest.len() > self.limit_bytes => {
+                self.too_long = Some(end);
+                rest.len()
+            }
             None => return None,
         };
         let start = self.at;
         self.at += len;
         Some((start, start + len))
+    }
+
+    /// Passes over the rest of a value that is too long; whether its end is behind us.
+    fn pass_too_long(&mut self) -> bool {
+        let Some(mut end) = self.too_long.take() else { return true };
+        let rest = &self.text[self.at..];
+        let found = end.find(rest);
+        let len = found.unwrap_or(rest.len());
+        self.line += memchr::memchr_iter(b'\n', &rest[..len]).count() as u64;
+        self.at += len;
+        self.too_long = if found.is_none() { Some(end) } else { None };
+        found.is_some()
     }
 
     fn refill(&mut self) -> Result<()> {
@@ -143,10 +180,17 @@ impl JsonLinesReader {
 
     /// The cells of one object in column order.
     fn cells(&self, object: &[u8]) -> std::result::Result<Vec<Option<String>>, (Option<String>, String)> {
+        if object.len() > self.limit_bytes {
+            return Err((None, format!("a row of more than the {} bytes allowed (limit `record_bytes`)", self.limit_bytes)));
+        }
         let mut cells = vec![None; self.columns.len()];
-        for (key, value) in parse_object(object).map_err(|reason| (None, reason))? {
+        let mut is_given = vec![false; self.columns.len()];
+        for (key, text) in flat_object(object).map_err(|reason| (None, reason))? {
             match self.columns.get(&key) {
-                Some(idx) => cells[*idx] = cell_text(&value).map_err(|reason| (Some(key), reason))?,
+                Some(idx) if std::mem::replace(&mut is_given[*idx], true) => {
+                    return Err((Some(key), "the key stands there twice".to_owned()));
+                }
+                Some(idx) => cells[*idx] = text,
                 None => return Err((Some(key), "a key that the first rows do not have, so that there is no column for it".to_owned())),
             }
         }
@@ -170,12 +214,14 @@ impl TableReader for JsonLinesReader {
         let mut columns: Vec<ColumnBuilder> = self.schema.fields().iter().map(|_| ColumnBuilder::with_capacity(1024)).collect();
         let (mut source_rows, mut rejects, skipped) = (Vec::new(), Vec::new(), Vec::<Skipped>::new());
         let mut n_bytes = 0;
-        while source_rows.len() < self.batch_rows && n_bytes < 64 << 20 {
+        // Objects of few keys take room for all columns.
+        let most_rows = self.batch_rows.min((BATCH_CELLS / self.columns.len().max(1)).max(1));
+        while source_rows.len() < most_rows && n_bytes < 64 << 20 {
             if (source_rows.len() + rejects.len()) % 4096 == 0 {
                 control.check()?;
             }
             let Some((start, end)) = self.next_object() else {
-                if self.at_eof {
+                if self.at_eof || self.finished {
                     self.finished = true;
                     break;
                 }
@@ -210,74 +256,4 @@ impl TableReader for JsonLinesReader {
         let batch = batch(&self.schema, columns, source_rows.len())?;
         Ok(Some(TextBatch { batch, source_rows, rejects, skipped }))
     }
-}
-
-/// Length of the object or other value that begins `text`, `None` where it does not end in it.
-fn object_len(text: &[u8]) -> Option<usize> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for (idx, byte) in text.iter().enumerate() {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'"' => in_string = true,
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth <= 1 => return Some(idx + usize::from(depth == 1)),
-            b'}' | b']' => depth -= 1,
-            b',' if depth == 0 => return Some(idx),
-            _ => {}
-        }
-    }
-    None
-}
-
-type Pairs = Vec<(String, Box<RawValue>)>;
-
-fn parse_object(object: &[u8]) -> std::result::Result<Pairs, String> {
-    struct PairsVisitor;
-    impl<'de> Visitor<'de> for PairsVisitor {
-        type Value = Pairs;
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Pairs, A::Error> {
-            let mut pairs = Vec::new();
-            while let Some(pair) = map.next_entry()? {
-                pairs.push(pair);
-            }
-            Ok(pairs)
-        }
-    }
-    let mut deserializer = serde_json::Deserializer::from_slice(object);
-    let pairs = deserializer.deserialize_map(PairsVisitor).and_then(|pairs| deserializer.end().map(|()| pairs));
-    // serde's message may quote the value; its category does not.
-    pairs.map_err(|error| format!("no JSON object ({:?} error at character {})", error.classify(), error.column()).to_lowercase())
-}
-
-/// Strings as they are, numbers as they are written, lists of scalars joined with `; `, other structures as JSON.
-fn cell_text(value: &RawValue) -> std::result::Result<Option<String>, String> {
-    let text = value.get();
-    let bad = |_| "a text that is no valid JSON string".to_owned();
-    Ok(match text.as_bytes().first() {
-        Some(b'n') => None,
-        Some(b'"') => Some(serde_json::from_str(text).map_err(bad)?),
-        Some(b'[') => {
-            let parts: Vec<Box<RawValue>> = serde_json::from_str(text).map_err(bad)?;
-            if parts.iter().any(|part| part.get().starts_with(['[', '{'])) {
-                return Ok(Some(text.to_owned()));
-            }
-            let parts =
-                parts.iter().map(|part| cell_text(part).map(Option::unwrap_or_default)).collect::<std::result::Result<Vec<_>, _>>()?;
-            Some(parts.join("; "))
-        }
-        _ => Some(text.to_owned()),
-    })
 }

@@ -1,5 +1,5 @@
 //! What was decided about a text file before its rows are read.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -149,13 +149,14 @@ pub(super) fn column_names(header: &[String]) -> Vec<String> {
             if name.is_empty() { format!("column_{}", idx + 1) } else { name }
         })
         .collect();
+    let all: HashSet<&String> = wanted.iter().collect();
     let mut names = Vec::with_capacity(wanted.len());
     for name in &wanted {
         let n_before = taken.get(name).copied().unwrap_or(0);
         let mut n = n_before + 1;
         let mut unique = if n == 1 { name.clone() } else { format!("{name}_{n}") };
         // "a", "a", "a_2": the name that a duplicate would take may stand in the header itself.
-        while n > 1 && (wanted.contains(&unique) || taken.contains_key(&unique)) {
+        while n > 1 && (all.contains(&unique) || taken.contains_key(&unique)) {
             n += 1;
             unique = format!("{name}_{n}");
         }

@@ -8,6 +8,7 @@ use crm_core::{Control, Result};
 
 use crate::{Format, ReadOptions, TableReader};
 
+mod beginning;
 mod candidates;
 mod chunk;
 mod columns;
@@ -19,6 +20,7 @@ mod header;
 mod header_words;
 mod input;
 mod json_lines;
+mod json_values;
 mod kind;
 mod layout;
 mod mend;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crm_core::{Control, Error, Result};
 
-use super::chunk::{Assembler, Cursor};
+use super::chunk::{Assembler, Cursor, MAX_CELLS};
 use super::encoding::{Mended, StreamDecoder, TextEncoding, decode_lines, mend_lines};
 use super::input::fill;
 use super::rows::Rows;
@@ -36,6 +36,8 @@ struct RawChunk {
     bytes: Vec<u8>,
     is_last: bool,
     is_first: bool,
+    /// It ends within a record that is longer than a chunk may be.
+    is_cut: bool,
 }
 
 /// Cuts the input.
@@ -94,18 +96,18 @@ impl Splitter {
             self.read_to(wanted)?;
             if self.at_eof && self.rest.len() <= CHUNK_BYTES + TAIL_BYTES {
                 self.is_done = true;
-                return Ok(Some(self.chunk(self.rest.len(), true)));
+                return Ok(Some(self.chunk(self.rest.len(), true, false)));
             }
             let window = self.rest.len().min(wanted - TAIL_BYTES);
             if let Some(end) = self.record_end(window) {
-                return Ok(Some(self.chunk(end, false)));
+                return Ok(Some(self.chunk(end, false, false)));
             }
             if window >= self.max_bytes {
-                return Ok(Some(self.chunk(window, false)));
+                return Ok(Some(self.chunk(window, false, true)));
             }
             if self.at_eof && window == self.rest.len() {
                 self.is_done = true;
-                return Ok(Some(self.chunk(window, true)));
+                return Ok(Some(self.chunk(window, true, false)));
             }
             wanted *= 2;
         }
@@ -157,12 +159,12 @@ impl Splitter {
         last_line
     }
 
-    fn chunk(&mut self, end: usize, is_last: bool) -> RawChunk {
+    fn chunk(&mut self, end: usize, is_last: bool, is_cut: bool) -> RawChunk {
         let rest = if is_last { Vec::new() } else { self.rest[end..].to_vec() };
         let mut bytes = std::mem::replace(&mut self.rest, rest);
         bytes.truncate(end);
         self.data_start = 0;
-        RawChunk { bytes, is_last, is_first: std::mem::replace(&mut self.is_first, false) }
+        RawChunk { bytes, is_last, is_first: std::mem::replace(&mut self.is_first, false), is_cut }
     }
 
     /// The encoding in which chunks are handed out.
@@ -178,19 +180,22 @@ fn read_chunk(raw: RawChunk, encoding: TextEncoding, assembler: &Assembler) -> R
         (text, mended) = mend_lines(text, assembler.second_encoding);
     }
     let start = if raw.is_first { assembler.layout.data_start.min(text.len()) } else { 0 };
-    let mut cursor = Cursor { at: start, line: 0 };
-    let mut rows = assembler.fast(&text, std::str::from_utf8(&text).is_ok(), &mut cursor);
+    let mut cursor = Cursor::new(start, 0);
+    let is_valid = std::str::from_utf8(&text).is_ok();
+    let mut rows = if raw.is_cut { None } else { assembler.fast(&text, is_valid, &mut cursor) };
     if rows.is_none() {
-        cursor = Cursor { at: start, line: 0 };
+        cursor = Cursor::new(start, 0);
         let mut read = Rows::new(&assembler.layout, &assembler.limits, 0);
-        assembler.careful(&text, raw.is_last, &mut cursor, &mut read, usize::MAX);
+        // Short rows take more room than their text: where they are many, the consumer reads them a batch at a time.
+        let max_rows = MAX_CELLS / assembler.layout.n_columns().max(1) + 1;
+        assembler.careful(&text, raw.is_last, &mut cursor, &mut read, max_rows);
         rows = (cursor.at == text.len()).then_some(read);
     }
     if let Some(rows) = &mut rows {
         if raw.is_last {
             rows.finish(&assembler.layout);
         } else {
-            rows.release_pending();
+            rows.end_chunk();
         }
         rows.strip_guards();
     }

@@ -3,6 +3,10 @@ use memchr::memmem;
 
 use super::dialect::{LineEnd, Syntax};
 
+/// Bytes of a record that may be looked through in vain for closing quotes: beyond them its further quotes are characters, or a line of
+/// nothing but opening quotes would take the square of its length.
+const MAX_VAIN_BYTES: usize = 128 << 10;
+
 /// How quotes are read. The first is the rule; the others are tried on a record whose number of cells is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quotes {
@@ -43,6 +47,10 @@ pub(super) struct Record {
     pub stray_quote: bool,
     /// The cells are divided by another delimiter than those of the other rows.
     pub other_delimiter: bool,
+    /// Bytes that were looked through for quotes that do not close.
+    n_vain_bytes: usize,
+    /// How far the search for the quote went that made the last [`Step::Runaway`].
+    pub runaway_end: usize,
 }
 
 impl Record {
@@ -163,6 +171,7 @@ impl Parser {
         record.n_lines = 1;
         record.stray_quote = false;
         record.other_delimiter = false;
+        record.n_vain_bytes = 0;
         if pos >= input.len() {
             return if at_eof { Step::End } else { Step::NeedMore };
         }
@@ -195,15 +204,23 @@ impl Parser {
             if input.len() < at + open.len() && !at_eof && open.starts_with(&input[at..]) {
                 return CellEnd::NeedMore;
             }
-            if input[at..].starts_with(open) {
+            if record.n_vain_bytes > MAX_VAIN_BYTES {
+                record.stray_quote |= input[at..].starts_with(open);
+            } else if input[at..].starts_with(open) {
                 match self.quoted_cell(input, at + open.len(), at_eof, quotes, record) {
                     QuotedEnd::Closed(end, cell_end) => {
                         *pos = end;
                         return cell_end;
                     }
                     QuotedEnd::NeedMore => return CellEnd::NeedMore,
-                    QuotedEnd::Runaway => return CellEnd::Runaway,
-                    QuotedEnd::NotQuoted => record.stray_quote = true,
+                    QuotedEnd::Runaway(end) => {
+                        record.runaway_end = end;
+                        return CellEnd::Runaway;
+                    }
+                    QuotedEnd::NotQuoted(end) => {
+                        record.stray_quote = true;
+                        record.n_vain_bytes += end - at;
+                    }
                 }
             }
         }
@@ -305,9 +322,12 @@ impl Parser {
                 // To the closing quote, which is content here, as the opening one is.
                 let from = at + open.len();
                 let line = memchr::memchr2(b'\n', b'\r', &input[from..]).map_or(input.len(), |offset| from + offset);
-                if let Some(offset) = memmem::find(&input[from..line], close) {
-                    at = from + offset + close.len();
-                    continue;
+                if record.n_vain_bytes <= MAX_VAIN_BYTES {
+                    if let Some(offset) = memmem::find(&input[from..line], close) {
+                        at = from + offset + close.len();
+                        continue;
+                    }
+                    record.n_vain_bytes += line - from;
                 }
             }
             at += 1;
@@ -342,7 +362,7 @@ impl Parser {
 
     /// A cell whose opening quote ends before `start`.
     fn quoted_cell(&self, input: &[u8], start: usize, at_eof: bool, quotes: Quotes, record: &mut Record) -> QuotedEnd {
-        let Some((open, close)) = &self.syntax.quote else { return QuotedEnd::NotQuoted };
+        let Some((open, close)) = &self.syntax.quote else { return QuotedEnd::NotQuoted(start) };
         let doubled = open == close;
         let (n_lines_before, n_resolved_before, stray_before) = (record.n_lines, record.resolved.len(), record.stray_quote);
         // Copied from here on; what lies before is in `resolved` already.
@@ -360,7 +380,8 @@ impl Parser {
                 input[at..].iter().position(|&byte| byte == close[0] || byte == b'\n' || byte == b'\r' || self.syntax.escape == Some(byte));
             let Some(offset) = offset else {
                 if at_eof || input.len() - start > self.bounds.cell_bytes {
-                    return give_up(record, if quotes == Quotes::AtEdges { QuotedEnd::Runaway } else { QuotedEnd::NotQuoted });
+                    let end = input.len();
+                    return give_up(record, if quotes == Quotes::AtEdges { QuotedEnd::Runaway(end) } else { QuotedEnd::NotQuoted(end) });
                 }
                 return give_up(record, QuotedEnd::NeedMore);
             };
@@ -368,7 +389,7 @@ impl Parser {
             let byte = input[at];
             if byte == b'\n' || byte == b'\r' {
                 if quotes != Quotes::AtEdges && self.line_end(input, at, at_eof).flatten().is_some() {
-                    return give_up(record, QuotedEnd::NotQuoted);
+                    return give_up(record, QuotedEnd::NotQuoted(at));
                 }
                 let is_line = match self.syntax.line_end {
                     LineEnd::Lf | LineEnd::CrLf => byte == b'\n',
@@ -378,7 +399,7 @@ impl Parser {
                 record.n_lines += u64::from(is_line);
                 at += 1;
                 if record.n_lines - n_lines_before > self.bounds.cell_lines || at - start > self.bounds.cell_bytes {
-                    return give_up(record, QuotedEnd::Runaway);
+                    return give_up(record, QuotedEnd::Runaway(at));
                 }
                 continue;
             }
@@ -473,7 +494,8 @@ enum QuotedEnd {
     /// Where the input goes on, and how.
     Closed(usize, CellEnd),
     NeedMore,
-    Runaway,
-    /// The quote is a character after all.
-    NotQuoted,
+    /// It exceeds its bounds here.
+    Runaway(usize),
+    /// The quote is a character after all: nothing up to here closes it.
+    NotQuoted(usize),
 }

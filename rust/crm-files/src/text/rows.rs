@@ -19,12 +19,28 @@ pub(super) struct Rows {
     pub rejects: Vec<Reject>,
     pub skipped: Vec<Skipped>,
     pub notes: Notes,
+    pub context: Context,
+    raw_bytes: usize,
+}
+
+/// What rows leave open for those that follow them in the next chunk or batch.
+#[derive(Default)]
+pub(super) struct Context {
+    /// Rows that ended early.
     pending: Vec<Pending>,
     /// The row before was blank.
     after_blank: bool,
     /// Another table has begun; its rows are rejected until one fits the columns again.
     in_other_table: bool,
-    raw_bytes: usize,
+    /// A line has begun that is too long; what follows of it is no row.
+    pub in_long_line: bool,
+}
+
+impl Context {
+    /// Whether the rows that follow are read as if nothing preceded them.
+    pub(super) fn is_neutral(&self) -> bool {
+        self.pending.is_empty() && !self.after_blank && !self.in_other_table && !self.in_long_line
+    }
 }
 
 struct Pending {
@@ -54,9 +70,7 @@ impl Rows {
             rejects: Vec::new(),
             skipped: Vec::new(),
             notes: Notes::default(),
-            pending: Vec::new(),
-            after_blank: false,
-            in_other_table: false,
+            context: Context::default(),
             raw_bytes: limits.raw_bytes,
         }
     }
@@ -74,7 +88,7 @@ impl Rows {
     /// An empty line.
     pub(super) fn skip_blank(&mut self, row: u64) {
         self.skipped.push(Skipped { row, reason: "blank".to_owned(), raw: String::new() });
-        self.after_blank = true;
+        self.context.after_blank = true;
     }
 
     /// Adds `lines` to all row numbers: a chunk counts from 0 until it is known how many lines precede it.
@@ -82,6 +96,7 @@ impl Rows {
         self.source_rows.iter_mut().for_each(|row| *row += lines);
         self.rejects.iter_mut().for_each(|reject| reject.row += lines);
         self.skipped.iter_mut().for_each(|skipped| skipped.row += lines);
+        self.context.pending.iter_mut().for_each(|pending| pending.row += lines);
         for places in self.notes.all_mut() {
             places.first.iter_mut().for_each(|row| *row += lines);
         }
@@ -91,7 +106,7 @@ impl Rows {
     pub(super) fn add(&mut self, layout: &Layout, input: &[u8], record: &Record, raw: &[u8], row: u64) {
         let mut place = self.place(layout, input, record, raw);
         self.notice_other_table(layout, input, record, &mut place);
-        let after_blank = std::mem::replace(&mut self.after_blank, matches!(place, Place::Skip("blank")));
+        let after_blank = std::mem::replace(&mut self.context.after_blank, matches!(place, Place::Skip("blank")));
         if !matches!(place, Place::Short | Place::Skip("blank")) {
             self.release_pending_of(layout);
         }
@@ -120,8 +135,8 @@ impl Rows {
             }
             Place::Short => {
                 let cells = record.iter(input).map(<[u8]>::to_vec).collect();
-                self.pending.push(Pending { row, raw: self.raw(raw), cells, after_blank });
-                if self.pending.len() > MAX_PENDING {
+                self.context.pending.push(Pending { row, raw: self.raw(raw), cells, after_blank });
+                if self.context.pending.len() > MAX_PENDING {
                     self.release_pending_of(layout);
                 }
             }
@@ -207,7 +222,7 @@ impl Rows {
 
     /// Whether the next row has to be placed one by one, though it has the right number of cells.
     pub(super) fn wants_care(&self) -> bool {
-        self.after_blank || self.in_other_table
+        self.context.after_blank || self.context.in_other_table
     }
 
     /// A blank row, and then rows that contradict the columns: another table, whose rows are none of this one's.
@@ -221,23 +236,23 @@ impl Rows {
             }
             (n_refusing, n_strict)
         };
-        if self.in_other_table {
+        if self.context.in_other_table {
             match place {
-                Place::Row | Place::RowCutTo(_) if contradicts().0 == 0 => self.in_other_table = false,
+                Place::Row | Place::RowCutTo(_) if contradicts().0 == 0 => self.context.in_other_table = false,
                 Place::Row | Place::RowCutTo(_) | Place::RowMended(_) | Place::Short | Place::Reject(..) => {
                     *place = Place::Reject(None, OTHER_TABLE.to_owned());
                 }
                 Place::Skip(_) => {}
             }
-        } else if self.after_blank && matches!(place, Place::Row) {
+        } else if self.context.after_blank && matches!(place, Place::Row) {
             let (n_refusing, n_strict) = contradicts();
             if n_strict >= 2 && n_refusing == n_strict {
-                self.in_other_table = true;
+                self.context.in_other_table = true;
                 *place = Place::Reject(None, OTHER_TABLE.to_owned());
             }
-        } else if self.after_blank && matches!(place, Place::RowMended(_) | Place::Reject(..)) && contradicts().1 < 2 {
+        } else if self.context.after_blank && matches!(place, Place::RowMended(_) | Place::Reject(..)) && contradicts().1 < 2 {
             // A wider table; where values tell the columns apart, a row that can be mended is one of this table.
-            self.in_other_table = true;
+            self.context.in_other_table = true;
             *place = Place::Reject(None, OTHER_TABLE.to_owned());
         }
     }
@@ -249,24 +264,31 @@ impl Rows {
     }
 
     fn release_if_other_table(&mut self, layout: &Layout) {
-        if let Some(first) = self.pending.first().filter(|first| first.after_blank) {
+        if let Some(first) = self.context.pending.first().filter(|first| first.after_blank) {
             // It may have a title of one cell.
-            let table = &self.pending[usize::from(first.cells.len() == 1)..];
+            let table = &self.context.pending[usize::from(first.cells.len() == 1)..];
             let n_cells = table.first().map_or(0, |row| row.cells.len());
             let is_even = n_cells >= 2 && table.iter().all(|pending| pending.cells.len() == n_cells);
             let refused = |row: &Pending| row.cells.iter().zip(&layout.columns).any(|(cell, looks)| looks.refuses(cell));
             if is_even && (table.len() >= 3 || table.len() == 2 && table.first().is_some_and(refused)) {
-                self.in_other_table = true;
-                for pending in std::mem::take(&mut self.pending) {
+                self.context.in_other_table = true;
+                for pending in std::mem::take(&mut self.context.pending) {
                     self.rejects.push(Reject { row: pending.row, column: None, reason: OTHER_TABLE.to_owned(), raw: pending.raw });
                 }
             }
         }
     }
 
+    /// Ends a chunk that something follows: what waits is data, unless it may be the beginning of another table.
+    pub(super) fn end_chunk(&mut self) {
+        if self.context.pending.first().is_some_and(|first| !first.after_blank) {
+            self.release_pending();
+        }
+    }
+
     /// Rows that ended early are data after all: something follows them.
     pub(super) fn release_pending(&mut self) {
-        for pending in std::mem::take(&mut self.pending) {
+        for pending in std::mem::take(&mut self.context.pending) {
             self.notes.short.add(pending.row);
             self.push(pending.cells.iter().map(Vec::as_slice), pending.row);
         }
@@ -275,15 +297,18 @@ impl Rows {
     /// At the end of the file: pending rows are footers where they look so, and the last full rows may be totals.
     pub(super) fn finish(&mut self, layout: &Layout) {
         let n_columns = layout.n_columns();
-        if self.pending.len() > 1 && self.pending.iter().any(|pending| pending.cells.len() > 1) {
-            let footers = self.pending.iter().rposition(|pending| pending.cells.len() > 1).map_or(0, |idx| idx + 1);
-            let notes = self.pending.split_off(footers);
+        if self.context.pending.len() > 1 && self.context.pending.iter().any(|pending| pending.cells.len() > 1) {
+            let footers = self.context.pending.iter().rposition(|pending| pending.cells.len() > 1).map_or(0, |idx| idx + 1);
+            let notes = self.context.pending.split_off(footers);
             self.release_if_other_table(layout);
-            self.pending.extend(notes);
+            self.context.pending.extend(notes);
         }
-        let pending = std::mem::take(&mut self.pending);
+        let pending = std::mem::take(&mut self.context.pending);
         // Footers come last: whatever precedes the first row that cannot be data is data.
         let is_footer = |row: &Pending| {
+            if reaches_someone(layout, row.cells.iter().map(Vec::as_slice)) {
+                return false;
+            }
             let n_filled = row.cells.iter().filter(|cell| !cell.trim_ascii().is_empty()).count();
             n_columns >= 3 && n_filled <= 2 && n_filled * 2 < n_columns.max(4) || is_total(row.cells.iter().map(Vec::as_slice))
         };
@@ -298,7 +323,8 @@ impl Rows {
         }
         while self.source_rows.len() > 1 {
             let row = self.source_rows.len() - 1;
-            let reason = if n_columns >= 2 && is_total(self.columns.iter().map(|column| column.get(row))) {
+            let cells = || self.columns.iter().map(|column| column.get(row));
+            let reason = if n_columns >= 2 && is_total(cells()) && !reaches_someone(layout, cells()) {
                 "total"
             } else if self.is_note(layout, row) {
                 "footer"
@@ -336,6 +362,16 @@ impl Rows {
     }
 }
 
+/// Whether one of the cells is an e-mail address or a phone, in a column of such: then the row is a contact's, however short.
+fn reaches_someone<'a>(layout: &Layout, cells: impl Iterator<Item = &'a [u8]>) -> bool {
+    layout.columns.iter().zip(cells).any(|(looks, cell)| {
+        let kind = kind_of(cell);
+        // Digits behind a plus are a number by their look.
+        let is_phone = kind == Kind::Phone || cell.first() == Some(&b'+') && cell.len() > 7;
+        (kind == Kind::Email || is_phone) && looks.strict_kind() == Some(kind)
+    })
+}
+
 /// Text as it is, bytes that are none as `\xNN`.
 pub(super) fn escape_bytes(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
@@ -363,7 +399,8 @@ pub(super) fn is_total<'a>(cells: impl Iterator<Item = &'a [u8]>) -> bool {
     let mut filled = cells.filter(|cell| !cell.trim_ascii().is_empty());
     let Some(first) = filled.next().and_then(|cell| std::str::from_utf8(cell).ok()) else { return false };
     let word = first.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    TOTAL_WORDS.contains(&word.as_str()) && filled.all(|cell| matches!(kind_of(cell), Kind::Number | Kind::Phone))
+    TOTAL_WORDS.contains(&word.as_str())
+        && filled.all(|cell| matches!(kind_of(cell), Kind::Number | Kind::Phone) && cell.first() != Some(&b'+'))
 }
 
 const TOTAL_WORDS: [&str; 32] = [

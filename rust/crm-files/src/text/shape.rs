@@ -56,7 +56,8 @@ impl SampleRow {
 
 /// Decides on the shape of `text`, read with `syntax`; `start` is where reading begins (after a `sep=` line, say), on `line`.
 pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax: Syntax, fixed: FixedShape, limits: &Limits) -> Shaped {
-    let rows = sample_rows(text, start, line, is_whole, &syntax, limits);
+    let n_told = fixed.skip_rows.max(fixed.header_row).unwrap_or(0) as usize;
+    let rows = sample_rows(text, start, line, is_whole, &syntax, SAMPLE_RECORDS.saturating_add(n_told), limits);
     let mut reasons = Vec::new();
     let mut warnings = Vec::new();
     let widths: Vec<usize> = rows.iter().filter(|row| row.n_filled() > 0 && !row.is_comment).map(|row| row.cells.len()).collect();
@@ -158,33 +159,37 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
     }
 }
 
-fn sample_rows(text: &[u8], start: usize, line: u64, is_whole: bool, syntax: &Syntax, limits: &Limits) -> Vec<SampleRow> {
-    let rows = read_sample(text, start, line, is_whole, syntax, limits, None);
+fn sample_rows(text: &[u8], start: usize, line: u64, is_whole: bool, syntax: &Syntax, n_records: usize, limits: &Limits) -> Vec<SampleRow> {
+    let parser = Parser::new(syntax.clone(), Bounds { cell_bytes: limits.cell_bytes, cell_lines: limits.cell_lines as u64 });
+    let read = |n_cells: Option<usize>| read_sample(&parser, text, (start, line), is_whole, n_records, n_cells);
+    let rows = read(None);
     let widths: Vec<usize> = rows.iter().map(|row| row.cells.len()).collect();
     let n_cells = table_width(&widths);
     // A quote that opens and does not close swallows the lines below it.
     if n_cells >= 3 && rows.iter().any(|row| row.n_lines > 1 && row.cells.len() != n_cells) {
-        return read_sample(text, start, line, is_whole, syntax, limits, Some(n_cells));
+        return read(Some(n_cells));
     }
     rows
 }
 
 /// The records of the sample; with `n_cells` those of several lines end with the first where that has so many cells.
 fn read_sample(
+    parser: &Parser,
     text: &[u8],
-    start: usize,
-    line: u64,
+    (start, line): (usize, u64),
     is_whole: bool,
-    syntax: &Syntax,
-    limits: &Limits,
+    n_records: usize,
     n_cells: Option<usize>,
 ) -> Vec<SampleRow> {
-    let parser = Parser::new(syntax.clone(), Bounds { cell_bytes: limits.cell_bytes, cell_lines: limits.cell_lines as u64 });
     let mut record = Record::default();
-    let (mut at, mut line) = (start, line);
+    let (mut at, mut line, mut in_line_to) = (start, line, start);
     let mut rows = Vec::new();
-    while rows.len() < SAMPLE_RECORDS {
-        let mut step = parser.parse(text, at, is_whole, Quotes::AtEdges, &mut record);
+    while rows.len() < n_records {
+        let quotes = if at < in_line_to { Quotes::InLine } else { Quotes::AtEdges };
+        let mut step = parser.parse(text, at, is_whole, quotes, &mut record);
+        if step == Step::Runaway {
+            in_line_to = record.runaway_end;
+        }
         let swallows = step == Step::Done && record.n_lines > 1 && n_cells.is_some_and(|n_cells| record.cells.len() != n_cells);
         if step == Step::Runaway || swallows {
             step = parser.parse(text, at, is_whole, Quotes::InLine, &mut record);
@@ -204,7 +209,7 @@ fn read_sample(
             n_lines: record.n_lines,
             cells: record.iter(text).map(<[u8]>::to_vec).collect(),
             quoted: record.cells.iter().map(|cell| cell.quoted).collect(),
-            is_comment: syntax.comment.as_ref().is_some_and(|comment| raw.starts_with(comment)),
+            is_comment: parser.syntax.comment.as_ref().is_some_and(|comment| raw.starts_with(comment)),
         });
         line += record.n_lines;
         at = record.next;

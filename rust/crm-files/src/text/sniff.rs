@@ -156,15 +156,18 @@ enum Stray {
 fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
     let parser = Parser::new(syntax.clone(), Bounds { cell_bytes: TRIAL_BYTES, cell_lines: 200 });
     let mut record = Record::default();
-    let mut at = 0;
+    let (mut at, mut in_line_to) = (0, 0);
     // Per record: cells, mean weight of the cells, whether quotes were odd.
     let mut rows: Vec<(usize, f64, Stray)> = Vec::new();
     let (mut n_quoted, mut n_values) = (0_usize, 0_usize);
     while rows.len() < TRIAL_RECORDS {
-        let mut step = parser.parse(text, at, is_whole, Quotes::AtEdges, &mut record);
+        let quotes = if at < in_line_to { Quotes::InLine } else { Quotes::AtEdges };
+        let mut step = parser.parse(text, at, is_whole, quotes, &mut record);
         let mut runaway = false;
         if step == Step::Runaway {
             runaway = true;
+            // No quote closes before that end: looking again from each line would find none either.
+            in_line_to = record.runaway_end;
             step = parser.parse(text, at, is_whole, Quotes::InLine, &mut record);
         }
         match step {

@@ -53,18 +53,26 @@ impl SheetReader {
         let mut sample = VecDeque::new();
         let (mut n_cells, mut n_bytes) = (0, 0);
         let mut at_end = false;
-        while sample.len() < SAMPLE_ROWS && n_cells < SAMPLE_CELLS && n_bytes < SAMPLE_BYTES {
+        // Rows that the caller told to pass over come on top.
+        let told = options.skip_rows.max(options.header_row).unwrap_or(0);
+        let is_above = |sample: &VecDeque<Row>| sample.back().is_none_or(|last: &Row| last.number <= told);
+        while sample.len() < SAMPLE_ROWS && n_cells < SAMPLE_CELLS && n_bytes < SAMPLE_BYTES || told > 0 && is_above(&sample) {
             let mut row = Row::default();
             if !rows.next_row(&mut row, control)? {
                 at_end = true;
                 break;
             }
             n_cells += row.cells.len();
-            n_bytes += row.text.len();
+            n_bytes += row.n_bytes;
             sample.push_back(row);
         }
         if sample.is_empty() {
             return Ok(None);
+        }
+        if at_end && is_above(&sample) && told > 0 {
+            let last = sample.back().map_or(0, |row| row.number);
+            let sheet = report.sheet.as_deref().unwrap_or_default();
+            return Err(Error::config(format!("{}: row {told} was named, and the last of sheet {sheet:?} is {last}", report.file)));
         }
         let n_read = sample.len() as u64;
         let mut columns = used_columns(&sample);
@@ -320,7 +328,7 @@ impl SheetReader {
         for (builder, cell) in builders.columns.iter_mut().zip(&builders.cells) {
             builder.append_option(cell.map(|(begin, end)| &row.text[begin as usize..end as usize]));
         }
-        builders.n_bytes += row.text.len();
+        builders.n_bytes += row.n_bytes;
         None
     }
 

@@ -14,6 +14,8 @@ pub struct WorkbookLimits {
     pub strings: usize,
     /// Bytes of all shared strings together.
     pub string_bytes: usize,
+    /// Bytes of the cells of one row, which may share a text.
+    pub row_bytes: usize,
     /// Cells with a value in one sheet.
     pub cells: u64,
     /// Sheets.
@@ -30,6 +32,7 @@ impl Default for WorkbookLimits {
             inflate_ratio: 250,
             strings: 16 << 20,
             string_bytes: 256 << 20,
+            row_bytes: 64 << 20,
             cells: 1 << 27,
             sheets: 1_000,
             stream_bytes: 192 << 20,

@@ -125,7 +125,7 @@ impl OdsRows {
         Ok(Self {
             xml: content(package, max_token)?,
             notes: Notes::default(),
-            budget: CellBudget::new(package.name(), limits.cells),
+            budget: CellBudget::new(package.name(), limits),
             n_before: sheet.position,
             in_table: false,
             done: false,
@@ -192,9 +192,7 @@ impl OdsRows {
             for column in first..column {
                 row.end_cell(column as u32, begin);
             }
-            if row.text.len() > u32::MAX as usize / 2 {
-                return Err(self.xml.damaged(&format!("row {} is too long", row.number)));
-            }
+            self.budget.check(row)?;
         }
     }
 
@@ -246,7 +244,7 @@ impl OdsRows {
                     self.xml.skip_element()?;
                     None
                 }
-                Token::Text(raw) if in_paragraph > 0 => push_collapsed(text, raw, begin).err(),
+                Token::Text(raw) if in_paragraph > 0 => push_collapsed(text, raw).err(),
                 Token::Literal(raw) if in_paragraph > 0 => push_literal(text, raw).err(),
                 Token::Close { name: b"table-cell" | b"covered-table-cell" } | Token::End => return Ok(()),
                 _ => None,
@@ -259,7 +257,7 @@ impl OdsRows {
 }
 
 /// Appends text whose runs of white space mean one blank; more are written as `<text:s/>`.
-fn push_collapsed(text: &mut String, raw: &[u8], _begin: usize) -> Result<(), &'static str> {
+fn push_collapsed(text: &mut String, raw: &[u8]) -> Result<(), &'static str> {
     if !raw.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'\t')) {
         return push_text(text, raw);
     }
@@ -344,7 +342,7 @@ impl CellHead {
                 };
                 notes.push_number(row, column, parsed, &shown, false);
                 // The caller ends the cell, once per column that it is repeated in.
-                row.cells.pop();
+                row.pop_cell();
             }
             (Some(b"date"), Some(value)) => replace(row, value.strip_suffix("T00:00:00").unwrap_or(value)),
             (Some(b"time"), Some(value)) => match clock(value) {
@@ -416,7 +414,7 @@ impl RowSource for OdsRows {
             if self.n_rows.is_multiple_of(256) {
                 control.check()?;
             }
-            self.budget.spend(row.cells.len())?;
+            self.budget.spend(row)?;
             return Ok(true);
         }
         if !self.in_table && !self.done {
@@ -468,7 +466,7 @@ impl RowSource for OdsRows {
             if is_hidden {
                 self.notes.hidden_rows.add(|| format!("row {number}"));
             }
-            self.budget.spend(row.cells.len())?;
+            self.budget.spend(row)?;
             if repeat > 1 {
                 let mut next = row.clone();
                 next.number += 1;

@@ -28,7 +28,9 @@ pub(super) struct Shape {
 
 /// Decides from the sample; `columns` are those that have a value in it.
 pub(super) fn shape_of(sample: &[Row], columns: &[u32], options: &ReadOptions) -> Shape {
-    let sample = &sample[..sample.len().min((MAX_SHAPE_CELLS / columns.len().max(1)).max(20))];
+    let told = options.skip_rows.max(options.header_row).unwrap_or(0);
+    let n_told = sample.iter().take_while(|row| row.number <= told).count();
+    let sample = &sample[..sample.len().min(n_told + (MAX_SHAPE_CELLS / columns.len().max(1)).max(20))];
     // Rows of damaged files may run backwards, and far ones must not cost a line for each row between.
     let is_tame = sample.windows(2).all(|pair| pair[0].number < pair[1].number && pair[1].number - pair[0].number <= MAX_GAP);
     let first_number = sample.first().map_or(1, |row| row.number);

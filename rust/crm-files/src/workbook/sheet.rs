@@ -1,6 +1,7 @@
 //! What the readers of all workbook formats hand on: rows of cells that have a value, and notes on what was met.
 use crm_core::{Control, Error, Result};
 
+use super::WorkbookLimits;
 use super::shown::{Shown, is_beyond_digits, is_exponent_text, is_rounded_by_exponent, push_general, push_number};
 
 /// Rows and columns that the formats can address.
@@ -15,6 +16,8 @@ pub(super) struct Row {
     pub text: String,
     /// Column from 0, and the range of `text`; columns may repeat or run backwards in damaged files.
     pub cells: Vec<(u32, u32, u32)>,
+    /// Bytes of all cells: more than `text` has where cells share a text.
+    pub n_bytes: usize,
 }
 
 impl Row {
@@ -22,6 +25,7 @@ impl Row {
         self.number = number;
         self.text.clear();
         self.cells.clear();
+        self.n_bytes = 0;
     }
 
     /// Ends the cell whose text was appended from `begin` on; an empty text is no value.
@@ -30,7 +34,15 @@ impl Row {
         if begin == self.text.len() {
             return;
         }
+        self.n_bytes += self.text.len() - begin;
         self.cells.push((column, begin as u32, self.text.len() as u32));
+    }
+
+    /// Takes the last cell back; its text stays.
+    pub fn pop_cell(&mut self) {
+        if let Some((_, begin, end)) = self.cells.pop() {
+            self.n_bytes -= (end - begin) as usize;
+        }
     }
 
     pub fn push(&mut self, column: u32, text: &str) {
@@ -191,30 +203,50 @@ pub(super) fn parse_place(place: &[u8]) -> Option<(u64, u32)> {
     (1..=MAX_ROWS).contains(&row).then_some((row, column - 1))
 }
 
-/// Counts cells against the limit.
+/// Counts what a sheet holds against the limits: files repeat and share texts, so that little on the disk may be much in memory.
 #[derive(Debug, Clone)]
 pub(super) struct CellBudget {
-    pub file: String,
-    pub left: u64,
-    pub limit: u64,
+    file: String,
+    cells_left: u64,
+    bytes_left: u64,
+    limits: WorkbookLimits,
 }
 
 impl CellBudget {
-    pub fn new(file: &str, limit: u64) -> Self {
-        Self { file: file.to_owned(), left: limit, limit }
+    pub fn new(file: &str, limits: &WorkbookLimits) -> Self {
+        Self { file: file.to_owned(), cells_left: limits.cells, bytes_left: limits.inflated_bytes, limits: limits.clone() }
     }
 
-    pub fn spend(&mut self, n_cells: usize) -> Result<()> {
-        match self.left.checked_sub(n_cells as u64) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => Err(Error::file_format(
-                &*self.file,
-                format!("{}: a sheet holds more than the {} cells allowed (limit `cells`)", self.file, self.limit),
-            )),
+    /// Refuses a row that grows too long; to be asked after each cell, so that no more than one cell is beyond the limit.
+    #[inline]
+    pub fn check(&self, row: &Row) -> Result<()> {
+        if row.n_bytes.max(row.text.len()) <= self.limits.row_bytes && row.cells.len() <= 4 * MAX_COLUMNS as usize {
+            return Ok(());
         }
+        self.refuse(format!(
+            "row {} holds more than the {} bytes allowed in one row (limit `row_bytes`)",
+            row.number, self.limits.row_bytes
+        ))
+    }
+
+    /// Takes a row off what is left.
+    pub fn spend(&mut self, row: &Row) -> Result<()> {
+        self.check(row)?;
+        let Some(cells_left) = self.cells_left.checked_sub(row.cells.len() as u64) else {
+            return self.refuse(format!("a sheet holds more than the {} cells allowed (limit `cells`)", self.limits.cells));
+        };
+        let Some(bytes_left) = self.bytes_left.checked_sub(row.n_bytes as u64) else {
+            return self.refuse(format!(
+                "a sheet holds more than the {} bytes of text allowed (limit `inflated_bytes`)",
+                self.limits.inflated_bytes
+            ));
+        };
+        (self.cells_left, self.bytes_left) = (cells_left, bytes_left);
+        Ok(())
+    }
+
+    fn refuse(&self, reason: String) -> Result<()> {
+        Err(Error::file_format(&*self.file, format!("{}: {reason}", self.file)))
     }
 }
 

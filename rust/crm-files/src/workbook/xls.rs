@@ -381,7 +381,7 @@ impl XlsRows {
             end: 0,
             hidden: HashSet::new(),
             notes: Notes::default(),
-            budget: CellBudget::new(&book.file, limits.cells),
+            budget: CellBudget::new(&book.file, limits),
             n_rows: 0,
         };
         let stream = &book.stream;
@@ -602,17 +602,18 @@ impl RowSource for XlsRows {
             }
             row.clear(u64::from(number) + 1);
             while let Some((next, at)) = self.peek() {
-                if next != number || row.cells.len() > 1 << 17 {
+                if next != number {
                     break;
                 }
                 self.read_cell(row, at)?;
+                self.budget.check(row)?;
                 self.pass(at);
             }
             if !row.cells.is_empty() {
                 if self.hidden.contains(&number) {
                     self.notes.hidden_rows.add(|| format!("row {}", number + 1));
                 }
-                self.budget.spend(row.cells.len())?;
+                self.budget.spend(row)?;
                 return Ok(true);
             }
         }

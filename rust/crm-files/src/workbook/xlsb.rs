@@ -228,7 +228,7 @@ impl XlsbRows {
             formats: book.formats.clone(),
             from_1904: book.from_1904,
             notes: Notes::default(),
-            budget: CellBudget::new(package.name(), limits.cells),
+            budget: CellBudget::new(package.name(), limits),
             open_row: None,
             done: false,
             n_records: 0,
@@ -266,10 +266,7 @@ impl XlsbRows {
             }
             _ => {}
         }
-        if row.text.len() > u32::MAX as usize / 2 || row.cells.len() > 4 * MAX_COLUMNS as usize {
-            return Err(self.records.damaged(&format!("row {} is too long", row.number)));
-        }
-        Ok(())
+        self.budget.check(row)
     }
 
     /// Opens the row that the payload names and returns the one before it.
@@ -318,7 +315,7 @@ impl RowSource for XlsbRows {
                 if let Some((number, true)) = ended {
                     self.notes.hidden_rows.add(|| format!("row {number}"));
                 }
-                self.budget.spend(row.cells.len())?;
+                self.budget.spend(row)?;
                 return Ok(true);
             }
             row.clear(self.open_row.map_or(1, |(number, _)| number));

@@ -244,7 +244,7 @@ impl XlsxRows {
             formats: book.formats.clone(),
             from_1904: book.from_1904,
             notes: Notes::default(),
-            budget: CellBudget::new(package.name(), limits.cells),
+            budget: CellBudget::new(package.name(), limits),
             last_row: 0,
             in_data: false,
             done: false,
@@ -310,16 +310,15 @@ impl XlsxRows {
                 return Err(self.xml.damaged(&format!("cell {}: {reason}", place(row.number, column))));
             }
         }
-        if u32::try_from(row.text.len()).is_err() {
-            return Err(self.xml.damaged(&format!("row {} is longer than 4 GiB", row.number)));
-        }
+        self.budget.check(row)?;
         if !has_value || (begin == row.text.len() && matches!(kind, Kind::Number | Kind::Shared)) {
             if has_formula {
                 self.notes.uncalculated.add(|| place(row.number, column));
             }
             return Ok(());
         }
-        self.finish_cell(row, column, kind, style, begin)
+        self.finish_cell(row, column, kind, style, begin)?;
+        self.budget.check(row)
     }
 
     /// Turns the raw text from `begin` on into what was shown.
@@ -464,7 +463,7 @@ impl RowSource for XlsxRows {
                 if is_hidden {
                     self.notes.hidden_rows.add(|| format!("row {number}"));
                 }
-                self.budget.spend(row.cells.len())?;
+                self.budget.spend(row)?;
                 return Ok(true);
             }
         }

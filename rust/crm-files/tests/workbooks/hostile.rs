@@ -280,3 +280,32 @@ fn binary_sheets() {
     );
     check("cut.xlsb", &xlsb(&[0x05, 0x10, 0]), "cut short");
 }
+
+/// Little on the disk, much in memory: cells that share a text.
+#[test]
+fn shared_texts() {
+    let long = "x".repeat(16_000);
+    let repeated = format!(
+        "<table-row number-rows-repeated=\"100\"><table-cell number-columns-repeated=\"16384\" value-type=\"string\"><p>{long}</p></table-cell></table-row>"
+    );
+    check("repeated-long-cells.ods", &ods(&repeated), "limit `row_bytes`");
+    let strings = format!("<sst><si><t>{}</t></si></sst>", "x".repeat(8 << 20));
+    let rels = format!(
+        "{}<Relationship Id=\"rId2\" Type=\"http://x/sharedStrings\" Target=\"sharedStrings.xml\"/></Relationships>",
+        crate::build::WORKBOOK_RELS.trim_end_matches("</Relationships>")
+    );
+    let sheet = format!("<worksheet><sheetData><row r=\"1\">{}</row></sheetData></worksheet>", "<c t=\"s\"><v>0</v></c>".repeat(400));
+    check(
+        "shared-string-often.xlsx",
+        &xlsx_with(sheet.as_bytes(), &[("xl/sharedStrings.xml", strings.as_bytes()), ("xl/_rels/workbook.xml.rels", rels.as_bytes())]),
+        "limit `row_bytes`",
+    );
+    let label = |row: u16, column: u16| {
+        let mut data = [row.to_le_bytes(), column.to_le_bytes(), [0, 0], 8_000_u16.to_le_bytes()].concat();
+        data.push(0);
+        data.extend(std::iter::repeat_n(b'x', 8_000));
+        (0x0204, data)
+    };
+    let labels: Vec<(u16, Vec<u8>)> = (0..20_000).map(|number| label(0, number % 256)).collect();
+    check("long-row.xls", &biff(&[], &labels), "limit `row_bytes`");
+}

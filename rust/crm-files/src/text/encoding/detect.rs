@@ -1,5 +1,6 @@
 //! Which encoding a text is in.
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use crm_core::Result;
 use encoding_rs::Encoding;
 
 use super::TextEncoding;
@@ -16,6 +17,24 @@ pub(in crate::text) struct Detected {
     pub second: Option<&'static Encoding>,
     pub reason: String,
     pub warning: Option<String>,
+}
+
+impl Detected {
+    /// The encoding that the caller names, in place of what was found. Which end comes first the file says where the label does not.
+    pub(in super::super) fn overridden(self, label: &str) -> Result<Self> {
+        let told = TextEncoding::from_label(label)?;
+        // `utf-16le` and `utf-16be` say it.
+        let leaves_end_open = !label.trim().to_ascii_lowercase().ends_with('e');
+        let is_kin = matches!(
+            (told, self.encoding),
+            (TextEncoding::Utf16 { .. }, TextEncoding::Utf16 { .. }) | (TextEncoding::Utf32 { .. }, TextEncoding::Utf32 { .. })
+        );
+        let encoding = if is_kin && leaves_end_open { self.encoding } else { told };
+        let is_as_found = encoding == self.encoding;
+        let warning = (self.bom_len > 0 && !is_as_found)
+            .then(|| format!("the byte order mark says {}, and {} was told", self.encoding.name(), encoding.name()));
+        Ok(Self { encoding, bom_len: if is_as_found { self.bom_len } else { 0 }, second: None, reason: "as told".to_owned(), warning })
+    }
 }
 
 /// Judges the first bytes of a file. `is_whole` says that there are no more.

@@ -1,0 +1,167 @@
+//! The beginning of a text file: enough of it to decide how the rest is read, or the reason why it is no text.
+use std::io::{self, Read};
+
+use crm_core::{Error, Result};
+
+use super::encoding::UNDECODABLE;
+use super::input::fill;
+use crate::ReadOptions;
+
+/// Lines that are wanted below those that the caller told to pass over.
+const LINES_BELOW: usize = 1_000;
+/// No more than this is read ahead for that.
+const MOST_BYTES: usize = 1 << 30;
+
+/// Reads the sample, as much more as the lines told by `skip_rows` and `header_row` take, and whether that is the whole file.
+pub(super) fn read_sample(input: &mut dyn Read, options: &ReadOptions) -> io::Result<(Vec<u8>, bool)> {
+    let wanted = told_lines(options).map_or(0, |told| (told as usize).saturating_add(LINES_BELOW));
+    let mut sample = Vec::new();
+    let mut size = options.limits.sample_bytes.max(4096);
+    loop {
+        let n_before = sample.len();
+        sample.resize(size, 0);
+        let n_read = fill(input, &mut sample[n_before..])?;
+        sample.truncate(n_before + n_read);
+        let is_whole = sample.len() < size;
+        if is_whole || n_lines(&sample) >= wanted || size >= MOST_BYTES {
+            return Ok((sample, is_whole));
+        }
+        size *= 2;
+    }
+}
+
+/// The furthest line that the caller named.
+pub(super) fn told_lines(options: &ReadOptions) -> Option<u64> {
+    options.skip_rows.max(options.header_row)
+}
+
+/// Line ends, of whichever kind there are more.
+pub(super) fn n_lines(text: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', text).count().max(memchr::memchr_iter(b'\r', text).count())
+}
+
+/// Refuses a line to pass over, or a header, that the file does not have.
+pub(super) fn check_told_lines(name: &str, text: &[u8], is_whole: bool, options: &ReadOptions) -> Result<()> {
+    let n_ends = n_lines(text) as u64;
+    let n_lines = n_ends + u64::from(!text.ends_with(b"\n") && !text.ends_with(b"\r") && !text.is_empty());
+    for (what, told) in [("skip_rows", options.skip_rows), ("header_row", options.header_row)] {
+        if let Some(told) = told.filter(|told| *told > n_lines) {
+            let has = if is_whole { format!("the file has {n_lines}") } else { format!("only the first {n_lines} can be passed over") };
+            return Err(Error::config(format!("{name}: {what} names line {told}, and {has}")));
+        }
+    }
+    Ok(())
+}
+
+/// Where the line begins that `n` lines precede.
+pub(super) fn line_start(text: &[u8], n: u64) -> usize {
+    let mut at = 0;
+    for _ in 0..n {
+        let Some(offset) = memchr::memchr2(b'\n', b'\r', &text[at..]) else { return text.len() };
+        at += offset + if text[at + offset..].starts_with(b"\r\n") { 2 } else { 1 };
+    }
+    at
+}
+
+/// What a file is whose first bytes say that it is no delimited text, and what to do about it.
+pub(super) fn foreign_content(head: &[u8], is_packed: bool) -> Option<String> {
+    let (what, remedy) = match head {
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [0xD0, 0xCF, 0x11, 0xE0, ..] if is_packed => {
+            ("a workbook or archive within a compressed file", "unpack it first")
+        }
+        [0x89, b'P', b'N', b'G', ..] => ("a PNG image", NO_TABLE),
+        [0xFF, 0xD8, 0xFF, ..] => ("a JPEG image", NO_TABLE),
+        [b'G', b'I', b'F', b'8', ..] => ("a GIF image", NO_TABLE),
+        [b'%', b'P', b'D', b'F', b'-', ..] => ("a PDF document", "export the table as CSV or XLSX"),
+        [b'R', b'a', b'r', b'!', 0x1A, ..]
+        | [b'7', b'z', 0xBC, 0xAF, ..]
+        | [0xFD, b'7', b'z', b'X', b'Z', ..]
+        | [b'B', b'Z', b'h', b'1'..=b'9', b'1', ..] => ("an archive of a kind that is not read", "unpack it first"),
+        [0x7F, b'E', b'L', b'F', ..] => ("a program", NO_TABLE),
+        _ if head.starts_with(b"SQLite format 3\0") => ("an SQLite database", "export the table as CSV"),
+        _ if head.starts_with(b"{\\rtf") => ("an RTF document", "save the table as CSV or XLSX"),
+        _ => return markup(head),
+    };
+    Some(format!("is {what}, no table; {remedy}"))
+}
+
+const NO_TABLE: &str = "give the export as CSV, XLSX, Parquet or JSON lines";
+
+/// Web pages and XML that are named as tables: many systems call such files `.xls`.
+fn markup(head: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&head[..head.len().min(4096)]).to_ascii_lowercase();
+    let text = text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']);
+    let what = if text.starts_with("<?xml") && text.contains("urn:schemas-microsoft-com:office:spreadsheet") {
+        "an XML spreadsheet of 2003"
+    } else if text.starts_with("<!doctype html") || ["<html", "<table", "<head", "<body", "<meta"].iter().any(|tag| text.starts_with(tag)) {
+        "a web page (HTML)"
+    } else if text.starts_with("<?xml") && text.contains("<html") {
+        "a web page (XHTML)"
+    } else if text.starts_with("<?xml") {
+        "an XML document"
+    } else {
+        return None;
+    };
+    Some(format!("is {what}, whatever its name says; open it in a spreadsheet and save it as XLSX or CSV"))
+}
+
+/// Whether a text is none: a third of it are characters that text does not have (delimiters such as `\x1F` aside), or many kinds of them
+/// stand here and there.
+pub(super) fn is_binary(text: &[u8]) -> bool {
+    let is_odd = |byte: u8| matches!(byte, 0 | 3..=8 | 14..=25 | 27 | 0x7F | UNDECODABLE);
+    let head = &text[..text.len().min(64 << 10)];
+    let mut counts = [0_usize; 256];
+    head.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    let odd = (0..=255_u8).filter(|byte| is_odd(*byte)).map(|byte| counts[usize::from(byte)]);
+    let (n_odd, n_kinds) = odd.fold((0, 0), |(sum, kinds), count| (sum + count, kinds + usize::from(count > 0)));
+    n_odd * 3 > head.len() || n_kinds >= 6 && n_odd * 50 > head.len()
+}
+
+/// Excel's first line `sep=;`: where the rest begins, on which line, and the delimiter.
+pub(super) fn sep_line(text: &[u8]) -> (usize, u64, Option<Vec<u8>>) {
+    let line_end = memchr::memchr2(b'\n', b'\r', text).unwrap_or(text.len());
+    let line = text[..line_end].trim_ascii_start();
+    let line = line.strip_prefix(b"\"").map_or(line, |rest| rest.strip_suffix(b"\"").unwrap_or(rest));
+    if line.len() < 5 || !line[..4].eq_ignore_ascii_case(b"sep=") || line.len() > 8 {
+        return (0, 1, None);
+    }
+    (line_start(text, 1), 2, Some(line[4..].to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_whatever_ends_them() {
+        for text in [&b"a\nb\nc"[..], b"a\r\nb\r\nc", b"a\rb\rc"] {
+            assert_eq!(n_lines(text), 2);
+            assert_eq!(&text[line_start(text, 2)..], b"c");
+            assert_eq!(line_start(text, 9), text.len());
+        }
+    }
+
+    #[test]
+    fn what_is_no_table_is_told() {
+        for (head, what) in [
+            (&b"\x89PNG\r\n\x1a\n"[..], "PNG"),
+            (b"%PDF-1.7", "PDF"),
+            (b"\xef\xbb\xbf <HTML><table>", "web page"),
+            (b"<table border=1>", "web page"),
+            (b"<?xml version=\"1.0\"?><Workbook xmlns=\"urn:schemas-microsoft-com:office:spreadsheet\">", "XML spreadsheet"),
+        ] {
+            assert!(foreign_content(head, false).is_some_and(|told| told.contains(what)), "{what}");
+        }
+        for head in [&b"name,phone\n"[..], b"<id>,name\n", b"PK,name\n", b"BZh,x\n", b""] {
+            assert_eq!(foreign_content(head, false), None);
+        }
+        assert!(foreign_content(b"PK\x03\x04", true).is_some());
+    }
+
+    #[test]
+    fn bytes_of_all_kinds_are_no_text() {
+        let noise: Vec<u8> = (0..4000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        assert!(is_binary(&noise));
+        assert!(!is_binary("name;phone\nИван;+7\0\0\n".repeat(50).as_bytes()));
+    }
+}
