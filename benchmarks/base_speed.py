@@ -1,185 +1,192 @@
-"""How fast the index of a base is: the first import beside ``dedupe``, imports into a base that is there, opening, finding.
+"""How fast a whole base is, store included: first import beside ``dedupe``, imports into it, finding, streaming its contacts.
 
-    python benchmarks/base_speed.py people_10000000.parquet --records 1000000 --new 10000 --new 100000
+    python benchmarks/base_speed.py people_10000000.csv --more people_1000000.parquet --new 10000 --new 1000000
 
-The file holds made-up people (``crm-engine demo`` makes such, ``--records`` of its first rows found the base, the rows after them come
-new). Each figure comes from a process of its own, start included: CPU seconds (user and system), wall seconds, peak memory.
-What a store adds (Parquet files, the catalog) is not in it.
+The files hold made-up people. New rows are, for three quarters, people of ``--more``; the others are copies of the base's own rows under
+new keys, most of them with cells emptied or mistyped. Every command runs in a process of its own, its start included: CPU seconds (user and
+system), wall seconds, peak memory (which counts the pages of mapped files too). ``--keep`` uses a base that is there.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import glob
 import json
 import os
 import random
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PUSHED_ROWS = 65_536
+_ROLES = {
+    "first_name": "given_name", "last_name": "family_name", "middle_name": "middle_name", "email": "email", "phone": "phone",
+    "company": "company_name", "city": "city", "street": "street", "postcode": "postcode", "birth_date": "birth_date",
+}  # fmt: skip
+_MOST_COPIES = 250_000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--records", type=int, default=1_000_000, help="rows that found the base")
-    parser.add_argument("--new", type=int, action="append", help="rows of an import into it, may be given several times")
+    parser.add_argument("file", type=Path, help="what founds the base: CSV or Parquet")
+    parser.add_argument("--more", type=Path, help="Parquet of people who come new")
+    parser.add_argument("--new", type=int, action="append", default=[], help="rows of an import into the base, may be given several times")
     parser.add_argument("--no-dedupe", action="store_true", help="leave out the comparison with dedupe")
-    parser.add_argument("--keep", type=Path, help="folder of the index, kept and used again")
-    parser.add_argument("--step", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--keep", type=Path, help="the base's folder, kept and used again")
+    parser.add_argument("--step", choices=["find", "contacts"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.step:
-        step(arguments.step[0], arguments.file, Path(arguments.step[1]), [int(number) for number in arguments.step[2:]])
+        {"find": find_contacts, "contacts": stream_contacts}[arguments.step](arguments.file)
         return
-    folder = arguments.keep or Path(tempfile.mkdtemp(prefix="base-speed-"))
-    try:
-        measure(arguments, folder)
-    finally:
-        if arguments.keep is None:
-            shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="base-speed-") as scratch:
+        measure(arguments, Path(scratch))
 
 
-def measure(arguments: argparse.Namespace, folder: Path) -> None:
-    n = arguments.records
-    folder.mkdir(exist_ok=True)
-    if not (folder / "segments.json").exists():
-        print(f"{n:,} records")
-        first = run(arguments.file, "import", folder, 0, n, 1)
+def measure(arguments: argparse.Namespace, scratch: Path) -> None:
+    base = arguments.keep or scratch / "base"
+    if not base.exists():
+        engine("init", str(base))
+        first = report("first import", engine("import", str(arguments.file), "--base", str(base), "--json"))
         if not arguments.no_dedupe:
-            plain = run(arguments.file, "dedupe", folder, 0, n)
-            print(f"    first import / dedupe: {first['cpu'] / plain['cpu']:.2f} CPU, {first['wall'] / plain['wall']:.2f} wall")
-    for new in arguments.new or [10_000]:
-        run(arguments.file, "import", folder, n, new, 0)
-    run(arguments.file, "find", folder, n)
+            plain = report("dedupe", engine("dedupe", str(arguments.file), "-o", str(scratch / "deduped"), "--json"))
+            print(f"    first import / dedupe: {first['cpu'] / plain['cpu']:.2f} CPU, {first['wall'] / plain['wall']:.2f} wall", flush=True)
+            shutil.rmtree(scratch / "deduped")
+    for number, n in enumerate(arguments.new):
+        rows = scratch / f"new_{n}.csv"
+        write_newcomers(base, arguments.more, n, f"{time.time_ns():x}-{number}", rows)
+        report(f"{n:,} new rows", engine("import", str(rows), "--base", str(base), "--source", "fresh", "--json"))
+        rows.unlink()
+    for step in ("find", "contacts"):
+        run = measured([sys.executable, __file__, str(base), "--step", step])
+        print(run["printed"], end="", flush=True)
+    size = sum(path.stat().st_size for path in base.rglob("*") if path.is_file())
+    print(f"  the base takes {size / 1e6:,.0f} MB")
 
 
-def run(file: Path, name: str, folder: Path, *numbers: int) -> dict[str, Any]:
-    """Runs a step in a process of its own and prints what it took."""
+def engine(*arguments: str) -> dict[str, Any]:
+    return measured([str(Path(sys.executable).with_name("crm-engine")), *arguments])
+
+
+def measured(command: list[str]) -> dict[str, Any]:
+    """Runs a command; what it printed and what it took."""
     start = time.perf_counter()
-    command = [sys.executable, __file__, str(file), "--step", name, str(folder), *map(str, numbers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         printed = process.stdout.read() if process.stdout else ""
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - start
     if process.returncode:
         raise SystemExit(process.returncode)
-    result: dict[str, Any] = json.loads(printed.splitlines()[-1])
-    result |= {"cpu": usage.ru_utime + usage.ru_stime, "wall": wall}
-    print(f"  {name} {numbers[1] if len(numbers) > 1 else numbers[0]:,}: {result['cpu']:.2f} s CPU, {wall:.2f} s wall, "
-          f"{usage.ru_maxrss / 1024:,.0f} MiB; {result['told']}", flush=True)  # fmt: skip
-    return result
+    cpu = usage.ru_utime + usage.ru_stime
+    return {"printed": printed, "cpu": cpu, "wall": time.perf_counter() - start, "mib": usage.ru_maxrss / 1024}
 
 
-def step(name: str, file: Path, folder: Path, numbers: list[int]) -> None:
-    {"import": import_rows, "dedupe": dedupe_rows, "find": find_contacts}[name](file, folder, *numbers)
+def report(what: str, run: dict[str, Any]) -> dict[str, Any]:
+    told = json.loads(run["printed"])
+    names = ("new", "contacts_created", "contacts_updated", "contacts_merged", "contacts")
+    counts = ", ".join(f"{name} {told[name]:,}" for name in names if isinstance(told.get(name), int))
+    print(f"  {what}: {run['cpu']:.2f} s CPU, {run['wall']:.2f} s wall, {run['mib']:,.0f} MiB; {counts}", flush=True)
+    return run
 
 
-def rows_of(file: Path, start: int, n: int) -> Any:
-    """Record batches of some rows of a Parquet file, read as they are needed."""
+def write_newcomers(base: Path, more: Path, n: int, prefix: str, out: Path) -> None:
+    """A CSV of ``n`` rows: people of ``more``, and changed copies of rows of the base."""
     import pyarrow.parquet as pq
 
-    source = pq.ParquetFile(file)
-    at = 0
-    for group in range(source.num_row_groups):
-        size = source.metadata.row_group(group).num_rows
-        if at + size > start and at < start + n:
-            table = source.read_row_group(group)
-            first, last = max(start - at, 0), min(start + n - at, size)
-            yield from table.slice(first, last - first).combine_chunks().to_batches(max_chunksize=PUSHED_ROWS)
-        at += size
+    rng = random.Random(n)
+    copies = min(n // 4, _MOST_COPIES)
+    with out.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["id", *_ROLES, "updated_at", "source"])
+        number = 0
+        for row in changed(contacts_of(base, copies), rng):
+            writer.writerow([f"{prefix}-{number}", *(row[role] or "" for role in _ROLES.values()), "2025-01-01", "fresh"])
+            number += 1
+        for batch in pq.ParquetFile(more).iter_batches(columns=[*_ROLES, "updated_at"]):
+            for row in batch.slice(0, n - number).to_pylist():
+                writer.writerow([f"{prefix}-{number}", *(row[name] for name in _ROLES), row["updated_at"], "fresh"])
+                number += 1
+            if number >= n:
+                return
 
 
-def roles_of(file: Path) -> list[tuple[str, str | None]]:
-    import pyarrow as pa
+def contacts_of(base: Path, n: int) -> Iterator[dict[str, Any]]:
+    """Some golden records, spread over the base."""
+    import crm_engine as crm
 
-    from crm_engine import _core
-
-    first = next(rows_of(file, 0, 10_000))
-    columns = json.loads(_core.detect_roles(pa.Table.from_batches([first])))
-    return [(column["column"], column["role"]) for column in columns if column["column"] != "true_id"]
-
-
-def import_rows(file: Path, folder: Path, start: int, n: int, is_first: int) -> None:
-    from crm_engine import _core
-
-    registered = folder / "segments.json"
-    spent: dict[str, float] = {}
-
-    def lap(name: str) -> None:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        spent[name] = round(used.ru_utime + used.ru_stime - sum(spent.values()), 2)
-
-    roles = roles_of(file)
-    lap("start")
-    index = _core.BaseIndex.create(folder, "{}") if is_first else _core.BaseIndex.open(folder, json.loads(registered.read_text()))
-    change = index.change(1 if is_first else 2)
-    layout = change.declare("people", roles)
-    names = [name for name, _ in roles]
-    for batch in rows_of(file, start, n):
-        change.push(layout, batch.select(names))
-    lap("push")
-    outcome = change.resolve()
-    lap("resolve")
-    while outcome.next_contacts() is not None:
-        pass
-    lap("golden")
-    files = outcome.write()
-    lap("write")
-    if is_first:
-        registered.write_text(json.dumps(index.segments() + files))
-    size = sum((folder / name).stat().st_size for name in files)
-    counts = json.loads(outcome.counts())
-    told = ", ".join(f"{name} {seconds}" for name, seconds in spent.items())
-    told += f"; {size / n:.0f} bytes per record; "
-    told += f"joined {counts['joined']:,}, new {counts['new_contacts']:,}, merged {counts['merged_contacts']:,}"
-    print(json.dumps({"told": told}))
+    with crm.Base.open(base) as opened:
+        every = max(1, opened.tables()["contacts"] // max(n, 1))
+        given = 0
+        for batch in opened.contacts(list(_ROLES.values())):
+            for row in batch.to_pylist()[::every]:
+                if given >= n:
+                    return
+                given += 1
+                yield {role: value[0] if isinstance(value, list) and value else value or None for role, value in row.items()}
 
 
-def dedupe_rows(file: Path, folder: Path, start: int, n: int) -> None:
-    import pyarrow as pa
+def changed(rows: Iterator[dict[str, Any]], rng: random.Random) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        for _ in range(rng.choice((0, 1, 1, 2))):
+            role = rng.choice(list(row))
+            text = row[role] or ""
+            place = rng.randrange(max(len(text) - 1, 1))
+            row[role] = "" if rng.random() < 0.4 else text[:place] + text[place : place + 2][::-1] + text[place + 2 :]
+        yield row
+
+
+def find_contacts(folder: Path) -> None:
+    """Opening a base and finding in it, as a service does."""
+    import crm_engine as crm
+
+    start = time.perf_counter()
+    base = crm.Base.open(folder)
+    opened = time.perf_counter() - start
+    base.find({"email": "warm@up.example"})
+    first = time.perf_counter() - start
+    print(f"  opened in {opened * 1000:,.0f} ms, first answer after {first * 1000:,.0f} ms")
+    asked = [row for batch in base.contacts(list(_ROLES.values())) for row in batch.to_pylist()[:: max(len(batch) // 20, 1)]]
+    random.Random(1).shuffle(asked)
+    for what, roles in (
+        ("phone", ["phone"]),
+        ("e-mail", ["email"]),
+        ("name", ["given_name", "family_name"]),
+        ("card", list(_ROLES.values())),
+    ):
+        times, used = [], []
+        for row in asked:
+            query = {role: row[role] for role in roles if row[role]}
+            if len(query) < min(len(roles), 2) or len(times) >= 1_000:
+                continue
+            wall, cpu = time.perf_counter(), time.process_time()
+            base.find(query)
+            times.append((time.perf_counter() - wall) * 1000)
+            used.append((time.process_time() - cpu) * 1000)
+        (p50, p99), (cpu50, cpu99) = ([statistics.quantiles(values, n=100)[at] for at in (49, 98)] for values in (times, used))
+        print(f"  find by {what}: p50 {p50:.2f} ms, p99 {p99:.2f} ms; CPU p50 {cpu50:.2f} ms, p99 {cpu99:.2f} ms; {len(times):,} queries")
+
+
+def stream_contacts(folder: Path) -> None:
+    """``base.contacts()`` beside pyarrow on the same files."""
+    import pyarrow.parquet as pq
 
     import crm_engine as crm
 
-    names = [name for name, _ in roles_of(file)]
-    schema = pa.schema([(name, pa.string()) for name in names])
-    batches = (batch.select(names) for batch in rows_of(file, start, n))
-    result = crm.dedupe(pa.RecordBatchReader.from_batches(schema, batches))
-    print(json.dumps({"told": f"{result.contacts.num_rows:,} contacts"}))
-
-
-def find_contacts(file: Path, folder: Path, n: int) -> None:
-    from crm_engine import _core
-
-    start = time.perf_counter()
-    index = _core.BaseIndex.open(folder, json.loads((folder / "segments.json").read_text()))
-    opened = time.perf_counter() - start
-    index.find(json.dumps({"email": "warm@up.example"}))
-    first = time.perf_counter() - start
-    asked = next(rows_of(file, n // 2, 4_000)).to_pylist()
-    random.Random(1).shuffle(asked)
-    told = []
-    for what, columns in (("phone", ["phone"]), ("e-mail", ["email"]), ("name", ["first_name", "last_name"]), ("card", [])):
-        roles = {name: role for name, role in roles_of(file) if role and role not in ("source", "source_key", "updated_at")}
-        chosen = columns or list(roles)
-        times = []
-        for row in asked:
-            query = {roles[name]: row[name] for name in chosen if row[name]}
-            if len(query) < len(columns) or len(times) >= 500:
-                continue
-            start = time.perf_counter()
-            index.find(json.dumps(query))
-            times.append((time.perf_counter() - start) * 1000)
-        cuts = statistics.quantiles(times, n=100)
-        told.append(f"{what} p50 {cuts[49]:.2f} ms p99 {cuts[98]:.2f} ms")
-    print(json.dumps({"told": f"opened in {opened * 1000:.1f} ms, first answer after {first * 1000:.0f} ms; " + "; ".join(told)}))
+    files = glob.glob(str(folder / "data" / "main" / "contacts" / "*.parquet"))
+    base = crm.Base.open(folder)
+    base.contacts(["contact_id"]).read_next_batch()
+    for what, batches in (
+        ("pyarrow, iter_batches", (batch for file in files for batch in pq.ParquetFile(file).iter_batches(65_536))),
+        ("base.contacts()", base.contacts()),
+    ):
+        wall, cpu = time.perf_counter(), time.process_time()
+        n = sum(batch.num_rows for batch in batches)
+        print(f"  {what}: {n:,} rows, {time.process_time() - cpu:.2f} s CPU, {time.perf_counter() - wall:.2f} s wall")
 
 
 if __name__ == "__main__":

@@ -101,15 +101,17 @@ def import_cards(
     The lineage of an edit says "edited in FILE". Conflicts and refused rows are in ``edited.conflicts`` and ``edited.problems``; nothing
     of them is taken.
     """
-    edited = read_edits(path, base.contacts(), template=template, aliases=_aliases(base))
-    name = Path(path).name
-    runs = []
-    if edited.edits.num_rows:
-        runs.append(base.edit(edited.edits, origin=f"edited in {name}", wait=wait, dry_run=dry_run))
-    if edited.new.num_rows:
-        filled = [column for column in edited.new.column_names if edited.new[column].null_count < edited.new.num_rows]
-        known = source_name or Path(path).stem
-        runs.append(base.import_contacts(edited.new.select(filled), source_name=known, wait=wait, dry_run=dry_run))
+    # Compared, edited and imported under one lock: what the base says must not change between.
+    with base._lock.held("cards", wait=wait):
+        edited = read_edits(path, base.contacts(), template=template, aliases=_aliases(base))
+        name = Path(path).name
+        runs = []
+        if edited.edits.num_rows:
+            runs.append(base.edit(edited.edits, origin=f"edited in {name}", wait=wait, dry_run=dry_run))
+        if edited.new.num_rows:
+            filled = [column for column in edited.new.column_names if edited.new[column].null_count < edited.new.num_rows]
+            known = source_name or Path(path).stem
+            runs.append(base.import_contacts(edited.new.select(filled), source_name=known, wait=wait, dry_run=dry_run))
     return CardImport(edited, runs)
 
 

@@ -181,13 +181,15 @@ def apply_review(base: Any, path: str | os.PathLike[str], *, wait: float = 0, dr
     """
     review = read_review(path)
     origin = Path(path).name
-    edits = _edits(review, base) if review.keeps else []
-    runs = [base.decide(review.decisions, origin=origin, wait=wait, dry_run=dry_run)] if review.decisions.num_rows else []
-    if edits and not dry_run:
-        aliases = base.table("aliases").read_all()
-        survivor = dict(zip(*(aliases[name].to_pylist() for name in aliases.column_names[:2]), strict=True))
-        rows = [{**edit, "contact_id": survivor.get(edit["contact_id"], edit["contact_id"])} for edit in edits]
-        runs.append(base.edit(rows, origin=f"chosen in {origin}", wait=wait))
+    # Both under one lock: nobody changes the contacts between the decisions and the values.
+    with base._lock.held("decide", wait=wait):
+        edits = _edits(review, base) if review.keeps else []
+        runs = [base.decide(review.decisions, origin=origin, wait=wait, dry_run=dry_run)] if review.decisions.num_rows else []
+        if edits and not dry_run:
+            aliases = base.table("aliases").read_all()
+            survivor = dict(zip(*(aliases[name].to_pylist() for name in aliases.column_names[:2]), strict=True))
+            rows = [{**edit, "contact_id": survivor.get(edit["contact_id"], edit["contact_id"])} for edit in edits]
+            runs.append(base.edit(rows, origin=f"chosen in {origin}", wait=wait))
     return Reviewed(runs, {**review.counts, "values_kept": len(edits)}, review.warnings)
 
 

@@ -206,6 +206,8 @@ class Base:
         wait: float = 0,
         dry_run: bool = False,
         progress: Progress | None = None,
+        memory_limit: int | str | None = None,
+        tmp_dir: str | os.PathLike[str] | None = None,
     ) -> Run:
         """Takes in contacts: a path, a glob, ``-``, an Arrow object, or a list of these.
 
@@ -214,6 +216,10 @@ class Base:
         its source: records that are not in it are marked as gone. An import that would merge suspiciously much is a ``LimitError`` unless
         ``allow_large_merges``. ``dry_run`` gives the account and changes nothing.
 
+        ``memory_limit`` (bytes, or ``"2.5GiB"``) bounds what the import holds: rows and the base's own queries spool to ``tmp_dir`` (the
+        base's folder otherwise), and where that does not help the import ends with a ``LimitError`` and changes nothing. The base is the
+        same with and without.
+
         The account, ``run.counts``: ``rows_in`` = ``new`` + ``updated`` + ``unchanged`` + ``duplicates`` + ``rejected`` + ``skipped``, then
         what became of contacts.
         """
@@ -221,7 +227,7 @@ class Base:
 
         return import_contacts(
             self, source, source_name=source_name, mapping=mapping, snapshot=snapshot, allow_large_merges=allow_large_merges, wait=wait,
-            dry_run=dry_run, progress=progress,
+            dry_run=dry_run, progress=progress, memory_limit=memory_limit, tmp_dir=tmp_dir,
         )  # fmt: skip
 
     def import_related(

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_engine import _core
+
 CELLS = pa.map_(pa.string(), pa.string())
 
 
@@ -17,18 +19,7 @@ def to_cells(batch: pa.RecordBatch) -> pa.Array:
     >>> to_cells(pa.record_batch({"name": ["Anna", None], "city": ["", "Riga"]})).to_pylist()
     [[('name', 'Anna')], [('city', 'Riga')]]
     """
-    n_rows, n_columns = batch.num_rows, batch.num_columns
-    if n_rows == 0 or n_columns == 0:
-        return pa.array([[]] * n_rows, CELLS)
-    filled = np.empty((n_rows, n_columns), bool)
-    for place, column in enumerate(batch.columns):
-        filled[:, place] = pc.fill_null(pc.not_equal(column, ""), False).to_numpy(zero_copy_only=False)
-    offsets = np.zeros(n_rows + 1, np.int32)
-    np.cumsum(filled.sum(axis=1), out=offsets[1:])
-    rows, places = np.nonzero(filled)
-    values = pa.concat_arrays(batch.columns).take(pa.array(places.astype(np.int64) * n_rows + rows))
-    names = pa.array(batch.schema.names, pa.string()).take(pa.array(places.astype(np.int32)))
-    return pa.MapArray.from_arrays(pa.array(offsets), names, values)
+    return _core.cells_of(batch).column(0).cast(CELLS)
 
 
 def from_cells(cells: pa.Array | pa.ChunkedArray, columns: Sequence[str]) -> pa.RecordBatch:

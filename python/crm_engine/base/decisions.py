@@ -177,8 +177,15 @@ def members(cursor: Cursor, contact_id: str) -> list[int]:
 
 def split(base: Base, contact_id: str, records: Iterable[Any] | None, *, wait: float, dry_run: bool) -> Run:
     """See ``Base.split``."""
-    with base._lake.reading() as cursor:
-        whole = members(cursor, contact_id)
+    with base._lock.held("split", wait=wait):
+        with base._lake.reading() as cursor:
+            whole = members(cursor, contact_id)
+        pairs = _pairs_to_part(contact_id, whole, records)
+        return decide(base, pairs, "different", origin="split", wait=wait, dry_run=dry_run, kind="split", target=contact_id)
+
+
+def _pairs_to_part(contact_id: str, whole: list[int], records: Iterable[Any] | None) -> list[tuple[int, int]]:
+    """The pairs of a contact's records of which a split says that they are different people."""
     if len(whole) < 2:
         raise ConfigError(f"contact {contact_id} has one record; there is nothing to split")
     if records is None:
@@ -196,7 +203,7 @@ def split(base: Base, contact_id: str, records: Iterable[Any] | None, *, wait: f
         raise ConfigError(
             f"contact {contact_id} has {len(whole):,} records, too many to split pair by pair; undo the import that merged them"
         )
-    return decide(base, pairs, "different", origin="split", wait=wait, dry_run=dry_run, kind="split", target=contact_id)
+    return pairs
 
 
 #: Uncertain pairs: those of different contacts that nobody has decided on, the most probable first.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import _core
-from crm_engine.base.lake import Transaction, literal, quoted
+from crm_engine.base.feed import compare_whole, origins_of, sorted_feed
+from crm_engine.base.lake import Addition, Transaction, quoted
 from crm_engine.base.schema import TABLES, rows_to_table, sql_type
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from crm_engine.sources import Progress
 
 _GOLDEN = ("contacts", "lineage")
+#: How many of the contacts that grew most are told.
+_LARGEST = 5
 
 
 @dataclass
@@ -28,6 +33,7 @@ class Derived:
     #: Contacts of the most records after the run: (contact_id, records before, records after).
     largest: list[tuple[str, int, int]] = field(default_factory=list)
     n_contacts_before: int = 0
+    n_records: int = 0
 
 
 def derive(writing: Writing, change: Any, progress: Progress | None = None, *, fresh: Any = None) -> Derived:
@@ -38,68 +44,81 @@ def derive(writing: Writing, change: Any, progress: Progress | None = None, *, f
     known = fresh if fresh is not None else writing.base._index.opened()
     outcome = change.resolve(progress)
     transaction = writing.transaction
-    derived = Derived(n_contacts_before=int(transaction.value("SELECT count(*) FROM contacts")))
-    golden = _stage_golden(transaction, outcome)
-    _list_touched(writing, outcome, whole=fresh is not None)
-    counts = _changes(writing, outcome, golden["contacts"])
-    derived.largest = [
-        (str(contact), int(before or 0), int(after))
-        for contact, before, after in transaction.rows("""
-            SELECT n.contact_id, o.n_records, n.n_records FROM temp.new_contacts n LEFT JOIN temp.old_contacts o USING (contact_id)
-            ORDER BY n.n_records - coalesce(o.n_records, 0) DESC, n.contact_id LIMIT 5""")
-    ]
-    _replace_golden(transaction, golden)
-    _replace_narrow(transaction, outcome)
+    told = json.loads(outcome.counts())
+    golden = _Golden(transaction, outcome, progress)
+    if fresh is None:
+        n_before = int(json.loads(known.counts())["contacts"])
+        gone = pa.table(outcome.table("gone_contacts"))
+        feed = _feed(writing, golden, gone)
+        _forget(transaction, golden.former(), gone["contact_id"])
+    else:
+        n_before = int(transaction.value("SELECT count(*) FROM contacts"))
+        feed = compare_whole(writing, golden.additions["contacts"], outcome)
+        for table in _GOLDEN:
+            transaction.execute(f"DELETE FROM {quoted(table)}")
+    golden.finish()
+    transaction.insert("changes", feed)
+    _replace_narrow(transaction, known, outcome)
     if not writing.run.dry_run:
-        files = list(outcome.write())
+        files = list(outcome.write(progress))
         writing.base._index.register(transaction, files, writing.run_id, after=len(writing.index_files))
         writing.index_files += files
-        if known.model() is None:
+        if told["model_fitted"]:
             fitted = _core.BaseIndex.open(str(writing.base._index_folder), [*known.segments(), *files]).model()
-            if fitted is not None:
-                transaction.insert("models", rows_to_table("models", [(writing.run_id, fitted)]))
-    derived.counts = counts
-    derived.counts["to_review"] = _uncertain(transaction, outcome)
-    return derived
+            transaction.insert("models", rows_to_table("models", [(writing.run_id, fitted)]))
+    found = {str(row["values"]): int(row["counts"]) for row in feed["change"].value_counts().to_pylist()}
+    counts = {f"contacts_{change}": found.get(change, 0) for change in ("created", "updated", "merged", "split", "gone")}
+    counts["to_review"] = int(told["to_review"])
+    return Derived(counts, golden.largest, n_before, int(told["records"]))
 
 
-def _uncertain(transaction: Transaction, outcome: Any) -> int:
-    """How many pairs that the run found lie between two contacts, for people to decide on."""
-    added = pa.table(outcome.table("edges_added")).select(["record_id_a", "record_id_b"])
-    if added.num_rows == 0:
-        return 0
-    with transaction.known(_added=added):
-        found = transaction.value("""
-            WITH holders AS (SELECT record_id, contact_id FROM record_contact
-                             WHERE record_id IN (SELECT unnest([record_id_a, record_id_b]) FROM _added))
-            SELECT count(*) FROM _added e JOIN holders a ON a.record_id = e.record_id_a JOIN holders b ON b.record_id = e.record_id_b
-            WHERE a.contact_id <> b.contact_id
-        """)
-    return int(found)
+class _Golden:
+    """The golden rows and lineage of touched contacts, on their way into the tables, and what differs from before."""
 
+    def __init__(self, transaction: Transaction, outcome: Any, progress: Progress | None) -> None:
+        self.additions: dict[str, Addition] = {}
+        self.largest: list[tuple[str, int, int]] = []
+        self._transaction = transaction
+        self._names: dict[str, list[str]] = {}
+        differences = []
+        portions = iter(lambda: outcome.next_contacts(progress), None)
+        for contacts, lineage, different in portions:
+            for table, batch in zip(_GOLDEN, (contacts, lineage), strict=True):
+                if table not in self.additions:
+                    self._begin(table, batch.schema)
+                self.additions[table].add([self._as_stored(table, batch)])
+            differences.append(different)
+            self._note_largest(contacts, different)
+        self.differences = pa.Table.from_batches(differences)
 
-def _stage_golden(transaction: Transaction, outcome: Any) -> dict[str, pa.Schema]:
-    """The golden rows and lineage of touched contacts as temporary tables ``new_contacts`` and ``new_lineage``; returns their schemas."""
-    portions = iter(lambda: outcome.next_contacts(), None)
-    first = next(portions, None)
-    schemas: dict[str, pa.Schema] = {}
-    if first is None:
-        for table in _GOLDEN:
-            schemas[table] = TABLES[table]
-            transaction.execute(f"CREATE OR REPLACE TEMP TABLE new_{table} AS SELECT * FROM {quoted(table)} LIMIT 0")
-        return schemas
-    for place, table in enumerate(_GOLDEN):
-        physical = _physical(transaction, table, first[place].schema)
-        schemas[table] = pa.schema([pa.field(name, f.type) for name, f in zip(physical, first[place].schema, strict=True)])
-        columns = ", ".join(f"{quoted(f.name)} {sql_type(f.type)}" for f in schemas[table])
-        transaction.execute(f"CREATE OR REPLACE TEMP TABLE new_{table} ({columns})")
-    for portion in itertools.chain([first], portions):
-        for table, batch in zip(_GOLDEN, portion, strict=True):
-            if batch.num_rows:
-                renamed = pa.Table.from_arrays(batch.columns, schema=schemas[table])
-                with transaction.known(_portion=renamed):
-                    transaction.execute(f"INSERT INTO temp.new_{table} SELECT * FROM _portion")
-    return schemas
+    def _begin(self, table: str, schema: pa.Schema) -> None:
+        """Brings the table's columns to those that golden records now have."""
+        physical = dict(zip(_physical(self._transaction, table, schema), schema.names, strict=True))
+        # In the order of the table: a file that is registered must have all its columns.
+        there = [row[0] for row in self._transaction.rows(f"DESCRIBE {quoted(table)}")]
+        self._names[table] = [physical[name] for name in there]
+        stored = pa.schema([pa.field(name, schema.field(physical[name]).type) for name in there])
+        self.additions[table] = Addition(self._transaction, table, stored)
+
+    def _as_stored(self, table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays([batch.column(name) for name in self._names[table]], schema=self.additions[table].schema)
+
+    def _note_largest(self, contacts: pa.RecordBatch, different: pa.RecordBatch) -> None:
+        after = contacts.column("n_records").to_numpy(zero_copy_only=False).astype(np.int64)
+        before = pc.fill_null(different.column("n_records"), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        most = np.argsort(before - after, kind="stable")[:_LARGEST]
+        ids = contacts.column("contact_id").take(pa.array(most)).to_pylist()
+        self.largest += [(str(contact), int(before[place]), int(after[place])) for contact, place in zip(ids, most, strict=True)]
+        self.largest = sorted(self.largest, key=lambda row: (row[1] - row[2], row[0]))[:_LARGEST]
+
+    def former(self) -> pa.ChunkedArray:
+        """Those of the contacts that were there."""
+        return self.differences.filter(pc.is_valid(self.differences["n_records"]))["contact_id"]
+
+    def finish(self) -> None:
+        """Makes the rows a part of the tables."""
+        for addition in self.additions.values():
+            addition.finish()
 
 
 def _physical(transaction: Transaction, table: str, schema: pa.Schema) -> list[str]:
@@ -130,109 +149,56 @@ def _physical(transaction: Transaction, table: str, schema: pa.Schema) -> list[s
     return physical
 
 
-def _list_touched(writing: Writing, outcome: Any, *, whole: bool) -> None:
-    """``touched``: contacts whose rows change or go; ``old_contacts``: their golden rows until now; ``gone``: those that go, and into whom."""
-    transaction = writing.transaction
-    if whole:
-        gone = transaction.table("SELECT contact_id FROM contacts ANTI JOIN temp.new_contacts USING (contact_id) ORDER BY 1")
-        gone = gone.append_column("into", _holders(gone["contact_id"], outcome))
-    else:
-        gone = pa.table(outcome.table("gone_contacts"))
-    with transaction.known(_gone=gone):
-        transaction.execute("""CREATE OR REPLACE TEMP TABLE gone AS SELECT contact_id, "into" FROM _gone""")
-    transaction.execute("""
-        CREATE OR REPLACE TEMP TABLE touched AS SELECT contact_id FROM temp.new_contacts UNION SELECT contact_id FROM temp.gone
-    """)
-    transaction.execute(
-        "CREATE OR REPLACE TEMP TABLE old_contacts AS SELECT * FROM contacts WHERE contact_id IN (SELECT contact_id FROM temp.touched)"
+def _feed(writing: Writing, golden: _Golden, gone: pa.Table) -> pa.Table:
+    """The feed of a change: who was created, updated (and in which fields), merged into whom, split from whom."""
+    told = golden.differences
+    is_new = pc.is_null(told["n_records"])
+    created = told.filter(is_new)["contact_id"].combine_chunks().cast(pa.string())
+    origins = origins_of(writing, created)
+    updated = told.filter(pc.and_(pc.invert(is_new), pc.greater(pc.list_value_length(told["fields"]), 0)))
+    return sorted_feed(
+        writing.run_id,
+        [
+            (created, pc.if_else(pc.is_null(origins), "created", "split"), None, origins),
+            (updated["contact_id"], "updated", updated["fields"], None),
+            (gone["contact_id"], pc.if_else(pc.is_null(gone["into"]), "gone", "merged"), None, gone["into"]),
+        ],
     )
 
 
-def _holders(contacts: pa.ChunkedArray, outcome: Any) -> pa.Array:
-    """The contact that now holds the founding record of each of these."""
-    founding = pa.array(_core.founding_records(contacts.combine_chunks().cast(pa.string())))
-    now = pa.table(outcome.table("record_contact"))
-    places = pc.index_in(founding, now["record_id"].combine_chunks())
-    return now["contact_id"].combine_chunks().take(places)
+def _forget(transaction: Transaction, *contacts: pa.ChunkedArray) -> None:
+    """Takes away the golden rows of contacts that change or go."""
+    ids = pa.chunked_array([chunk for part in contacts for chunk in part.cast(pa.string()).chunks], pa.string())
+    if not len(ids):
+        return
+    with transaction.known(_touched=pa.table({"contact_id": ids})):
+        for table in _GOLDEN:
+            transaction.execute(f"DELETE FROM {quoted(table)} WHERE contact_id IN (SELECT contact_id FROM _touched)")
 
 
-def _changes(writing: Writing, outcome: Any, golden: pa.Schema) -> dict[str, Any]:
-    """The feed: who was created, updated (and in which fields), merged into whom, split from whom; returns the counts of each."""
-    transaction = writing.transaction
-    names = {
-        physical: name
-        for name, physical in transaction.rows("SELECT column_name, physical FROM golden_columns WHERE table_name = 'contacts'")
-    }
-    old = {row[0] for row in transaction.rows("DESCRIBE temp.old_contacts")}
-    differs = [
-        f"CASE WHEN o.{quoted(c)} IS DISTINCT FROM n.{quoted(c)} THEN {literal(names.get(c, c))} END"
-        if c in old
-        else f"CASE WHEN n.{quoted(c)} IS NOT NULL THEN {literal(names.get(c, c))} END"
-        for c in golden.names
-        if c != "contact_id"
-    ]
-    fields = f"list_filter([{', '.join(differs)}]::VARCHAR[], lambda f: f IS NOT NULL)" if differs else "[]::VARCHAR[]"
-    created = transaction.table("SELECT n.contact_id FROM temp.new_contacts n ANTI JOIN temp.old_contacts o USING (contact_id)")[
-        "contact_id"
-    ]
-    origin = _origins(writing, created)
-    with transaction.known(_origin=origin):
-        transaction.execute(f"""
-            CREATE OR REPLACE TEMP TABLE feed AS
-            SELECT n.contact_id, CASE WHEN c.origin IS NULL THEN 'created' ELSE 'split' END AS change, NULL::VARCHAR[] AS fields,
-                   c.origin AS other_contact_id
-            FROM temp.new_contacts n JOIN _origin c USING (contact_id)
-            UNION ALL
-            SELECT contact_id, 'updated', fields, NULL FROM
-              (SELECT n.contact_id, {fields} AS fields FROM temp.new_contacts n JOIN temp.old_contacts o USING (contact_id)) WHERE len(fields) > 0
-            UNION ALL
-            SELECT contact_id, CASE WHEN "into" IS NULL THEN 'gone' ELSE 'merged' END, NULL, "into" FROM temp.gone
-        """)
-    transaction.execute(
-        f"INSERT INTO changes SELECT {writing.run_id}, contact_id, change, fields, other_contact_id FROM temp.feed ORDER BY ALL"
-    )
-    found = dict(transaction.rows("SELECT change, count(*) FROM temp.feed GROUP BY 1"))
-    return {
-        "contacts_created": found.get("created", 0),
-        "contacts_updated": found.get("updated", 0),
-        "contacts_merged": found.get("merged", 0),
-        "contacts_split": found.get("split", 0),
-        "contacts_gone": found.get("gone", 0),
-    }
-
-
-def _origins(writing: Writing, created: pa.ChunkedArray) -> pa.Table:
-    """For each contact that was not there: the contact that held its founding record until now, null where that is new."""
-    ids = created.combine_chunks()
-    records = pa.array(_core.founding_records(ids))
-    known = pa.table(writing.base._index.opened().lookup(records)) if len(ids) else None
-    origin = known["contact_id"].combine_chunks() if known is not None else pa.array([], pa.string())
-    return pa.table({"contact_id": ids, "origin": origin.cast(pa.string())})
-
-
-def _replace_golden(transaction: Transaction, golden: dict[str, pa.Schema]) -> None:
-    had_some = bool(transaction.value("SELECT EXISTS (SELECT 1 FROM temp.old_contacts)"))
-    for table, schema in golden.items():
-        if had_some:
-            transaction.execute(f"DELETE FROM {quoted(table)} WHERE contact_id IN (SELECT contact_id FROM temp.touched)")
-        # In the order of the table, every column: a file that is registered must have them all.
-        there = [row[0] for row in transaction.rows(f"DESCRIBE {quoted(table)}")]
-        listed = ", ".join(quoted(name) if name in schema.names else f"NULL AS {quoted(name)}" for name in there)
-        transaction.insert_query(table, f"SELECT {listed} FROM temp.new_{table}")
-
-
-def _replace_narrow(transaction: Transaction, outcome: Any) -> None:
+def _replace_narrow(transaction: Transaction, known: Any, outcome: Any) -> None:
     for table, keys, gone_name, new_name in (
         ("edges", ("record_id_a", "record_id_b"), "edges_removed", "edges_added"),
         ("aliases", ("alias",), "aliases_removed", "aliases_added"),
         ("record_contact", ("record_id",), "gone_records", "record_contact"),
     ):
         gone, new = pa.table(outcome.table(gone_name)), pa.table(outcome.table(new_name))
-        for rows in (gone, new):
-            # What is added replaces a row of the same key.
-            if rows.num_rows and transaction.value(f"SELECT EXISTS (SELECT 1 FROM {quoted(table)})"):
-                listed = ", ".join(quoted(key) for key in keys)
+        listed = ", ".join(quoted(key) for key in keys)
+        # What is added replaces a row of the same key, which only records that were known before can have.
+        for rows in (gone, new.filter(_all_known(known, new, keys))):
+            if rows.num_rows:
                 with transaction.known(_keys=rows.select(list(keys))):
                     transaction.execute(f"DELETE FROM {quoted(table)} WHERE ({listed}) IN (SELECT ({listed}) FROM _keys)")
         schema = TABLES[table]
         transaction.insert(table, pa.table([new[f.name].cast(f.type) for f in schema], schema=schema))
+
+
+def _all_known(known: Any, rows: pa.Table, keys: tuple[str, ...]) -> pa.Array:
+    """Whether the base had all records that a row's keys name."""
+    found = pa.array(np.ones(rows.num_rows, bool))
+    for key in keys:
+        records = rows[key].combine_chunks()
+        if pa.types.is_string(records.type):
+            records = pa.array(_core.founding_records(records))
+        found = pc.and_(found, pa.table(known.lookup(records))["is_known"].combine_chunks())
+    return found

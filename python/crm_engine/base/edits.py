@@ -76,17 +76,21 @@ def set_values(
         raise ConfigError("nothing to set: give at least one column and value")
     if (where is None) == (contacts is None):
         raise ConfigError("say which contacts: by where=..., a rule, or by contacts=..., their ids")
-    if contacts is None:
-        from crm_engine.segment import segment
+    # Chosen under the lock: a change that comes in between would change who is meant.
+    with base._lock.held("set", wait=wait):
+        if contacts is None:
+            from crm_engine.segment import segment
 
-        found = segment(base.contacts(), {"segments": {"chosen": {"where": where}}}, today=today).of("chosen")
-        contacts = found.to_pylist()
-    told = where.to_sql() if hasattr(where, "to_sql") else where if isinstance(where, str) else None
-    rows = [{"contact_id": contact, "column": column, "value": _as_text(value)} for contact in contacts for column, value in values.items()]
-    with base._lake.reading() as cursor:
-        _require_columns(cursor, list(values))
-    schema = pa.schema([("contact_id", pa.string()), ("column", pa.string()), ("value", pa.string())])
-    run = edit(base, pa.Table.from_pylist(rows, schema), origin="set", wait=wait, dry_run=dry_run, kind="set")
+            found = segment(base.contacts(), {"segments": {"chosen": {"where": where}}}, today=today).of("chosen")
+            contacts = found.to_pylist()
+        told = where.to_sql() if hasattr(where, "to_sql") else where if isinstance(where, str) else None
+        rows = [
+            {"contact_id": contact, "column": column, "value": _as_text(value)} for contact in contacts for column, value in values.items()
+        ]
+        with base._lake.reading() as cursor:
+            _require_columns(cursor, list(values))
+        schema = pa.schema([("contact_id", pa.string()), ("column", pa.string()), ("value", pa.string())])
+        run = edit(base, pa.Table.from_pylist(rows, schema), origin="set", wait=wait, dry_run=dry_run, kind="set")
     run.counts = {"selected": len(contacts), **run.counts}
     if told is not None:
         run.detail["where"] = told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine.base.accounting import log_inputs
+from crm_engine.base.bounds import Bounds
 from crm_engine.base.cells import CELLS, to_cells
 from crm_engine.base.decisions import LAST_WORDS, push_words
 from crm_engine.base.deriving import Derived, derive
@@ -56,15 +58,21 @@ def import_contacts(
     wait: float,
     dry_run: bool,
     progress: Progress | None,
+    memory_limit: int | str | None,
+    tmp_dir: Any,
 ) -> Run:
     """See ``Base.import_contacts``."""
-    settings = load_config(None, mapping=mapping)
+    settings = load_config(None, mapping=mapping, memory_limit=memory_limit, tmp_dir=tmp_dir)
     sources = open_sources(source, settings.mapping.read, progress=progress)
     if not sources:
         raise ConfigError("nothing to read: give at least one file or table")
     inputs = with_roles(sources, settings.mapping)
-    with base._writing("import", target="contacts", source=source_name, wait=wait, dry_run=dry_run) as writing:
-        taking = _Taking(writing, Suppression(writing))
+    bounds = Bounds(settings.memory_limit, Path(settings.tmp_dir) if settings.tmp_dir else None)
+    with (
+        base._lake.within(bounds),
+        base._writing("import", target="contacts", source=source_name, wait=wait, dry_run=dry_run) as writing,
+    ):
+        taking = _Taking(writing, Suppression(writing), bounds)
         try:
             for table in inputs:
                 taking.take(table, source_name or source_name_of(table.source.name), progress)
@@ -90,15 +98,15 @@ def import_contacts(
 class _Taking:
     """Rows on their way in: pushed to the index, spooled, then stored where they are new versions."""
 
-    def __init__(self, writing: Writing, suppression: Suppression) -> None:
+    def __init__(self, writing: Writing, suppression: Suppression, bounds: Bounds) -> None:
         self.writing = writing
         self.index = writing.base._index.opened()
-        self.change = self.index.change(writing.run_id)
+        self.change = self.index.change(writing.run_id, bounds.memory_limit)
         self.sources: set[str] = set()
         self.n_suppressed = 0
         self.n_rows = 0
         self._suppression = suppression
-        self._spool = Spool(writing.base.path / "tmp", _SPOOLED)
+        self._spool = Spool(bounds.tmp_dir or writing.base.path / "tmp", _SPOOLED, in_memory=bounds.rows_in_memory)
         self._layouts: list[tuple[int, int, int, str, str | None]] = []
         self._ids: list[Any] = []
         self._hashes: list[Any] = []
@@ -236,7 +244,7 @@ _MANY_MERGED, _MANY_MERGED_SHARE = 100, 0.1
 
 
 def _refuse_large_merges(writing: Writing, derived: Derived, *, allow: bool) -> None:
-    n_records = int(writing.transaction.value("SELECT count(*) FROM record_contact"))
+    n_records = derived.n_records
     reasons = []
     n_merged, n_before = derived.counts["contacts_merged"], derived.n_contacts_before
     if n_merged > max(_MANY_MERGED, _MANY_MERGED_SHARE * n_before):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from crm_engine import _core
 from crm_engine.base.lake import Transaction
 from crm_engine.base.schema import rows_to_table
+from crm_engine.errors import StoreError
 
 if TYPE_CHECKING:
     from crm_engine.base.base import Base
@@ -37,12 +38,24 @@ class Index:
         with self._lock:
             if self._native is None or stamp != self._stamp:
                 files = self._registered()
-                if self._native is None:
-                    self._native = _core.BaseIndex.open(str(self._base._index_folder), files)
-                elif list(self._native.segments()) != files:
-                    self._native.refresh(files)
+                try:
+                    self._native = self._with(files)
+                except StoreError:
+                    # Between the list and the files a compaction may have come, which removes those that it replaced.
+                    now = self._registered()
+                    if now == files:
+                        raise
+                    self._native = self._with(now)
                 self._stamp = stamp
             return self._native
+
+    def _with(self, files: list[str]) -> _core.BaseIndex:
+        """The segments of these names, those that are open already not opened again."""
+        if self._native is None:
+            return _core.BaseIndex.open(str(self._base._index_folder), files)
+        if list(self._native.segments()) != files:
+            self._native.refresh(files)
+        return self._native
 
     def changed(self) -> None:
         """A run was committed: the next use looks again."""

@@ -14,14 +14,15 @@ import secrets
 import signal
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from crm_engine.base.bounds import Bounds
+from crm_engine.base.table_files import TableFile, table_folder
 from crm_engine.errors import ConfigError, StoreError
 
 DUCKDB_VERSION = "1.5.5"
@@ -30,7 +31,7 @@ _EXTENSIONS = ("sqlite_scanner", "ducklake")
 LAKE = "lake"
 #: Without these two concurrent readers fail while a writer commits.
 _ATTACH_OPTIONS = "META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 5000"
-_ROW_GROUP_ROWS = 128 * 1024
+_FETCHED_ROWS = 128 * 1024
 #: Fewer rows than this are not worth a file that the engine writes itself.
 _FEW = 1_000
 
@@ -79,11 +80,12 @@ class Lake:
         self.data = folder / "data"
         self._duckdb = require_duckdb()
         # Readers and writers of other processes spill beside each other.
-        scratch = folder / "tmp" / f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._scratch = folder / "tmp" / f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._memory_limit = memory_limit
         config: dict[str, Any] = {
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "temp_directory": str(scratch),
+            "temp_directory": str(self._scratch),
         }
         if memory_limit is not None:
             config["memory_limit"] = f"{memory_limit}B"
@@ -114,6 +116,27 @@ class Lake:
             raise StoreError(
                 f"DuckDB's extension {name} cannot be loaded ({_first_line(error)}); install its wheel with: pip install '{wheel}'"
             ) from None
+
+    @contextlib.contextmanager
+    def within(self, bounds: Bounds) -> Iterator[None]:
+        """Bounds what DuckDB takes in the block; beyond that it spools to ``bounds.tmp_dir`` or the base's own folder."""
+        back = []
+        if bounds.of_duckdb is not None and self._set("memory_limit", f"{bounds.of_duckdb}B"):
+            back.append(("memory_limit", f"{self._memory_limit}B" if self._memory_limit is not None else None))
+        if bounds.tmp_dir is not None and self._set("temp_directory", str(bounds.tmp_dir / f"crm-engine-{self._scratch.name}")):
+            back.append(("temp_directory", str(self._scratch)))
+        try:
+            yield
+        finally:
+            for name, value in back:
+                self._set(name, value)
+
+    def _set(self, name: str, value: str | None) -> bool:
+        """Sets an option of DuckDB, or its default; ``False`` where it does not take it, such as another folder once it has spooled to one."""
+        with contextlib.suppress(self._duckdb.Error):
+            self._connection.execute(f"RESET GLOBAL {name}" if value is None else f"SET GLOBAL {name} = {literal(value)}")
+            return True
+        return False
 
     def close(self) -> None:
         """Ends all cursors."""
@@ -224,49 +247,17 @@ class Transaction(Cursor):
     def insert(self, table: str, data: pa.Table | Iterator[pa.RecordBatch], schema: pa.Schema | None = None) -> int:
         """Adds rows to a table: few go through DuckDB, many as a Parquet file that is registered. Columns go by name; returns the count."""
         if isinstance(data, pa.Table):
-            if data.num_rows == 0:
-                return 0
-            if data.num_rows < _FEW:
-                columns = ", ".join(quoted(name) for name in data.column_names)
-                with self.known(_rows=data):
-                    self.execute(f"INSERT INTO {quoted(table)} ({columns}) SELECT {columns} FROM _rows")
-                return int(data.num_rows)
             schema, data = data.schema, iter(data.to_batches())
         assert schema is not None
-        path, n_rows = self.write(table, data, schema)
-        if n_rows:
-            self.register_file(table, path)
-        else:
-            path.unlink()
-        return n_rows
+        addition = Addition(self, table, schema)
+        addition.add(data)
+        return addition.finish()
 
     def insert_query(self, table: str, sql: str) -> int:
         """Adds the rows of a query, whose columns go by name; returns the count."""
-        n_rows = int(self.value(f"SELECT count(*) FROM ({sql})"))
-        if n_rows < _FEW:
-            if n_rows:
-                columns = ", ".join(quoted(row[0]) for row in self.rows(f"DESCRIBE {sql}"))
-                self.execute(f"INSERT INTO {quoted(table)} ({columns}) {sql}")
-            return n_rows
-        reader = self.stream(sql, rows=_ROW_GROUP_ROWS)
-        path, n_rows = self.write(table, reader, reader.schema)
-        self.register_file(table, path)
-        return n_rows
-
-    def write(self, table: str, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> tuple[Path, int]:
-        """Writes a Parquet file into the table's folder; it belongs to the base only once it is registered."""
-        folder = self.lake.data / "main" / _folder_name(table)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / f"engine-{secrets.token_hex(12)}.parquet"
-        self.files.append(path)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        n_rows = 0
-        with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer, translated(self.lake._duckdb):
-            for rows in _gathered(batches, schema):
-                writer.write_table(rows, row_group_size=_ROW_GROUP_ROWS)
-                n_rows += rows.num_rows
-        sync(path)
-        return path, n_rows
+        reader = self.stream(sql, rows=_FETCHED_ROWS)
+        # Read whole before anything is inserted, where it is small: one cursor does one thing at a time.
+        return self.insert(table, reader, reader.schema)
 
     def register_file(self, table: str, path: Path) -> None:
         """Makes a file that ``write`` wrote a part of a table."""
@@ -291,23 +282,61 @@ class Transaction(Cursor):
                     path.unlink()
 
 
-def _gathered(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Batches gathered to row groups of some size: tiny ones make Parquet slow to read."""
-    pending: list[pa.RecordBatch] = []
-    n_pending = 0
-    for batch in batches:
-        pending.append(batch)
-        n_pending += batch.num_rows
-        if n_pending >= _ROW_GROUP_ROWS:
-            yield pa.Table.from_batches(pending, schema)
-            pending, n_pending = [], 0
-    if pending:
-        yield pa.Table.from_batches(pending, schema)
+class Addition:
+    """Rows on their way into a table: a few are kept and go through DuckDB, more go to a Parquet file that is registered.
 
+    Nothing of it is in the table before ``finish``.
+    """
 
-def _folder_name(table: str) -> str:
-    """A folder for a table of any name."""
-    return table if table.isidentifier() and table.isascii() else f"table-{table.encode().hex()[:64]}"
+    def __init__(self, transaction: Transaction, table: str, schema: pa.Schema) -> None:
+        self._transaction = transaction
+        self._table = table
+        self.schema = schema
+        self._few: list[pa.RecordBatch] = []
+        self._n_few = 0
+        self._file: TableFile | None = None
+
+    def add(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Adds rows."""
+        with translated(self._transaction.lake._duckdb):
+            for batch in batches:
+                if self._file is None:
+                    self._few.append(batch)
+                    self._n_few += batch.num_rows
+                    if self._n_few < _FEW:
+                        continue
+                    self._file = TableFile(table_folder(self._transaction.lake.data, self._table), self.schema)
+                    self._transaction.files.append(self._file.path)
+                    batch, self._few = self._few, []
+                    self._file.add(batch)
+                else:
+                    self._file.add([batch])
+
+    @contextlib.contextmanager
+    def seen_as(self, name: str) -> Iterator[None]:
+        """The rows under a name of ours, for the statements of the block; nothing may be added after."""
+        if self._file is None:
+            with self._transaction.known(**{name: pa.Table.from_batches(self._few, self.schema)}):
+                yield
+            return
+        self._file.finish()
+        self._transaction.execute(
+            f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT * FROM read_parquet({literal(str(self._file.path))})"
+        )
+        yield
+        self._transaction.execute(f"DROP VIEW temp.{quoted(name)}")
+
+    def finish(self) -> int:
+        """Makes the rows a part of the table and returns how many they are."""
+        if self._file is not None:
+            n_rows = self._file.finish()
+            self._transaction.register_file(self._table, self._file.path)
+            return n_rows
+        if self._n_few:
+            columns = ", ".join(quoted(name) for name in self.schema.names)
+            with self._transaction.known(_rows=pa.Table.from_batches(self._few, self.schema)):
+                self._transaction.execute(f"INSERT INTO {quoted(self._table)} ({columns}) SELECT {columns} FROM _rows")
+        return self._n_few
 
 
 def extension_path(name: str) -> str | None:
@@ -352,15 +381,6 @@ def signals_held() -> Iterator[None]:
             signal.signal(held, handler)
         for held, frame in came[:1]:
             before[held](held, frame)
-
-
-def sync(path: Path) -> None:
-    """Waits until a file is on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _first_line(error: BaseException) -> str:

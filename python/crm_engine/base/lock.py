@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,17 +33,23 @@ class Lock:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "lock"
         self.folder = folder
+        self._owner: int | None = None
+        self._crashed = False
 
     @contextlib.contextmanager
     def held(self, purpose: str, *, wait: float = 0) -> Iterator[bool]:
         """Holds the lock for the block; yields whether an earlier holder ended without releasing it (it crashed or was killed).
 
-        Waits up to ``wait`` seconds, then raises ``LockedError`` with who holds it and since when.
+        Waits up to ``wait`` seconds, then raises ``LockedError`` with who holds it and since when. Within a block of the same thread it is
+        held already: so what a change is computed from can be read under the lock that the change needs.
         """
+        if self._owner == threading.get_ident():
+            yield self._crashed
+            return
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._acquire(descriptor, wait)
-            crashed = bool(_read_note(descriptor))
+            self._crashed, self._owner = bool(_read_note(descriptor)), threading.get_ident()
             note = {
                 "purpose": purpose,
                 "pid": os.getpid(),
@@ -50,7 +57,7 @@ class Lock:
                 "since": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             }
             _write_note(descriptor, json.dumps(note))
-            yield crashed
+            yield self._crashed
             _write_note(descriptor, "")
         except Exception:
             # A failure that was handled leaves nothing behind; only a death leaves the note.
@@ -58,6 +65,8 @@ class Lock:
                 _write_note(descriptor, "")
             raise
         finally:
+            if self._owner == threading.get_ident():
+                self._owner = None
             os.close(descriptor)
 
     def _acquire(self, descriptor: int, wait: float) -> None:

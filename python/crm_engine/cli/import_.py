@@ -9,7 +9,7 @@ import click
 
 from crm_engine.cli import exits
 from crm_engine.cli.base_options import changing_options, opened, show_run
-from crm_engine.cli.options import input_argument, mapping_option, strict_option, terminal_options
+from crm_engine.cli.options import input_argument, mapping_option, memory_options, strict_option, terminal_options
 from crm_engine.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write what was not taken of edited cards, conflicts and refusals, to a workbook.",
 )
+@memory_options
 @strict_option
 @terminal_options
 def command(
@@ -68,6 +69,8 @@ def command(
     contact_key: str | None,
     template: Path | None,
     report: Path | None,
+    memory_limit: int | None,
+    tmp_dir: Path | None,
     strict: bool,
 ) -> None:
     """Take the contacts in FILES into BASE: new records join existing contacts or found new ones, changed ones become new versions.
@@ -87,6 +90,8 @@ def command(
         raise click.UsageError("--row-key and --contact-key belong to related tables; add --table NAME")
     if table is not None and (snapshot or allow_large_merges):
         raise click.UsageError("--snapshot and --allow-large-merges belong to contacts, not to a related table")
+    if table is not None and (memory_limit or tmp_dir):
+        raise click.UsageError("--memory-limit and --tmp-dir belong to contacts; a related table is taken in batch by batch")
     cards: Any = None
     with opened(path) as base, terminal.progress() as progress:
         if table is None and len(files) == 1 and _holds_cards(base, files[0]):
@@ -103,7 +108,7 @@ def command(
         else:
             run = base.import_contacts(
                 list(files), source_name=source_name, mapping=mapping, snapshot=snapshot, allow_large_merges=allow_large_merges, wait=wait,
-                dry_run=dry_run, progress=progress,
+                dry_run=dry_run, progress=progress, memory_limit=memory_limit, tmp_dir=tmp_dir,
             )  # fmt: skip
     if cards is not None:
         _show_cards(terminal, cards, report)

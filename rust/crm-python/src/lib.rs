@@ -19,6 +19,8 @@ mod _core {
     #[pymodule_export]
     use super::audience::{consents, contact_points, phone_region};
     #[pymodule_export]
+    use super::base::cells::cells_of;
+    #[pymodule_export]
     use super::base::{BaseChange, BaseIndex, BaseOutcome};
     #[pymodule_export]
     use super::dedupe::{DedupeOutcome, DedupeRun, GoldenReader, Reconciliation};

@@ -28,6 +28,10 @@ pub mod list {
 
 /// Rows of a layout that are put together before they are handed on.
 const BATCH_ROWS: usize = 16_384;
+/// Rows whose cells are read together, in the order of the file.
+const READ_AT_ONCE: usize = 1 << 18;
+/// Fewer rows read leave too little behind to be let go of: a search reads hundreds.
+const RELEASE_FROM: usize = 1 << 14;
 
 /// The index of a base at one moment.
 pub struct KnownIndex {
@@ -123,9 +127,8 @@ impl KnownIndex {
     }
 
     /// The contact of a record that the base has.
-    pub fn contact_if_known(&self, record: i64) -> Option<i64> {
-        self.index.find(record)?;
-        self.contact(record).ok()
+    pub fn contact_if_known(&self, record: i64) -> Result<Option<i64>> {
+        self.index.find(record).map(|_| self.contact(record)).transpose()
     }
 
     /// The edits of a record.
@@ -169,13 +172,31 @@ impl<'a> CellsCollector<'a> {
     }
 }
 
+impl KnownIndex {
+    /// Hands the cells of records to a collector, in the order in which they lie in the files, which is let go of behind.
+    pub fn collect(&self, records: &[i64], collector: &mut CellsCollector<'_>, take: &mut TakeCells<'_>) -> Result<()> {
+        for some in records.chunks(READ_AT_ONCE) {
+            let mut rows = Vec::with_capacity(some.len());
+            for record in some {
+                let (row, layout) = self.row(*record)?.ok_or_else(|| Error::internal("a record that is not known was asked for"))?;
+                rows.push((row.cells, layout, *record));
+            }
+            rows.sort_unstable_by_key(|(cells, _, _)| cells.as_ptr() as usize);
+            for (cells, layout, record) in rows {
+                collector.push(layout, record, cells, take)?;
+            }
+            if some.len() >= RELEASE_FROM {
+                Known::release(self);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Cells for KnownIndex {
     fn read(&self, records: &[i64], take: &mut TakeCells<'_>) -> Result<()> {
         let mut collector = CellsCollector::new(&self.layouts);
-        for record in records {
-            let (row, layout) = self.row(*record)?.ok_or_else(|| Error::internal("a record that is not known was asked for"))?;
-            collector.push(layout, *record, row.cells, take)?;
-        }
+        self.collect(records, &mut collector, take)?;
         collector.finish(take)
     }
 }
@@ -183,8 +204,8 @@ impl Cells for KnownIndex {
 impl Known for KnownIndex {
     fn facts(&self, record: i64) -> Result<Option<KnownFacts>> {
         let Some(at) = self.index.find(record) else { return Ok(None) };
-        let row = self.index.row(at)?;
-        Ok(Some(KnownFacts { content: row.content, first_run: row.first_run, run: row.run }))
+        let (content, first_run, run) = self.index.facts(at);
+        Ok(Some(KnownFacts { content, first_run, run }))
     }
 
     fn with_content(&self, content: u64, found: &mut Vec<i64>) -> Result<()> {
@@ -230,6 +251,10 @@ impl Known for KnownIndex {
 
     fn is_empty(&self) -> bool {
         self.about.n_records == 0
+    }
+
+    fn release(&self) {
+        self.index.release();
     }
 }
 

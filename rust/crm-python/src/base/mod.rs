@@ -1,6 +1,8 @@
 //! The index of a base from Python: what is known, and changes to it.
 mod about;
+pub mod cells;
 mod compact;
+mod differences;
 mod finding;
 mod known;
 mod outcome;
@@ -94,9 +96,10 @@ impl BaseIndex {
         PyRecordBatch::new(batch).into_pyarrow(py)
     }
 
-    /// Begins a change that belongs to a run.
-    fn change(&self, py: Python<'_>, run_id: u32) -> PyResult<BaseChange> {
-        gate(py, None, |_| Ok(BaseChange { pending: Mutex::new(Some(Pending::new(self.known()?, run_id)?)) }))
+    /// Begins a change that belongs to a run; rows that would need more than `memory_limit` bytes are refused.
+    #[pyo3(signature = (run_id, memory_limit=None))]
+    fn change(&self, py: Python<'_>, run_id: u32, memory_limit: Option<u64>) -> PyResult<BaseChange> {
+        gate(py, None, |_| Ok(BaseChange { pending: Mutex::new(Some(Pending::new(self.known()?, run_id, memory_limit)?)) }))
     }
 
     /// Goes on with other segments, as the catalog has them now.
@@ -122,8 +125,10 @@ impl BaseIndex {
             let asked = texts(&contact_ids)?;
             let (mut contacts, mut records) = (StringBuilder::new(), Int64Builder::new());
             for row in 0..asked.len() {
-                let founder = asked.get(row).and_then(record_id_of_contact);
-                let Some(founder) = founder.filter(|founder| known.contact_if_known(*founder) == Some(*founder)) else { continue };
+                let Some(founder) = asked.get(row).and_then(record_id_of_contact) else { continue };
+                if known.contact_if_known(founder)? != Some(founder) {
+                    continue;
+                }
                 let mut members = Vec::new();
                 known.members(founder, &mut members)?;
                 for member in members {
@@ -141,7 +146,7 @@ impl BaseIndex {
         let found = gate(py, None, |_| {
             let known = self.known()?;
             let mut ids = integers(&record_ids)?;
-            ids.retain(|id| known.contact_if_known(*id).is_some());
+            ids.retain(|id| known.index.find(*id).is_some());
             let mut found = Vec::new();
             known.read(&ids, &mut |layout, some, columns| {
                 let about = LayoutAbout::new(&known.layouts[layout], 0);
@@ -179,6 +184,9 @@ impl BaseIndex {
 
 /// Rows of one layout: source, columns, and a batch of `record_id` and the cells.
 type StoredRows<'py> = (String, Vec<(String, Option<String>)>, Bound<'py, PyAny>);
+
+/// Golden records, lineage, differences.
+type Portion<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 fn poisoned() -> Error {
     Error::internal("an earlier call failed")
@@ -390,16 +398,14 @@ impl BaseOutcome {
         })
     }
 
-    /// The next (contacts, lineage) of touched contacts, `None` at the end.
+    /// The next (contacts, lineage, differences) of touched contacts, `None` at the end. Differences: `contact_id`, `n_records` until now (null
+    /// where the contact is new), `fields` that differ.
     #[pyo3(signature = (progress=None))]
-    fn next_contacts<'py>(
-        &self,
-        py: Python<'py>,
-        progress: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
-        let golden = gate(py, progress, |control| self.derived.lock().map_err(|_| poisoned())?.next_golden(control))?;
-        let Some(golden) = golden else { return Ok(None) };
-        Ok(Some((PyRecordBatch::new(golden.contacts).into_pyarrow(py)?, PyRecordBatch::new(golden.lineage).into_pyarrow(py)?)))
+    fn next_contacts<'py>(&self, py: Python<'py>, progress: Option<&Bound<'py, PyAny>>) -> PyResult<Option<Portion<'py>>> {
+        let found = gate(py, progress, |control| self.derived.lock().map_err(|_| poisoned())?.next_golden(control))?;
+        let Some((golden, told)) = found else { return Ok(None) };
+        let python = |batch| PyRecordBatch::new(batch).into_pyarrow(py);
+        Ok(Some((python(golden.contacts)?, python(golden.lineage)?, python(told)?)))
     }
 
     /// One of the change's tables.

@@ -14,6 +14,7 @@ use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::about::{About, LayoutAbout};
+use super::differences::{Former, n_between_contacts};
 use super::known::{KnownIndex, encode_edits, list};
 use super::pending::{ChangeCells, Pending, PendingParts, PendingRow};
 
@@ -30,8 +31,10 @@ pub struct Derived {
     is_fitted: bool,
     is_empty: bool,
     maker: GoldenMaker,
+    former: Former,
     edits: HashMap<i64, Vec<Edit>>,
     about: About,
+    to_review: u64,
     /// The next contact whose golden record nobody took yet.
     next: usize,
 }
@@ -46,6 +49,8 @@ pub struct Counts<'a> {
     edges_added: u64,
     edges_removed: u64,
     model_fitted: bool,
+    /// New edges between two contacts, for people to decide on.
+    to_review: u64,
     #[serde(flatten)]
     change: &'a ChangeCounts,
 }
@@ -79,7 +84,10 @@ impl Derived {
         let edits = edits_of(&known, &parts, &about, &outcome)?;
         let used: Vec<bool> = about.layouts.iter().map(|layout| layout.n_records > 0).collect();
         let maker = GoldenMaker::new(&cells.layouts, &used, &about.edited_columns(), &model, &about.options.survivorship)?;
-        Ok(Self { known, cells, outcome, parts, model, is_fitted, is_empty, maker, edits, about, next: 0 })
+        let former = Former::new(known.clone())?;
+        let pairs = outcome.edges_added.iter().map(|edge| (edge.a, edge.b));
+        let to_review = n_between_contacts(&known, &outcome.moved, pairs)?;
+        Ok(Self { known, cells, outcome, parts, model, is_fitted, is_empty, maker, former, edits, about, to_review, next: 0 })
     }
 
     pub fn counts(&self) -> Counts<'_> {
@@ -91,22 +99,30 @@ impl Derived {
             edges_added: self.outcome.edges_added.len() as u64,
             edges_removed: self.outcome.edges_removed.len() as u64,
             model_fitted: self.is_fitted,
+            to_review: self.to_review,
             change: &self.outcome.counts,
         }
     }
 
-    /// The next golden records; the first portion comes even where it is empty, for its columns.
-    pub fn next_golden(&mut self, control: &dyn Control) -> Result<Option<Golden>> {
+    /// The next golden records, and what differs from before; the first portion comes even where it is empty, for its columns.
+    pub fn next_golden(&mut self, control: &dyn Control) -> Result<Option<(Golden, RecordBatch)>> {
         let n = self.outcome.contacts.len();
         if self.next >= n {
             let is_first = n == 0 && self.next == 0;
             self.next = self.next.max(1);
-            return Ok(is_first.then(|| self.maker.empty()));
+            if !is_first {
+                return Ok(None);
+            }
+            let golden = self.maker.empty();
+            let told = self.former.compare(&golden.contacts, &[], control)?;
+            return Ok(Some((golden, told)));
         }
         let range = self.next..(self.next + PORTION).min(n);
         self.next = range.end;
         control.progress("merging", range.start as u64, n as u64);
-        self.maker.make(&self.outcome.contacts, range, &self.edits, self.cells.as_ref(), control).map(Some)
+        let golden = self.maker.make(&self.outcome.contacts, range.clone(), &self.edits, self.cells.as_ref(), control)?;
+        let told = self.former.compare(&golden.contacts, &self.outcome.contacts.founders[range], control)?;
+        Ok(Some((golden, told)))
     }
 
     pub fn table(&self, name: &str) -> Result<RecordBatch> {

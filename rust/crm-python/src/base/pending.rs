@@ -83,13 +83,18 @@ pub struct Pending {
     writer: IndexWriter,
     occurrences: HashMap<i64, u32>,
     times: [NormalCanonicalizer; 2],
+    memory_limit: Option<u64>,
 }
+
+/// What resolving takes of memory per row of a change, beside the row itself: normalized values, blocking keys, edges (measured on made-up
+/// people of 14 columns).
+const RESOLVED_BYTES: u64 = 500;
 
 /// What a change of this many rows writes can be addressed with 32 bits.
 const MOST_ROWS: usize = u32::MAX as usize - 1;
 
 impl Pending {
-    pub fn new(known: Arc<KnownIndex>, run: u32) -> Result<Self> {
+    pub fn new(known: Arc<KnownIndex>, run: u32, memory_limit: Option<u64>) -> Result<Self> {
         let config = &known.about.options.resolve;
         Ok(Self {
             run,
@@ -104,6 +109,7 @@ impl Pending {
             writer: IndexWriter::create(known.index.folder())?,
             occurrences: HashMap::new(),
             times: times(config),
+            memory_limit,
             known,
         })
     }
@@ -171,7 +177,23 @@ impl Pending {
                 pushed.push(PushedRow { record, version, updated_at, status: status.0 });
             }
         }
+        self.check_memory()?;
         Ok(pushed)
+    }
+
+    /// Cells go to disk as they come; what else is known of a row stays in memory, and so does what resolving makes of it.
+    fn check_memory(&self) -> Result<()> {
+        let entry = (size_of::<i64>() + size_of::<u32>()) as u64;
+        let per_row = size_of::<PendingRow>() as u64 + entry + RESOLVED_BYTES;
+        let needed = self.rows.len() as u64 * per_row + (self.seen.len() + self.occurrences.len()) as u64 * 2 * entry;
+        match self.memory_limit {
+            Some(limit) if needed > limit => Err(Error::limit(format!(
+                "the memory limit of {} MiB is reached after {} rows; give the import more memory, or import the rows in parts",
+                limit >> 20,
+                self.rows.len()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Puts versions back as the current ones, whatever is known.
@@ -356,21 +378,22 @@ impl ChangeCells {
 impl Cells for ChangeCells {
     fn read(&self, records: &[i64], take: &mut TakeCells<'_>) -> Result<()> {
         let mut collector = CellsCollector::new(&self.layouts);
+        let (mut own, mut of_base) = (Vec::new(), Vec::new());
         for record in records {
             match self.row(*record) {
-                Some(row) => {
-                    let start = row.start as usize;
-                    let cells = self.blob.get(start..start + row.len as usize);
-                    let cells = cells.ok_or_else(|| Error::store("what was just written to the index is not there"))?;
-                    collector.push(row.layout as usize, *record, cells, take)?;
-                }
-                None => {
-                    let row = self.known.row(*record)?;
-                    let (row, layout) = row.ok_or_else(|| Error::internal("a record that is not known was asked for"))?;
-                    collector.push(layout, *record, row.cells, take)?;
-                }
+                Some(row) => own.push(row),
+                None => of_base.push(*record),
             }
         }
+        // As they came, so that the file is read from front to back.
+        own.sort_unstable_by_key(|row| row.start);
+        for row in own {
+            let start = row.start as usize;
+            let cells = self.blob.get(start..start + row.len as usize);
+            let cells = cells.ok_or_else(|| Error::store("what was just written to the index is not there"))?;
+            collector.push(row.layout as usize, row.record, cells, take)?;
+        }
+        self.known.collect(&of_base, &mut collector, take)?;
         collector.finish(take)
     }
 }

@@ -1,6 +1,6 @@
 //! The pairs that new representatives make, scored.
 use crm_core::{Control, Result};
-use hashbrown::HashMap;
+use hashbrown::HashSet;
 use rayon::prelude::*;
 
 use super::contents::Contents;
@@ -68,6 +68,9 @@ pub(super) fn find(
     Ok((edges, n_pairs))
 }
 
+/// Fresh representatives whose partners are looked for together: what they find of the base must fit memory before each pair is kept once.
+const PART: usize = 16_384;
+
 /// Per fresh representative the representatives that share a key with it, each pair once.
 fn partners(
     after: &After<'_>,
@@ -75,8 +78,7 @@ fn partners(
     normalized: [(&Gathered, &Keys); 2],
     control: &dyn Control,
 ) -> Result<Vec<(i64, Vec<i64>)>> {
-    let setting = after.setting;
-    let rules = &setting.model.rules;
+    let rules = after.setting.model.rules.len();
     let keys_of = |record: i64, rule: usize, visit: &mut dyn FnMut(u32)| {
         for (gathered, keys) in normalized {
             if let Some(place) = gathered.find(record) {
@@ -86,7 +88,7 @@ fn partners(
         }
     };
     // Per rule the fresh ones by key.
-    let fresh: Vec<Vec<(u32, i64)>> = (0..rules.len())
+    let fresh: Vec<Vec<(u32, i64)>> = (0..rules)
         .into_par_iter()
         .map(|rule| {
             let mut entries = Vec::new();
@@ -94,66 +96,108 @@ fn partners(
                 keys_of(*record, rule, &mut |key| entries.push((key, *record)));
             }
             entries.sort_unstable();
+            entries.dedup();
             entries
         })
         .collect();
-    let is_fresh = |record: &i64| contents.fresh.binary_search(record).is_ok();
-    let is_representative = |record: i64, others: &mut Vec<i64>| -> Result<bool> {
-        let Some(facts) = setting.known.facts(record)? else { return Ok(false) };
-        if let Some(representative) = contents.representatives.get(&facts.content) {
-            return Ok(*representative == record);
+    let mut partners = Vec::with_capacity(contents.fresh.len());
+    for part in contents.fresh.chunks(PART) {
+        let pairs = pairs_of(after, contents, &fresh, part, control)?;
+        partners.extend(pairs.chunk_by(|a, b| a.0 == b.0).map(|of_one| (of_one[0].0, of_one.iter().map(|pair| pair.1).collect())));
+    }
+    // One without partners is scored with none, and read all the same: its content may be that of others.
+    let paired: HashSet<i64> = partners.iter().map(|(record, _)| *record).collect();
+    partners.extend(contents.fresh.iter().filter(|record| !paired.contains(*record)).map(|record| (*record, Vec::new())));
+    Ok(partners)
+}
+
+/// The pairs of a part of the fresh ones, sorted: first among the fresh ones, of which the other is the higher; then with known ones.
+///
+/// Keys are looked up rule by rule in their order, so that the index is read from front to back and let go of behind.
+fn pairs_of(
+    after: &After<'_>,
+    contents: &Contents,
+    fresh: &[Vec<(u32, i64)>],
+    part: &[i64],
+    control: &dyn Control,
+) -> Result<Vec<(i64, i64)>> {
+    let known = after.setting.known;
+    let (Some(first), Some(last)) = (part.first(), part.last()) else { return Ok(Vec::new()) };
+    let mut pairs: Vec<(i64, i64)> = Vec::new();
+    let mut with_known: Vec<(i64, i64)> = Vec::new();
+    for (rule, entries) in fresh.iter().enumerate() {
+        control.check()?;
+        let mine: Vec<(u32, i64)> = entries.iter().filter(|entry| (*first..=*last).contains(&entry.1)).copied().collect();
+        let found: Vec<Pairs> = mine
+            .par_chunk_by(|a, b| a.0 == b.0)
+            .try_fold(Pairs::default, |mut found, group| {
+                let key = group[0].0;
+                let start = entries.partition_point(|entry| entry.0 < key);
+                let block = entries[start..].iter().take_while(|entry| entry.0 == key);
+                let block: Vec<i64> = block.map(|entry| entry.1).collect();
+                found.others.clear();
+                known.with_key(rule, key, &mut found.others)?;
+                for (_, record) in group {
+                    found.fresh.extend(block.iter().filter(|other| *other > record).map(|other| (*record, *other)));
+                    found.known.extend(found.others.iter().map(|other| (*record, *other)));
+                }
+                Ok::<_, crm_core::Error>(found)
+            })
+            .collect::<Result<_>>()?;
+        for part in found {
+            pairs.extend(part.fresh);
+            with_known.extend(part.known);
         }
-        others.clear();
-        setting.known.with_content(facts.content, others)?;
-        Ok(others.iter().all(|other| *other >= record))
+        known.release();
+    }
+    with_known.par_sort_unstable();
+    with_known.dedup();
+    let representatives = representatives(after, contents, &with_known)?;
+    pairs.extend(with_known.into_iter().filter(|(_, other)| representatives.contains(other)));
+    pairs.par_sort_unstable();
+    pairs.dedup();
+    Ok(pairs)
+}
+
+/// Pairs on their way: among fresh ones, and of fresh and known ones.
+#[derive(Default)]
+struct Pairs {
+    fresh: Vec<(i64, i64)>,
+    known: Vec<(i64, i64)>,
+    others: Vec<i64>,
+}
+
+/// The known records of some pairs that stay, stand for their content, and are not fresh themselves.
+fn representatives(after: &After<'_>, contents: &Contents, pairs: &[(i64, i64)]) -> Result<HashSet<i64>> {
+    let known = after.setting.known;
+    let mut others: Vec<i64> = pairs.iter().map(|pair| pair.1).collect();
+    others.par_sort_unstable();
+    others.dedup();
+    let is_one = |record: &i64, fellows: &mut Vec<i64>| -> Result<bool> {
+        if after.gone.contains(record) || contents.fresh.binary_search(record).is_ok() {
+            return Ok(false);
+        }
+        let Some(facts) = known.facts(*record)? else { return Ok(false) };
+        if let Some(representative) = contents.representatives.get(&facts.content) {
+            return Ok(representative == record);
+        }
+        fellows.clear();
+        known.with_content(facts.content, fellows)?;
+        Ok(fellows.iter().all(|other| other >= record))
     };
-    contents
-        .fresh
-        .par_chunks(256)
+    let chosen: Vec<Vec<i64>> = others
+        .par_chunks(1024)
         .map(|chunk| {
-            control.check()?;
-            let (mut found, mut others) = (Vec::new(), Vec::new());
-            let mut is_known_representative: HashMap<i64, bool> = HashMap::new();
-            let mut partners = Vec::with_capacity(chunk.len());
+            let mut fellows = Vec::new();
+            let mut chosen = Vec::with_capacity(chunk.len());
             for record in chunk {
-                found.clear();
-                let mut failed = Ok(());
-                let mut fellows: Vec<i64> = Vec::new();
-                for (rule, fresh) in fresh.iter().enumerate() {
-                    keys_of(*record, rule, &mut |key| {
-                        if failed.is_ok() {
-                            failed = setting.known.with_key(rule, key, &mut found);
-                        }
-                        let start = fresh.partition_point(|entry| entry.0 < key);
-                        let block = fresh[start..].iter().take_while(|entry| entry.0 == key);
-                        fellows.extend(block.map(|entry| entry.1).filter(|other| other > record));
-                    });
+                if is_one(record, &mut fellows)? {
+                    chosen.push(*record);
                 }
-                failed?;
-                found.sort_unstable();
-                found.dedup();
-                for other in &found {
-                    if after.gone.contains(other) || is_fresh(other) {
-                        continue;
-                    }
-                    let is_one = match is_known_representative.get(other) {
-                        Some(known) => *known,
-                        None => {
-                            let is_one = is_representative(*other, &mut others)?;
-                            is_known_representative.insert(*other, is_one);
-                            is_one
-                        }
-                    };
-                    if is_one {
-                        fellows.push(*other);
-                    }
-                }
-                fellows.sort_unstable();
-                fellows.dedup();
-                partners.push((*record, fellows));
             }
-            Ok(partners)
+            Ok(chosen)
         })
-        .collect::<Result<Vec<_>>>()
-        .map(|parts| parts.concat())
+        .collect::<Result<_>>()?;
+    known.release();
+    Ok(chosen.into_iter().flatten().collect())
 }

@@ -75,6 +75,8 @@ pub trait Known: Sync {
     fn members(&self, contact: i64, found: &mut Vec<i64>) -> Result<()>;
     /// Whether it holds nothing.
     fn is_empty(&self) -> bool;
+    /// What was read so far will not be needed soon: memory that only mirrors files may go.
+    fn release(&self) {}
 }
 
 /// Takes columns of records: the layout, the records, and per column of the layout their cells.

@@ -171,6 +171,16 @@ impl KeyIndex {
         index.rows.get(at.place as usize).ok_or_else(|| index.segment.damaged("a row is out of bounds"))
     }
 
+    /// Of a row the hash of its normalized content, the run that first brought the record, and that of this version.
+    pub fn facts(&self, at: RowAt) -> (u64, u32, u32) {
+        self.segments[at.segment as usize].rows.facts(at.place as usize)
+    }
+
+    /// Lets go of the memory that mirrors the files; what is read again comes from them.
+    pub fn release(&self) {
+        self.segments.iter().for_each(|index| index.segment.release());
+    }
+
     /// Whether a row in a segment is its record's current one.
     fn is_current(&self, segment: usize, record_id: i64) -> bool {
         self.segments[segment + 1..].iter().all(|newer| newer.rows.find(record_id).is_none())

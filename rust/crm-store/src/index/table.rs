@@ -91,6 +91,12 @@ impl RowTable {
         self.column(row_column::SHAPE, place) == row_column::GONE
     }
 
+    /// The hash of the normalized content at a place, the run that first brought the record, and that of this version.
+    pub fn facts(&self, place: usize) -> (u64, u32, u32) {
+        let runs = self.column(row_column::RUNS, place);
+        (self.column(row_column::CONTENT, place), (runs >> 32) as u32, runs as u32)
+    }
+
     /// The row at a place; `None` where its cells lie outside of the file.
     pub fn get(&self, place: usize) -> Option<Row<'_>> {
         let record_id = *self.ids.get(place)?;

@@ -45,13 +45,14 @@ struct Section {
 pub struct Segment {
     path: PathBuf,
     whole: Buffer,
+    map: Option<std::sync::Arc<memmap2::Mmap>>,
     sections: HashMap<SectionId, Section>,
 }
 
 impl Segment {
     /// Maps a file and checks its header and its table.
     pub fn open(path: &Path) -> Result<Self> {
-        let whole = map::map(path)?;
+        let (whole, map) = map::map(path)?;
         let damaged = |what: &str| Error::store(format!("the index file {} is damaged: {what}; run verify --repair", path.display()));
         let header = whole.get(..HEADER).ok_or_else(|| damaged("it is too short"))?;
         if header[..8] != MAGIC {
@@ -85,12 +86,19 @@ impl Segment {
             let id = (u32_at(entry, 0), u32_at(entry, 4));
             sections.insert(id, Section { id, offset: offset as usize, len: len as usize, checksum: u64_at(entry, 24) });
         }
-        Ok(Self { path: path.to_owned(), whole, sections })
+        Ok(Self { path: path.to_owned(), whole, map, sections })
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Lets go of the memory that mirrors the file; readers go on, and read it again.
+    pub fn release(&self) {
+        if let Some(map) = &self.map {
+            map::release(map);
+        }
     }
 
     /// Bytes of the file.

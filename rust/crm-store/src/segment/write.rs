@@ -77,7 +77,7 @@ impl SegmentWriter {
     /// The whole file as it was written so far; more may be written afterwards.
     pub fn map_written(&mut self) -> Result<Buffer> {
         self.flush()?;
-        map::map(&self.path)
+        Ok(map::map(&self.path)?.0)
     }
 
     /// Where the open section begins in the file.
