@@ -37,7 +37,7 @@ def sorted_feed(run_id: int, parts: Sequence[tuple[Any, Any, Any, Any]]) -> pa.T
             "fields": pa.nulls(n, pa.list_(pa.string())) if fields is None else fields,
             "other_contact_id": pa.nulls(n, pa.string()) if others is None else others,
         }
-        tables.append(pa.table([pa.chunked_array(columns[f.name]).cast(f.type) for f in schema], schema=schema))
+        tables.append(pa.table([columns[f.name].cast(f.type) for f in schema], schema=schema))
     return pa.concat_tables(tables).sort_by("contact_id").combine_chunks()
 
 
