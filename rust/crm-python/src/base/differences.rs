@@ -108,8 +108,10 @@ fn differs(before: Option<&ArrayRef>, old: usize, now: &ArrayRef, new: usize) ->
     match (before.data_type(), now.data_type()) {
         (DataType::Utf8, DataType::Utf8) => before.as_string::<i32>().value(old) != now.as_string::<i32>().value(new),
         (DataType::List(_), DataType::List(_)) => before.as_list::<i32>().value(old) != now.as_list::<i32>().value(new),
-        (DataType::Int32, DataType::Int32) => before.as_any().downcast_ref::<Int32Array>().map(|array| array.value(old))
-            != now.as_any().downcast_ref::<Int32Array>().map(|array| array.value(new)),
+        (DataType::Int32, DataType::Int32) => {
+            before.as_any().downcast_ref::<Int32Array>().map(|array| array.value(old))
+                != now.as_any().downcast_ref::<Int32Array>().map(|array| array.value(new))
+        }
         _ => before.slice(old, 1) != now.slice(new, 1),
     }
 }
