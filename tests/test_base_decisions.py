@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 import pytest
 from base_samples import MAPPING, Template, content, partition, people, record_ids, table, take_in
@@ -172,3 +174,48 @@ def test_find_by_phone_email_and_name(template: Template) -> None:
         assert base.find({"email": "nobody@nowhere.example"}) == []
         with pytest.raises(crm.ConfigError, match="did you mean 'email'"):
             base.find({"emial": "x"})
+
+
+def test_what_is_set_must_be_what_the_column_holds(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, people(5))
+        before = content(base)
+        for column, value, message in (
+            ("email", "no address", "takes an e-mail address"),
+            ("phone", "ask at the desk", "takes a telephone number"),
+        ):
+            with pytest.raises(crm.ConfigError, match=message) as raised:
+                base.set({column: value}, where="n_records > 0")
+            assert value not in str(raised.value)
+        assert content(base) == before
+
+
+def test_history_says_by_which_rule_was_set(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, people(5))
+        base.set({"city": "Cēsis"}, where="n_records > 0")
+        assert json.loads(base.runs().to_pylist()[-1]["detail"])["where"] == "n_records > 0"
+
+
+def test_the_same_decisions_again_are_said_to_be_nothing_new(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, people(5))
+        ids = record_ids(base)
+        assert base.decide([(ids["0"], ids["1"])], "different").warnings == []
+        run = base.decide([(ids["0"], ids["1"])], "different")
+        assert (run.counts["changed"], len(run.warnings)) == (0, 1)
+
+
+def test_find_tells_why_and_reads_through_where_no_key_leads(template: Template) -> None:
+    with template.copy() as base:
+        rows = people(20)
+        take_in(base, rows)
+        city = str(rows[0]["city"])
+        found = base.find({"city": city.upper()}, limit=50)
+        assert {contact["contact"]["city"] for contact in found} == {city}
+        assert len(found) == sum(1 for row in base.contacts().read_all().to_pylist() if row["city"] == city)
+        assert found[0]["reason"] == "city equal"
+        best = base.find({"email": str(rows[0]["email"])})[0]
+        assert "email exact" in best["reason"]
+        names = list(best["contact"])
+        assert names.index("full_name") < names.index("email") < names.index("city")

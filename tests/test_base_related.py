@@ -273,3 +273,16 @@ def test_rows_of_erased_people_are_told_apart_by_the_column_source(template: Tem
         base.erase(next(row["contact_id"] for row in base.table("records").read_all().to_pylist() if row["source"] == "erp"))
         run = base.import_related("calls", calls)
         assert (run.counts["erased"], run.counts["new"], run.counts["orphans"]) == (1, 1, 0)
+
+
+def test_relations_know_both_their_contacts(template: Template) -> None:
+    rows = {"relation_id": ["1", "2"], "customer_no": ["1", "2"], "other_customer_no": ["2", "3"], "kind": ["works at", "partner"]}
+    with template.copy() as base:
+        take_in(base, [ANNA, JANIS])
+        run = base.import_related("relations", pa.table(rows), source_name="erp")
+        assert run.detail["other_key"] == "other_customer_no"
+        told = {row["relation_id"]: (row["contact_id"], row["other_contact_id"]) for row in base.table("relations").read_all().to_pylist()}
+        anna, janis = contact_of(base, "1"), contact_of(base, "2")
+        assert told == {"1": (anna, janis), "2": (janis, None)}
+        base.erase(janis)
+        assert base.table("relations").read_all().num_rows == 0

@@ -235,3 +235,93 @@ def test_compaction_changes_nothing_that_can_be_seen(template: Template) -> None
             take_in(other, people(10))
             take_in(other, people(20))
             assert content(base) == content(other)
+
+
+def test_verify_says_what_it_can_where_a_file_is_missing(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, people(40))
+        base.import_related("orders", pa.table({"order_no": ["1"], "customer_no": ["0"]}), source_name="erp")
+        base.compact(keep_days=0)
+        path = base.path
+    lost = next((path / "data" / "main" / "record_contact").glob("*.parquet"))
+    lost.unlink()
+    with crm.Base.open(path) as base:
+        report = base.verify()
+        assert report["contacts"] == base.contacts().read_all().num_rows
+        found = {problem["invariant"]: problem["examples"] for problem in report["problems"]}
+        assert any(lost.name in example for example in found["catalog and files agree"])
+        # What does not need the file is checked, and is well.
+        assert "each golden record has records" in found
+        assert "each contact has one golden record" not in found
+        assert "each row of orders has one current version" not in found
+
+
+def test_verify_looks_at_related_rows_and_lineage(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, people(20))
+        base.import_related("orders", pa.table({"order_no": ["1"], "customer_no": ["0"]}), source_name="erp")
+        transaction = Transaction(base._lake)
+        transaction.execute("INSERT INTO superseded VALUES ('orders', 1, 2)")
+        transaction.execute("INSERT INTO sightings VALUES ('orders', 1, 2, 1, NULL, NULL, NULL)")
+        transaction.execute("UPDATE lineage SET full_name = 1 WHERE contact_id = (SELECT min(contact_id) FROM lineage)")
+        transaction.commit()
+        transaction.close()
+        found = {problem["invariant"]: problem["count"] for problem in base.verify()["problems"]}
+        assert found == {
+            "superseded versions of orders are kept": 1,
+            "sightings versions of orders are kept": 1,
+            "lineage of full_name is of the contact's own records": 1,
+        }
+
+
+def test_a_record_that_the_index_does_not_know_is_the_only_one_reported(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, people(20))
+        transaction = Transaction(base._lake)
+        transaction.execute("""
+            INSERT INTO records SELECT 5, content_hash, run_id, source, 'new', updated_at, layout_id, source_file, source_row, cells
+            FROM records LIMIT 1""")
+        transaction.execute("INSERT INTO record_contact SELECT 5, min(contact_id) FROM record_contact")
+        transaction.commit()
+        transaction.close()
+        found = {problem["invariant"]: problem["examples"] for problem in base.verify()["problems"]}
+        assert all(example.startswith("record 5:") or "has 20 records" in example for example in found["the index agrees with the tables"])
+
+
+def test_one_thread_may_hold_the_lock_for_several_runs(template: Template) -> None:
+    with template.copy() as base:
+        with base._lock.held("a test"):
+            take_in(base, people(5))
+            take_in(base, people(6))
+            with crm.Base.open(base.path) as other, pytest.raises(crm.LockedError):
+                take_in(other, people(2))
+        assert base._lock.holder() == {}
+        assert base.runs().num_rows == 2
+
+
+def test_an_index_that_was_replaced_while_it_was_opened(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
+    with template.copy() as base, crm.Base.open(base.path) as reader:
+        take_in(base, people(10))
+        before = reader._index._registered()
+        base.compact(keep_days=0)
+        listed = [before, reader._index._registered()]
+        monkeypatch.setattr(reader._index, "_registered", lambda: listed.pop(0))
+        assert reader.find({"email": str(people(10)[0]["email"])})
+        assert listed == []
+
+
+def test_what_is_no_name_number_or_span_is_told(template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with template.copy() as base:
+        take_in(base, people(5))
+        for named in ("²", "99999999999999999999", "-1"):
+            with pytest.raises(crm.ConfigError, match="neither a record_id nor a contact_id"):
+                base.decide([(named, "1")], "same")
+        for days in (float("nan"), float("inf"), -1):
+            with pytest.raises(crm.ConfigError, match="keep_days is a number of days"):
+                base.compact(keep_days=days)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with crm.Base.create(".") as base:
+        assert base.tables()["contacts"] == 0
+    assert (folder / "catalog.sqlite").is_file()

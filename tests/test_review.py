@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crm_engine as crm
+from crm_engine.base.lock import Lock
 from crm_engine.cli import run
 from crm_engine.review import _between_contacts, _groups, is_review
 
@@ -180,6 +181,7 @@ class OneRun:
         self.folder = result
         self.decided: list[dict[str, Any]] = []
         self.edits: list[dict[str, Any]] = []
+        self._lock = Lock(result)
 
     def review(self) -> pa.Table:
         pairs = pq.read_table(self.folder / "pairs.parquet")

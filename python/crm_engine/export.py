@@ -93,6 +93,7 @@ def import_cards(
     *,
     template: Template | None = None,
     source_name: str | None = None,
+    allow_large_merges: bool = False,
     wait: float = 0,
     dry_run: bool = False,
 ) -> CardImport:
@@ -111,7 +112,16 @@ def import_cards(
         if edited.new.num_rows:
             filled = [column for column in edited.new.column_names if edited.new[column].null_count < edited.new.num_rows]
             known = source_name or Path(path).stem
-            runs.append(base.import_contacts(edited.new.select(filled), source_name=known, wait=wait, dry_run=dry_run))
+            try:
+                runs.append(
+                    base.import_contacts(
+                        edited.new.select(filled), source_name=known, allow_large_merges=allow_large_merges, wait=wait, dry_run=dry_run
+                    )
+                )
+            except BaseException as error:
+                if runs and not dry_run:
+                    error.add_note(f"the edited cells were taken before that, as run {runs[0].run_id}")
+                raise
     return CardImport(edited, runs)
 
 

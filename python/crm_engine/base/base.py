@@ -54,7 +54,9 @@ class Base:
 
         ``config`` (see ``docs/config.md``) says how contacts are resolved and which values win, for good.
         """
-        folder = Path(path)
+        # `.` has no name by which the folder beside it could be called.
+        folder = Path(path).absolute() if Path(path).name in ("", "..") else Path(path)
+        folder = folder.resolve() if folder.name == ".." else folder
         if (folder / "catalog.sqlite").exists():
             raise ConfigError(f"{folder}: there is a base already; open it, or choose another folder")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -180,8 +182,9 @@ class Base:
     def find(self, wanted: Mapping[str, Any], limit: int = 10) -> list[dict[str, Any]]:
         """Contacts that fit ``wanted`` (role to value: ``{"phone": "8 912 345-67-89"}``), the best first.
 
-        Each has ``contact_id``, ``match_weight``, ``match_probability``, ``reason`` (per comparison what was reached) and its golden record.
-        May be called from many threads.
+        Each has ``contact_id``, ``match_weight`` (bits), ``match_probability``, ``reason`` (a text), ``comparisons`` (per comparison the level,
+        both values and the weight) and ``contact``, its golden record. Where no key leads to a contact (a city alone, say) the golden records
+        are read through for equal values; these have no weight. May be called from many threads.
         """
         from crm_engine.base.finding import find
 

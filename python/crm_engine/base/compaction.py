@@ -9,13 +9,21 @@ import pyarrow as pa
 
 from crm_engine.base.lake import LAKE, Transaction, literal
 from crm_engine.base.runs import Run
+from crm_engine.errors import ConfigError
 
 if TYPE_CHECKING:
     from crm_engine.base.base import Base
 
 
+#: A thousand years: longer than any base, and short enough for the calendar.
+_MOST_DAYS = 365_000
+
+
 def compact(base: Base, *, wait: float, keep_days: float, reject_days: float) -> Run:
     """See ``Base.compact``."""
+    for name, days in (("keep_days", keep_days), ("reject_days", reject_days)):
+        if not 0 <= days <= _MOST_DAYS:
+            raise ConfigError(f"{name} is a number of days from 0 to {_MOST_DAYS:,}, not {days}")
     before = _sizes(base)
     with base._writing("compact", wait=wait) as writing:
         removed = 0

@@ -56,6 +56,8 @@ def decide(
         derived = derive(writing, change)
         words = {word: sum(1 for row in rows if row[2] == word) for word in DECISIONS if any(row[2] == word for row in rows)}
         writing.run.counts = {"decisions": len(rows), "changed": n_changed, **words, **derived.counts}
+        if not n_changed:
+            writing.run.warnings.append("nothing new: each of these pairs was decided so already")
     return writing.run
 
 
@@ -148,7 +150,7 @@ def _record_pair(pair: Any) -> tuple[int, int]:
 def record_of(named: Any) -> int:
     """A record by its ``record_id``, or by the contact that it founded."""
     text = str(named).strip()
-    if text.isdigit():
+    if text.isascii() and text.isdecimal() and int(text) < 2**63:
         return int(text)
     founding: int | None = pa.array(_core.founding_records(pa.array([text])))[0].as_py()
     if founding is None:

@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 from crm_engine import _core
 from crm_engine.base.deriving import derive
 from crm_engine.base.reading import table_sql
+from crm_engine.base.references import phone_region
 from crm_engine.base.runs import Run
 from crm_engine.base.schema import rows_to_table
+from crm_engine.cards import iso_day
 from crm_engine.config import nearest
 from crm_engine.errors import ConfigError, SchemaError
 
@@ -27,10 +29,12 @@ _NOT_EDITABLE = ("contact_id", "n_records", "source", "source_key")
 LIST_SEPARATOR = "; "
 
 
-def edit(base: Base, edits: Any, *, origin: str, wait: float, dry_run: bool, kind: str = "edit", target: str | None = None) -> Run:
-    """See ``Base.edit``."""
+def edit(
+    base: Base, edits: Any, *, origin: str, wait: float, dry_run: bool, kind: str = "edit", told: Mapping[str, Any] | None = None
+) -> Run:
+    """See ``Base.edit``; ``told`` goes into the run's history."""
     table = _as_table(edits)
-    with base._writing(kind, target=target, wait=wait, dry_run=dry_run) as writing:
+    with base._writing(kind, wait=wait, dry_run=dry_run) as writing:
         transaction = writing.transaction
         _require_columns(transaction, pc.unique(table["column"]).to_pylist())
         rows = list(zip(*(table[name].to_pylist() for name in ("contact_id", "column", "value")), strict=True))
@@ -47,7 +51,7 @@ def edit(base: Base, edits: Any, *, origin: str, wait: float, dry_run: bool, kin
         writing.run.counts = {
             "edits": len(kept), "unchanged": n_same, "contacts": len({contact for contact, _, _ in rows}), **derived.counts
         }  # fmt: skip
-        writing.run.detail = {"columns": sorted({column for _, column, _ in rows}), "origin": origin}
+        writing.run.detail = {"columns": sorted({column for _, column, _ in rows}), "origin": origin, **(told or {})}
     return writing.run
 
 
@@ -75,7 +79,7 @@ def set_values(
     if not values:
         raise ConfigError("nothing to set: give at least one column and value")
     if (where is None) == (contacts is None):
-        raise ConfigError("say which contacts: by where=..., a rule, or by contacts=..., their ids")
+        raise ConfigError("say which contacts: by a rule (--where, where=...) or by their ids (--contact, contacts=...)")
     # Chosen under the lock: a change that comes in between would change who is meant.
     with base._lock.held("set", wait=wait):
         if contacts is None:
@@ -83,17 +87,24 @@ def set_values(
 
             found = segment(base.contacts(), {"segments": {"chosen": {"where": where}}}, today=today).of("chosen")
             contacts = found.to_pylist()
-        told = where.to_sql() if hasattr(where, "to_sql") else where if isinstance(where, str) else None
+        rule = where.to_sql() if hasattr(where, "to_sql") else where if isinstance(where, str) else None
         rows = [
             {"contact_id": contact, "column": column, "value": _as_text(value)} for contact in contacts for column, value in values.items()
         ]
         with base._lake.reading() as cursor:
             _require_columns(cursor, list(values))
+        _require_values(base, {column: _as_text(value) for column, value in values.items()})
         schema = pa.schema([("contact_id", pa.string()), ("column", pa.string()), ("value", pa.string())])
-        run = edit(base, pa.Table.from_pylist(rows, schema), origin="set", wait=wait, dry_run=dry_run, kind="set")
+        run = edit(
+            base,
+            pa.Table.from_pylist(rows, schema),
+            origin="set",
+            wait=wait,
+            dry_run=dry_run,
+            kind="set",
+            told={"where": rule} if rule is not None else None,
+        )
     run.counts = {"selected": len(contacts), **run.counts}
-    if told is not None:
-        run.detail["where"] = told
     return run
 
 
@@ -124,6 +135,22 @@ def _require_columns(cursor: Cursor, columns: Sequence[str]) -> None:
             raise ConfigError(f"the column '{column}' cannot be set: it says which contact this is")
         if column not in known:
             raise ConfigError(f"contacts have no column '{column}'{nearest(column, known)}; their columns are {', '.join(known)}")
+
+
+#: Columns whose values are dates.
+_DATES = ("birth_date", "created_at", "updated_at")
+_TAKES = {"email": "an e-mail address", "phone": "a telephone number"}
+
+
+def _require_values(base: Base, values: Mapping[str, str | None]) -> None:
+    """Refuses what is no date, e-mail address or telephone in a column of these: it would stand above what sources say."""
+    for column, value in values.items():
+        if not value:
+            continue
+        if column in _DATES and iso_day(value) is None and iso_day(value[:10]) is None:
+            raise ConfigError(f"the column '{column}' takes a date, such as 1980-05-17, and what was given is none")
+        if column in _TAKES and not (pa.array(_core.normal_values(column, pa.array([value]), phone_region(base)))[0].as_py() or []):
+            raise ConfigError(f"the column '{column}' takes {_TAKES[column]}, and what was given is none")
 
 
 def _that_change(cursor: Cursor, rows: Sequence[tuple[str, str, str | None]]) -> tuple[list[tuple[str, str, str | None]], int]:

@@ -18,10 +18,10 @@ from crm_engine.base.decisions import members, push_words
 from crm_engine.base.deriving import derive
 from crm_engine.base.edits import withdraw_edits
 from crm_engine.base.lake import literal, quoted, stored
-from crm_engine.base.reading import related_names, resolved_rows
+from crm_engine.base.reading import has_other, related_names, resolved_rows
 from crm_engine.base.references import phone_region
 from crm_engine.base.runs import Run, Writing
-from crm_engine.base.schema import rows_to_table
+from crm_engine.base.schema import OTHER_RECORD, rows_to_table
 from crm_engine.base.suppression import IDENTIFYING, hashes_of, secret_of, source_key
 from crm_engine.errors import ConfigError
 
@@ -137,11 +137,13 @@ def _erase_related(writing: Writing, contacts: Sequence[str]) -> dict[str, int]:
     transaction = writing.transaction
     counts = {}
     for name in related_names(transaction):
+        # A row that tells of another contact and of the person is the person's as well.
+        other = f" OR {OTHER_RECORD} IN (SELECT record_id FROM temp.erased)" if has_other(transaction, name) else ""
         with transaction.known(_asked=pa.table({"contact_id": list(contacts)})):
             transaction.execute(f"""
                 CREATE OR REPLACE TEMP TABLE going AS
                 SELECT _row_id FROM ({resolved_rows(transaction, name)}) WHERE _contact_id IN (SELECT contact_id FROM _asked)
-                UNION SELECT _row_id FROM {stored(name)} WHERE _record_id IN (SELECT record_id FROM temp.erased)
+                UNION SELECT _row_id FROM {stored(name)} WHERE _record_id IN (SELECT record_id FROM temp.erased){other}
             """)
         counts[f"{name}_removed"] = int(transaction.value("SELECT count(*) FROM temp.going"))
         transaction.execute(f"DELETE FROM {stored(name)} WHERE _row_id IN (SELECT _row_id FROM temp.going)")

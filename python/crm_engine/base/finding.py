@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crm_engine.base.cells import from_cells
 from crm_engine.base.decisions import LAST_WORDS, record_of
+from crm_engine.base.lake import quoted
+from crm_engine.base.reading import table_sql
 from crm_engine.config import nearest, role_names
 from crm_engine.errors import ConfigError
 
@@ -35,7 +37,58 @@ def find(base: Base, wanted: Mapping[str, Any], limit: int) -> list[dict[str, An
         raise ConfigError("limit must be 1 or more")
     index: Any = base._index.opened()
     found: list[dict[str, Any]] = json.loads(index.find(json.dumps(asked, ensure_ascii=False), limit))
-    return found
+    for contact in found:
+        contact["reason"] = _reason(contact["comparisons"])
+        contact["contact"] = {role: contact["contact"][role] for role in sorted(contact["contact"], key=_place(roles))}
+    return found or _by_equal_values(base, asked, limit)
+
+
+def _place(roles: Sequence[str]) -> Any:
+    """Roles in their own order, then other columns by name."""
+    places = {role: place for place, role in enumerate(roles)}
+    return lambda name: (places.get(name, len(places)), name)
+
+
+def _reason(comparisons: Sequence[Mapping[str, Any]]) -> str:
+    """Which comparisons spoke for the contact, and which against it."""
+    parts = []
+    for sign, word in ((1, ""), (-1, "against it: ")):
+        told = [f"{one['comparison']} {str(one['level']).replace('_', ' ')}" for one in comparisons if one["weight"] * sign > 0]
+        if told:
+            parts.append(word + ", ".join(told))
+    return "; ".join(parts).replace("_", " ")
+
+
+def _by_equal_values(base: Base, asked: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
+    """Contacts whose golden record says just what is asked, read through: no key leads from a city, say, to its contacts."""
+    with base._lake.reading() as cursor:
+        sql, names = table_sql(cursor, "contacts")
+        if any(role not in names for role in asked):
+            return []
+        conditions = " AND ".join(
+            f"list_contains(list_transform({quoted(names[role])}, lambda one: lower(one)), lower(?))"
+            if _is_list(cursor, sql, names[role])
+            else f"lower({quoted(names[role])}::VARCHAR) = lower(?)"
+            for role in asked
+        )
+        chosen = ", ".join(f"{quoted(physical)} AS {quoted(name)}" for name, physical in names.items())
+        rows = cursor.table(
+            f"SELECT {chosen} FROM ({sql}) WHERE {conditions} ORDER BY n_records DESC, contact_id LIMIT {int(limit)}",
+            [value.strip() for value in asked.values()],
+        ).to_pylist()
+    reason = ", ".join(f"{role.replace('_', ' ')} equal" for role in asked)
+    return [
+        {
+            "contact_id": row["contact_id"], "match_weight": None, "match_probability": None, "reason": reason, "comparisons": [],
+            "contact": row,
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def _is_list(cursor: Cursor, sql: str, physical: str) -> bool:
+    kinds = {row[0]: str(row[1]) for row in cursor.rows(f"DESCRIBE {sql}")}
+    return kinds[physical].endswith("[]")
 
 
 def explain(base: Base, a: Any, b: Any) -> dict[str, Any]:
@@ -63,15 +116,25 @@ def explain(base: Base, a: Any, b: Any) -> dict[str, Any]:
         "contact_id_b": contacts[1],
         "same_contact": contacts[0] == contacts[1],
         "decision": word,
-        "source_a": f"{rows[0]['source']}:{rows[0]['source_file']}:{rows[0]['source_row']}",
-        "source_b": f"{rows[1]['source']}:{rows[1]['source_file']}:{rows[1]['source_row']}",
+        "source_a": _called(rows[0]),
+        "source_b": _called(rows[1]),
     }
+
+
+def _called(row: Mapping[str, Any]) -> str:
+    """A record as people know it: its key in its source, and where it stood.
+
+    >>> _called({"source": "crm", "source_key": "501", "source_file": "crm.csv", "source_row": 17})
+    'crm 501 (crm.csv, row 17)'
+    """
+    key = f" {row['source_key']}" if row["source_key"] is not None else ""
+    return f"{row['source']}{key} ({row['source_file']}, row {row['source_row']})"
 
 
 def _record(cursor: Cursor, base: Base, record_id: int) -> dict[str, Any]:
     """The current version of a record with its cells as a batch of one row."""
     table = cursor.table(
-        """SELECT r.record_id, r.source, r.source_file, r.source_row, r.layout_id, r.cells, rc.contact_id
+        """SELECT r.record_id, r.source, r.source_key, r.source_file, r.source_row, r.layout_id, r.cells, rc.contact_id
            FROM records r JOIN record_contact rc USING (record_id)
            WHERE r.record_id = ? AND NOT EXISTS (SELECT 1 FROM superseded s
                WHERE s.table_name = 'records' AND s.id = r.record_id AND s.content_hash = r.content_hash)""",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from crm_engine.base.lake import Cursor, literal, quoted, stored
+from crm_engine.base.schema import OTHER_RECORD
 from crm_engine.config import nearest
 from crm_engine.errors import SchemaError
 
@@ -152,7 +153,21 @@ def related_sql(cursor: Cursor, name: str) -> tuple[str, dict[str, str]]:
         kind = common_type(types)
         parts.append(quoted(physical) if kind == "VARCHAR" else f"TRY_CAST({quoted(physical)} AS {kind}) AS {quoted(physical)}")
         names[column] = physical
-    return f"SELECT {', '.join(parts)} FROM ({resolved_rows(cursor, name)})", names
+    if not has_other(cursor, name):
+        return f"SELECT {', '.join(parts)} FROM ({resolved_rows(cursor, name)})", names
+    # Beside the first contact; a column of the input of that name is left as it is.
+    other = "other_contact_id" if "other_contact_id" not in names else "other_contact_id_now"
+    ordered = {"contact_id": "_contact_id", other: "_other_contact_id", **names}
+    return (
+        f"SELECT {', '.join(parts)}, oc.contact_id AS _other_contact_id FROM ({resolved_rows(cursor, name)}) r "
+        f"LEFT JOIN record_contact oc ON oc.record_id = r.{OTHER_RECORD}",
+        ordered,
+    )
+
+
+def has_other(cursor: Cursor, name: str) -> bool:
+    """Whether the rows of a related table are about two contacts."""
+    return any(row[0] == OTHER_RECORD for row in cursor.rows(f"DESCRIBE {stored(name)}"))
 
 
 def count_tables(base: Base) -> dict[str, int]:

@@ -20,7 +20,7 @@ from crm_engine.base.lake import Cursor, Transaction, literal, quoted, stored
 from crm_engine.base.reading import decimal_type, related_names, resolved_rows
 from crm_engine.base.references import flat, record_ids_of_contacts, record_ids_of_keys, reference_values
 from crm_engine.base.runs import Run, Writing
-from crm_engine.base.schema import RELATED_COLUMNS, RESERVED, create_table, rows_to_table
+from crm_engine.base.schema import OTHER_RECORD, RELATED_COLUMNS, RESERVED, create_table, rows_to_table
 from crm_engine.base.suppression import IDENTIFYING, Suppression
 from crm_engine.config import load_mapping, nearest
 from crm_engine.errors import ConfigError, SchemaError
@@ -34,6 +34,8 @@ _CONTACT_KEYS = (
     "contact_id", "source_key", "contact_key", "customer_no", "customer_id", "customer_number", "client_id", "client_no", "contact_no",
     "phone", "email", "e-mail", "from", "to",
 )  # fmt: skip
+#: What the column is called beside the contact's key that holds the key of another contact: whom it works for, who referred it.
+_OTHER = ("other_{}", "related_{}", "to_{}", "{}_2")
 _BY_VALUE = {"phone": "phone", "email": "email", "e-mail": "email", "e_mail": "email", "telephone": "phone", "mobile": "phone"}
 
 
@@ -48,6 +50,8 @@ class _Plan:
     contact_key: str | None
     #: ``key`` (in a source), ``contact`` (a ``contact_id``), ``phone`` or ``email``.
     reference: str | None
+    #: The column of the other contact's key, of the same kind as ``contact_key``.
+    other_key: str | None = None
     #: Whose keys these are where a row does not say.
     source_name: str = ""
     #: The column in which a row says it.
@@ -116,7 +120,11 @@ def _plan(writing: Writing, name: str, columns: list[str], row_key: str | None, 
     if contact_key is not None:
         usual = contact_key.casefold()
         reference = "contact" if usual == "contact_id" else _BY_VALUE.get(usual, "key")
-    return _Plan(name, columns, _physical_names(transaction, name, columns), row_key, contact_key, reference)
+    other_key = None
+    if contact_key is not None and reference in ("key", "contact"):
+        usual_names = (pattern.format(contact_key.casefold()) for pattern in _OTHER)
+        other_key = next((folded[usual] for usual in usual_names if usual in folded), None)
+    return _Plan(name, columns, _physical_names(transaction, name, columns), row_key, contact_key, reference, other_key)
 
 
 def _row_keys(name: str) -> Iterator[str]:
@@ -132,6 +140,7 @@ def _name_source(writing: Writing, plan: _Plan, source_name: str | None) -> None
     """Whose keys these are: as was said; else as a column ``source`` says, if it names sources of the base (a deal's ``source`` is mostly
     where the lead came from); else those of the only source that there is."""
     column = next((column for column in plan.columns if column.casefold() == "source"), None)
+    named: set[str] = set()
     if source_name is None and column is not None:
         named = {row[0] for row in writing.transaction.rows(f"SELECT DISTINCT {_cell(plan, column)} FROM temp.staged")} - {None}
         known = set(known_sources(writing.transaction))
@@ -141,7 +150,7 @@ def _name_source(writing: Writing, plan: _Plan, source_name: str | None) -> None
                 writing.run.warnings.append(_unknown_source(plan, unknown, known))
     plan.source_name = source_name or plan.table
     if source_name is None and plan.source_column is None and plan.reference == "key":
-        plan.source_name = _only_source(writing.transaction)
+        plan.source_name = _only_source(writing.transaction, sorted(named))
     elif source_name is not None and plan.reference == "key" and source_name not in (there := known_sources(writing.transaction)):
         writing.run.warnings.append(_unknown_source(plan, [source_name], there))
 
@@ -156,12 +165,14 @@ def known_sources(cursor: Cursor) -> list[str]:
     return [row[0] for row in cursor.rows("SELECT DISTINCT source FROM records ORDER BY 1")]
 
 
-def _only_source(transaction: Transaction) -> str:
-    """The source of all contacts where there is but one."""
+def _only_source(transaction: Transaction, named: Sequence[str]) -> str:
+    """The source of all contacts where there is but one; ``named`` are what a column says instead."""
     known = known_sources(transaction)
     if len(known) == 1:
         return known[0]
     told = f" (the base has {', '.join(known[:20])})" if known else ""
+    if named:
+        told += f"; the column 'source' names {', '.join(named[:5])}, of which the base has no contacts: import those first if these are sources"
     raise ConfigError(f"say which source's keys these are: source_name=..., or --source NAME{told}")
 
 
@@ -169,7 +180,7 @@ def _physical_names(transaction: Transaction, name: str, columns: Sequence[str])
     """Columns as the catalog calls them: by their own name, unless it differs from another only by case or is one of ours."""
     known = dict(transaction.rows("SELECT DISTINCT column_name, physical FROM related_tables WHERE table_name = ?", [name]))
     taken = {physical.casefold() for physical in known.values()} | {f"_{column}" for column in RELATED_COLUMNS.names}
-    taken |= {"_contact_id", "_by_record", "_file", "_row", "_key", "_reference", "_nth", "_status"}
+    taken |= {"_contact_id", "_by_record", "_file", "_row", "_key", "_reference", "_nth", "_status", "_other", OTHER_RECORD}
     physical = {}
     for column in columns:
         if column not in known:
@@ -209,16 +220,22 @@ def _keep_out(writing: Writing, plan: _Plan) -> int:
     suppression = Suppression(writing)
     if not suppression.is_needed or plan.contact_key is None:
         return 0
-    source, value = _source_cell(plan), _cell(plan, plan.contact_key)
+    before = int(transaction.value("SELECT count(*) FROM temp.staged"))
+    for key in (plan.contact_key, plan.other_key):
+        if key is not None:
+            _keep_out_by(transaction, plan, suppression, key)
+    return before - int(transaction.value("SELECT count(*) FROM temp.staged"))
+
+
+def _keep_out_by(transaction: Transaction, plan: _Plan, suppression: Suppression, key: str) -> None:
+    source, value = _source_cell(plan), _cell(plan, key)
     pairs = transaction.table(f"SELECT DISTINCT {source} AS source, {value} AS value FROM temp.staged WHERE {value} IS NOT NULL")
     batch = pa.record_batch([flat(pairs["value"])], ["value"])
     keys = batch.column(0) if plan.reference == "key" else pa.nulls(len(batch), pa.string())
     role = plan.reference if plan.reference in IDENTIFYING else None
     kept = suppression.kept(batch, [("value", role)], flat(pairs["source"]), keys)
-    before = int(transaction.value("SELECT count(*) FROM temp.staged"))
     with transaction.known(_erased=pairs.filter(pc.invert(kept))):
         transaction.execute(f"DELETE FROM temp.staged WHERE ({source}, {value}) IN (SELECT (source, value) FROM _erased)")
-    return before - int(transaction.value("SELECT count(*) FROM temp.staged"))
 
 
 def _source_cell(plan: _Plan) -> str:
@@ -239,9 +256,10 @@ def _refer(writing: Writing, plan: _Plan) -> None:
     )
     key = _cell(plan, plan.row_key) if plan.row_key else "NULL::VARCHAR"
     reference = _cell(plan, plan.contact_key) if plan.contact_key else "NULL::VARCHAR"
+    other = _cell(plan, plan.other_key) if plan.other_key else "NULL::VARCHAR"
     transaction.execute(f"""
         CREATE OR REPLACE TEMP TABLE hashed AS
-        SELECT *, {_source_cell(plan)} AS _row_source, {key} AS _key, {reference} AS _reference,
+        SELECT *, {_source_cell(plan)} AS _row_source, {key} AS _key, {reference} AS _reference, {other} AS _other,
                (md5_number_upper(concat_ws(chr(31), {content})) >> 1)::BIGINT AS _content_hash
         FROM temp.staged
     """)
@@ -256,7 +274,9 @@ def _refer(writing: Writing, plan: _Plan) -> None:
                           ELSE dense_rank() OVER (PARTITION BY _row_source, _key ORDER BY _content_hash) END::INTEGER - 1 AS _occurrence
               FROM temp.hashed)
     """)
-    pairs = transaction.table("SELECT DISTINCT _row_source AS source, _reference AS value FROM temp.keyed WHERE _reference IS NOT NULL")
+    pairs = transaction.table("""
+        SELECT DISTINCT _row_source AS source, value FROM (SELECT _row_source, unnest([_reference, _other]) AS value FROM temp.keyed)
+        WHERE value IS NOT NULL""")
     transaction.execute("CREATE OR REPLACE TEMP TABLE referred (source VARCHAR, value VARCHAR, record_id BIGINT, ref_value VARCHAR)")
     if pairs.num_rows == 0:
         return
@@ -295,11 +315,15 @@ def _apply(writing: Writing, plan: _Plan) -> dict[str, int]:
     payload = ", ".join(quoted(plan.physical[column]) for column in plan.columns)
     of_row = ", ".join(f"j.{quoted(plan.physical[column])}" for column in plan.columns)
     system = ", ".join(quoted(f"_{column}") for column in RELATED_COLUMNS.names)
+    other, of_other, join = ("", "", "")
+    if plan.other_key is not None:
+        other, of_other = f"{OTHER_RECORD}, ", "o.record_id, "
+        join = "LEFT JOIN temp.referred o ON o.source = j._row_source AND o.value = j._other"
     transaction.execute(f"""
-        INSERT INTO {stored(name)} ({system}, {payload})
+        INSERT INTO {stored(name)} ({system}, {other}{payload})
         SELECT j._row_id, j._content_hash, {run_id}, j._row_source, j._row_key, j._occurrence, r.record_id,
-               {"NULL" if plan.reference is None else literal(plan.reference)}, r.ref_value, j._file, j._row, {of_row}
-        FROM temp.judged j LEFT JOIN temp.referred r ON r.source = j._row_source AND r.value = j._reference
+               {"NULL" if plan.reference is None else literal(plan.reference)}, r.ref_value, j._file, j._row, {of_other}{of_row}
+        FROM temp.judged j LEFT JOIN temp.referred r ON r.source = j._row_source AND r.value = j._reference {join}
         WHERE j._status IN ('new', 'updated')
     """)
     transaction.execute(
@@ -338,6 +362,8 @@ def _ensure_table(transaction: Transaction, plan: _Plan) -> None:
         fields = [pa.field(f"_{field.name}", field.type) for field in RELATED_COLUMNS]
         create_table(transaction, plan.table, pa.schema(fields))
     there = {row[0].casefold() for row in transaction.rows(f"DESCRIBE {stored(plan.table)}")}
+    if plan.other_key is not None and OTHER_RECORD not in there:
+        transaction.execute(f"ALTER TABLE {stored(plan.table)} ADD COLUMN {OTHER_RECORD} BIGINT")
     for column in plan.columns:
         if plan.physical[column].casefold() not in there:
             transaction.execute(f"ALTER TABLE {stored(plan.table)} ADD COLUMN {quoted(plan.physical[column])} VARCHAR")
@@ -358,7 +384,9 @@ _LOOKS = {
 def _remember_columns(writing: Writing, plan: _Plan) -> None:
     """The columns of this import with the narrowest type that all their values have; keys and references stay texts."""
     transaction = writing.transaction
-    texts = {plan.row_key, plan.contact_key} | {column for column in plan.columns if column.casefold() in (*_CONTACT_KEYS, "source")}
+    texts = {plan.row_key, plan.contact_key, plan.other_key} | {
+        column for column in plan.columns if column.casefold() in (*_CONTACT_KEYS, "source")
+    }
     checks = []
     for column in plan.columns:
         cell = quoted(plan.physical[column])
@@ -401,5 +429,7 @@ def _warn(writing: Writing, plan: _Plan) -> None:
     if counts["clashes"]:
         run.warnings.append(f"{plan.table}: {counts['clashes']:,} rows share the key of another row and differ from it; all are kept")
     run.detail = {"row_key": plan.row_key, "contact_key": plan.contact_key, "reference": plan.reference}
+    if plan.other_key is not None:
+        run.detail["other_key"] = plan.other_key
     if plan.source_column is not None:
         run.detail["source_column"] = plan.source_column

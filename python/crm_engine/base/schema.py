@@ -113,6 +113,9 @@ RELATED_COLUMNS = pa.schema(
     ]
 )
 
+#: Where rows are about two contacts (relations), the record of the second; such a table has it beside the others.
+OTHER_RECORD = "_other_record_id"
+
 #: Names that a related table cannot bear.
 RESERVED = frozenset(TABLES)
 

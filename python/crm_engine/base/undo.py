@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_engine.base.decisions import LAST_WORDS, push_words
 from crm_engine.base.deriving import derive
@@ -13,8 +15,9 @@ from crm_engine.base.lake import literal, quoted, stored
 from crm_engine.base.reading import related_names
 from crm_engine.base.rebuilding import push_versions, rebuild
 from crm_engine.base.runs import Run, Writing, require_run
-from crm_engine.base.schema import RELATED_COLUMNS
+from crm_engine.base.schema import OTHER_RECORD, RELATED_COLUMNS
 from crm_engine.base.snapshots import derive_gone
+from crm_engine.base.versions import signed
 from crm_engine.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -181,7 +184,7 @@ def _changed_versions(writing: Writing) -> str:
     settled = transaction.table("SELECT record_id FROM temp.settled ORDER BY record_id")["record_id"].combine_chunks()
     known = pa.table(writing.base._index.opened().lookup(settled))
     columns = {name: known[name] for name in ("record_id", "first_run")}
-    columns["content_hash"] = pa.array(known["version_hash"].combine_chunks().to_numpy(zero_copy_only=False).astype("uint64").view("int64"))
+    columns["content_hash"] = pa.array(signed(pc.fill_null(known["version_hash"].combine_chunks(), 0)))
     with transaction.known(_known=pa.table(columns)):
         transaction.execute("""
             CREATE OR REPLACE TEMP TABLE wanted AS
@@ -265,6 +268,12 @@ def _drop_unused(transaction: Any, name: str) -> None:
         return
     used = {row[0] for row in transaction.rows("SELECT DISTINCT physical FROM related_tables WHERE table_name = ?", [name])}
     used |= {f"_{column}" for column in RELATED_COLUMNS.names}
+    other_keys = transaction.rows(
+        "SELECT detail FROM runs WHERE kind = 'import' AND target = ? AND run_id IN (SELECT run_id FROM related_tables WHERE table_name = ?)",
+        [name, name],
+    )
+    if any("other_key" in json.loads(row[0]) for row in other_keys):
+        used.add(OTHER_RECORD)
     for column, *_ in transaction.rows(f"DESCRIBE {stored(name)}"):
         if column not in used:
             transaction.execute(f"ALTER TABLE {stored(name)} DROP COLUMN {quoted(column)}")

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from crm_engine.base.lake import Cursor, quoted, stored
+from crm_engine.base.lake import Cursor, literal, quoted, stored
 from crm_engine.base.reading import related_names
 from crm_engine.base.schema import TABLES
+from crm_engine.base.versions import signed
 from crm_engine.errors import CrmError, StoreError
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ _INVARIANTS = {
     "lineage is of contacts": "SELECT contact_id FROM lineage ANTI JOIN contacts USING (contact_id)",
     "edges join records that are there": """SELECT record_id FROM (SELECT unnest([record_id_a, record_id_b]) AS record_id FROM edges)
         ANTI JOIN record_contact USING (record_id)""",
+    "edges are between two records": "SELECT record_id_a FROM edges WHERE record_id_a = record_id_b",
     "aliases lead to contacts": "SELECT alias FROM aliases ANTI JOIN contacts USING (contact_id)",
     "no alias is a contact": "SELECT alias FROM aliases SEMI JOIN contacts ON contacts.contact_id = aliases.alias",
     "superseded versions are kept": """SELECT id FROM superseded s WHERE table_name = 'records'
@@ -58,103 +61,130 @@ _SHOWN = 20
 def verify(base: Base, *, repair: bool, wait: float) -> dict[str, Any]:
     """See ``Base.verify``."""
     problems: list[dict[str, Any]] = []
-    n_checked = 0
-    with base._lake.reading() as cursor:
-        for name, sql in _all_invariants(cursor).items():
-            n_checked += 1
-            _note(problems, name, lambda sql=sql: _count(cursor, sql))  # type: ignore[misc]
-        for check in (_files, _index):
-            n_checked += 1
-            _note(problems, check.__doc__ or "", lambda check=check: check(base, cursor))  # type: ignore[misc]
-        counts = {
-            "contacts": int(cursor.value("SELECT count(*) FROM contacts")),
-            "records": int(cursor.value("SELECT count(*) FROM record_contact")),
-        }
+    related = _guarded(problems, base, "related tables are listed", related_names) or []
+    _note(problems, base, "catalog and files agree", lambda cursor: _files(base, cursor, related))
+    invariants = _all_invariants(base, problems, related)
+    for name, sql in invariants.items():
+        _note(problems, base, name, lambda cursor, sql=sql: _broken(cursor, sql))  # type: ignore[misc]
+    _note(problems, base, "the index agrees with the tables", lambda cursor: _index(base, cursor))
+    n_checked = len(invariants) + 2
+    counts = {
+        name: _guarded(problems, base, f"{name} are counted", lambda cursor, sql=sql: int(cursor.value(sql)))  # type: ignore[misc]
+        for name, sql in (("contacts", "SELECT count(*) FROM contacts"), ("records", "SELECT count(*) FROM record_contact"))
+    }
     report: dict[str, Any] = {"checked": n_checked, **counts, "problems": problems, "repaired": False}
     if repair:
-        report["repair"] = _repair(base, wait)
+        try:
+            report["repair"] = _repair(base, wait)
+        except StoreError as error:
+            # Inputs that are gone cannot be derived from anything.
+            report["repair_failed"] = str(error)
         again = verify(base, repair=False, wait=wait)
         report |= {"problems": again["problems"], "found": problems, "repaired": not again["problems"]}
     return report
 
 
-def _all_invariants(cursor: Cursor) -> dict[str, str]:
+def _all_invariants(base: Base, problems: list[dict[str, Any]], related: list[str]) -> dict[str, str]:
     checks = dict(_INVARIANTS)
-    for name in related_names(cursor):
+    for name in related:
+        table, called = stored(name), literal(name)
         checks[f"each row of {name} has one current version"] = f"""
-            SELECT _row_id FROM {stored(name)} t
-            WHERE NOT EXISTS (SELECT 1 FROM superseded s WHERE s.table_name = '{name.replace("'", "''")}' AND s.id = t._row_id AND s.content_hash = t._content_hash)
+            SELECT _row_id FROM {table} t
+            WHERE NOT EXISTS (SELECT 1 FROM superseded s WHERE s.table_name = {called} AND s.id = t._row_id AND s.content_hash = t._content_hash)
             GROUP BY _row_id HAVING count(*) <> 1"""
+        for entries in ("superseded", "sightings"):
+            checks[f"{entries} versions of {name} are kept"] = f"""
+                SELECT id FROM {entries} s WHERE table_name = {called}
+                AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t._row_id = s.id AND t._content_hash = s.content_hash)"""
+        checks[f"rows of {name} belong to known runs"] = (
+            f"SELECT DISTINCT _run_id FROM {table} WHERE _run_id NOT IN (SELECT run_id FROM runs)"
+        )
+        checks[f"rows of {name} whose record is there have its contact"] = f"""
+            SELECT _row_id FROM {table} WHERE _record_id IN (SELECT record_id FROM records)
+            AND _record_id NOT IN (SELECT record_id FROM record_contact)"""
+    for role, physical, is_list in _guarded(problems, base, "columns of lineage are listed", _lineage_columns) or []:
+        records = f"unnest({quoted(physical)})" if is_list else quoted(physical)
+        checks[f"lineage of {role} is of the contact's own records"] = f"""
+            SELECT contact_id FROM (SELECT contact_id, {records} AS record_id FROM lineage) l
+            WHERE record_id IS NOT NULL AND NOT EXISTS
+                (SELECT 1 FROM record_contact rc WHERE rc.record_id = l.record_id AND rc.contact_id = l.contact_id)"""
     return checks
 
 
-def _note(problems: list[dict[str, Any]], name: str, check: Callable[[], list[str]]) -> None:
+def _lineage_columns(cursor: Cursor) -> list[tuple[str, str, bool]]:
+    """Roles whose lineage names records: (role, the catalog's name, whether there is one record per value of a list)."""
+    kinds = {row[0]: row[1] for row in cursor.rows(f"DESCRIBE {stored('lineage')}")}
+    golden = cursor.rows("SELECT column_name, physical FROM golden_columns WHERE table_name = 'lineage' ORDER BY position")
+    return [(role, physical, kinds[physical] == "BIGINT[]") for role, physical in golden if kinds[physical] in ("BIGINT", "BIGINT[]")]
+
+
+def _note(problems: list[dict[str, Any]], base: Base, name: str, check: Callable[[Cursor], tuple[int, list[str]]]) -> None:
+    n_broken, examples = _guarded(problems, base, name, check) or (0, [])
+    if n_broken:
+        problems.append({"invariant": name, "count": n_broken, "examples": examples[:_SHOWN]})
+
+
+def _guarded(problems: list[dict[str, Any]], base: Base, name: str, ask: Callable[[Cursor], Any]) -> Any:
+    """What is asked, over a cursor of its own: what fails for one check must not end the others. ``None``, and a problem, where it fails."""
     try:
-        broken = check()
+        with base._lake.reading() as cursor:
+            return ask(cursor)
     except (CrmError, OSError) as error:
-        broken = [str(error)]
-    if broken:
-        problems.append({"invariant": name, "count": len(broken), "examples": broken[:_SHOWN]})
+        problems.append({"invariant": name, "count": 1, "examples": [str(error)]})
+        return None
 
 
-def _count(cursor: Cursor, sql: str) -> list[str]:
-    return [str(row[0]) for row in cursor.rows(sql)]
+def _broken(cursor: Cursor, sql: str) -> tuple[int, list[str]]:
+    """How many rows a query has, and the first of them."""
+    rows = cursor.rows(f"SELECT count(*) OVER (), * FROM ({sql}) LIMIT {_SHOWN}")
+    return (int(rows[0][0]) if rows else 0), [str(row[1]) for row in rows]
 
 
-def _files(base: Base, cursor: Cursor) -> list[str]:
-    """catalog and files agree"""
+def _files(base: Base, cursor: Cursor, related: list[str]) -> tuple[int, list[str]]:
+    """Files that are missing or cannot be read."""
     broken = []
     with contextlib.closing(sqlite3.connect(base.path / "catalog.sqlite", timeout=30)) as catalog:
         verdict = catalog.execute("PRAGMA quick_check").fetchone()[0]
         if verdict != "ok":
             broken.append("catalog.sqlite is damaged")
-    for table in [*TABLES, *related_names(cursor)]:
+    for table in [*TABLES, *related]:
         for data, delete in cursor.rows("SELECT data_file, delete_file FROM ducklake_list_files('lake', ?)", [table]):
             broken += [
                 f"{Path(path).name} of {table} is missing" for path in (data, delete) if path is not None and not Path(path).exists()
             ]
-        # Reads every page, and so finds those that are damaged.
+        # Reads every page, and so finds those that are damaged; over a cursor of its own, since the first failure ends a transaction.
         columns = [row[0] for row in cursor.rows(f"DESCRIBE {stored(table)}")]
         try:
-            cursor.rows(f"SELECT {', '.join(f'count({quoted(column)})' for column in columns)}, count(*) FROM {stored(table)}")
-        except StoreError as error:
+            with base._lake.reading() as reader:
+                reader.rows(f"SELECT {', '.join(f'count({quoted(column)})' for column in columns)}, count(*) FROM {stored(table)}")
+        except (StoreError, OSError) as error:
             broken.append(f"{table}: {error}")
-    return broken
+    return len(broken), broken
 
 
-def _index(base: Base, cursor: Cursor) -> list[str]:
-    """the index agrees with the tables"""
-    for (name,) in cursor.rows("SELECT file FROM index_files"):
-        if not (base._index_folder / name).exists():
-            return [f"the index file {name} is missing"]
+def _index(base: Base, cursor: Cursor) -> tuple[int, list[str]]:
+    """Where the index says otherwise than the tables."""
+    missing = [name for (name,) in cursor.rows("SELECT file FROM index_files") if not (base._index_folder / name).exists()]
+    if missing:
+        return len(missing), [f"the index file {name} is missing" for name in missing]
     index = base._index.opened()
     broken: list[str] = []
-    checked = getattr(index, "verify", None)
-    if checked is not None:
-        found = checked()
-        broken += json.loads(found) if isinstance(found, str) else list(found or [])
+    index.verify()
     for batch in cursor.stream(
         f"SELECT c.record_id, c.content_hash, rc.contact_id FROM ({_CURRENT}) c JOIN record_contact rc USING (record_id)"
     ):
         known = pa.table(index.lookup(batch.column("record_id")))
-        hashes = pa.array(known["version_hash"].combine_chunks().to_numpy(zero_copy_only=False).astype("uint64").view("int64"))
+        hashes = signed(pc.fill_null(known["version_hash"].combine_chunks(), 0))
         contacts = known["contact_id"].combine_chunks().cast(pa.string())
-        for record, ours, theirs, contact, other in zip(
-            *(
-                column.to_pylist()
-                for column in (batch.column("record_id"), batch.column("content_hash"), hashes, batch.column("contact_id"), contacts)
-            ),
-            strict=True,
-        ):
-            if ours != theirs:
-                broken.append(f"record {record}: the index has another version")
-            elif contact != other:
-                broken.append(f"record {record}: the index has it in another contact")
+        other_version = pc.not_equal(batch.column("content_hash"), pa.array(hashes))
+        other_contact = pc.fill_null(pc.not_equal(batch.column("contact_id"), contacts), True)
+        for wrong, what in ((other_version, "another version, or none"), (other_contact, "another contact, or none")):
+            broken += [f"record {record}: the index has it in {what}" for record in batch.column("record_id").filter(wrong).to_pylist()]
     n_index = json.loads(index.counts()).get("records")
     n_tables = int(cursor.value("SELECT count(*) FROM record_contact"))
     if n_index is not None and n_index != n_tables:
         broken.append(f"the index has {n_index:,} records, the tables {n_tables:,}")
-    return broken
+    return len(broken), broken
 
 
 def _repair(base: Base, wait: float) -> dict[str, Any]:
@@ -166,8 +196,6 @@ def _repair(base: Base, wait: float) -> dict[str, Any]:
     with base._writing("repair", wait=wait) as writing:
         n_strays = remove_strays(base)
         model = writing.transaction.value("SELECT model FROM models ORDER BY run_id DESC LIMIT 1")
-        for table in ("contacts", "lineage"):
-            writing.transaction.execute(f"CREATE OR REPLACE TEMP TABLE before_{table} AS SELECT * FROM {quoted(table)} LIMIT 0")
         derived = rebuild(writing, model)
         writing.run.counts = {"files_removed": n_strays, **derived.counts}
     return writing.run.counts

@@ -25,7 +25,10 @@ base_option = click.option(
     metavar="BASE",
     help="The base: a folder that `init` made.",
 )
-base_argument = click.argument("path", type=click.Path(file_okay=False, path_type=Path), metavar="BASE")
+base_argument = click.argument("path", required=False, type=click.Path(file_okay=False, path_type=Path), metavar="BASE")
+base_again_option = click.option(
+    "--base", "again", type=click.Path(file_okay=False, path_type=Path), metavar="BASE", help="The same as the argument BASE."
+)
 wait_option = click.option(
     "--wait",
     type=click.FloatRange(min=0),
@@ -34,6 +37,15 @@ wait_option = click.option(
     help="Wait so long for another writer to end before giving up (exit code 4).",
 )
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
+
+
+def the_base(path: Path | None, again: Path | None) -> Path:
+    """The base of a command that takes it as an argument or, as the other commands do, by ``--base``."""
+    if (path is None) == (again is None):
+        raise click.UsageError("say which base, once: as the argument BASE, or by --base BASE")
+    chosen = path if path is not None else again
+    assert chosen is not None
+    return chosen
 
 
 def changing_options(command: Command) -> Command:
@@ -74,6 +86,10 @@ _TOLD = {
     "contacts_gone": ("contacts gone", ""),
     "to_review": ("to review", "uncertain pairs: crm-engine review"),
     "gone": ("gone from the source", "marked, not deleted"),
+    "decisions": ("pairs of records", "that a decision is about"),
+    "changed": ("  changed", "decided otherwise than before, or for the first time"),
+    "selected": ("contacts chosen", ""),
+    "edits": ("cells set", ""),
     "orphans": ("orphans", "rows whose contact is not there yet"),
     "clashes": ("clashes", "rows that share another row's key and differ"),
     "without_reference": ("without a contact key", ""),

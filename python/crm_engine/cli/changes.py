@@ -36,7 +36,11 @@ def command(terminal: Terminal, path: Path, since: int, output: Path | None) -> 
         from crm_engine.output import write_table
 
         write_table(table, output)
-        terminal.note(f"wrote {output}")
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(table["change"]).to_pylist()}
     summary = {"since": since, "until": last, "changes": table.num_rows, **counts, "output": str(output) if output else None}
-    terminal.result(summary, lambda console: print_table(console, table, f"{table.num_rows:,} changes in the runs {since + 1} to {last}"))
+    told = f"{table.num_rows:,} changes in the runs {since + 1} to {last}"
+    if output is not None:
+        terminal.result(summary, lambda console: console.print(f"{told}\n→ {output}"))
+        return
+    shown = table.set_column(table.schema.get_field_index("fields"), "fields", pc.binary_join(table["fields"], ", "))
+    terminal.result(summary, lambda console: print_table(console, shown, told))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,5 +45,17 @@ def command(terminal: Terminal, output: Path, rows: int, seed: int) -> None:
         console.print(f"  {'who is who':>12}  {output / 'truth.csv'}")
         names = " ".join(str(output / name) for name in summary.contacts)
         console.print(f"\nNow: crm-engine dedupe {names} -o out", soft_wrap=True)
+        console.print("Or as a contact base that takes in the next exports too:", soft_wrap=True)
+        for line in _as_a_base(output, list(summary.contacts), list(summary.related)):
+            console.print(f"  {line}", soft_wrap=True)
 
     terminal.result(summary.to_dict(), show)
+
+
+def _as_a_base(folder: Path, contacts: list[str], related: list[str]) -> list[str]:
+    """The commands that make a base of the exports; related tables say in their column `source` whose keys they hold."""
+    lines = ["crm-engine init base"]
+    lines += [f"crm-engine import {folder / name} --base base --source {re.split('[_.]', name)[0]}" for name in contacts]
+    keyed = ("orders", "deals", "interactions", "tasks", "campaign_contacts")
+    lines += [f"crm-engine import {folder / name} --base base --table {Path(name).stem}" for name in related if Path(name).stem in keyed]
+    return lines

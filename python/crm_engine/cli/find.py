@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 #: Columns that say the least of a contact.
-_DIM = ("contact_id", "n_records", "source", "source_key", "contact_type", "created_at", "updated_at")
+_DIM = (
+    "contact_id", "n_records", "source", "source_key", "contact_type", "created_at", "updated_at", "full_name", "family_name",
+    "given_name", "middle_name",
+)  # fmt: skip
 
 
 @click.command("find", short_help="Find contacts by phone, e-mail, name or anything else.")
@@ -63,25 +66,20 @@ def _show(console: Console, found: list[dict[str, Any]]) -> None:
     if not found:
         console.print("no contact fits")
     for place, contact in enumerate(found, 1):
-        golden = contact.get("golden", contact.get("contact", {}))
-        console.print(
-            Text.assemble(
-                f"{place}. ",
-                (str(contact["contact_id"]), "bold"),
-                f"  {contact['match_probability']:.1%}",
-                f"  {_reason(contact.get('reason'))}",
-            )
-        )
-        told = [f"{name}: {_value(value)}" for name, value in golden.items() if value not in (None, "", []) and name not in _DIM]
-        console.print(Text("   " + "   ".join(told), style="dim"))
+        golden = contact["contact"]
+        name = golden.get("full_name") or golden.get("company_name") or ""
+        console.print(Text.assemble(f"{place}. ", (str(contact["contact_id"]), "bold"), f"  {name}  ", _likely(contact)))
+        console.print(Text(f"   because: {contact['reason'] or 'nothing speaks for it'}"))
+        told = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in golden.items() if value and name not in _DIM]
+        console.print(Text("   " + " · ".join(told), style="dim"))
 
 
-def _reason(reason: Any) -> str:
-    """Which comparisons spoke for the contact."""
-    if isinstance(reason, list):
-        parts = [f"{one['comparison']} {str(one['level']).replace('_', ' ')}" for one in reason if one.get("weight", 0) > 0]
-        return ", ".join(parts)
-    return str(reason or "")
+def _likely(contact: dict[str, Any]) -> str:
+    """How sure it is, in words that a small share does not make look like a fault."""
+    probability = contact["match_probability"]
+    if probability is None:
+        return ""
+    return "unlikely, below 1 %" if probability < 0.01 else f"{probability:.0%}"
 
 
 def _value(value: Any) -> str:

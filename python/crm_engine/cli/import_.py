@@ -97,7 +97,18 @@ def command(
         if table is None and len(files) == 1 and _holds_cards(base, files[0]):
             from crm_engine.export import import_cards
 
-            cards = import_cards(base, files[0], template=template, source_name=source_name, wait=wait, dry_run=dry_run)
+            for option, given in (("--snapshot", snapshot), ("--mapping", mapping)):
+                if given:
+                    raise click.UsageError(f"{option} is for sources' own files; {files[0]} holds cards that were exported from the base")
+            cards = import_cards(
+                base,
+                files[0],
+                template=template,
+                source_name=source_name,
+                allow_large_merges=allow_large_merges,
+                wait=wait,
+                dry_run=dry_run,
+            )
         elif template or report:
             raise click.UsageError("--template and --report are for one file of cards that `export --base` wrote")
         elif table is not None:
@@ -149,10 +160,15 @@ def _show_cards(terminal: Terminal, cards: CardImport, report: Path | None) -> N
 def _account_of_cards(console: Console, cards: CardImport) -> None:
     counts = cards.edited.counts
     lines = [("cards", counts["cards"])]
-    lines += [(f"  {fate}", counts[f"cards_{fate}"]) for fate in ("changed", "unchanged", "refused", "new") if counts[f"cards_{fate}"]]
+    fates = {"changed": "changed", "unchanged": "unchanged", "refused": "refused", "new": "without an id"}
+    lines += [(f"  {label}", counts[f"cards_{fate}"]) for fate, label in fates.items() if counts[f"cards_{fate}"]]
+    # A row without an id may have come before: what it is says the import.
+    for run in cards.runs:
+        if run.kind == "import":
+            lines += [(f"    {fate}", run.counts[fate]) for fate in ("new", "updated", "unchanged") if run.counts[fate]]
     lines += [("cells edited", counts["edits"]), ("conflicts", counts["conflicts"])]
     for label, count in lines:
-        console.print(f"{label:<14}{count:>10,}", highlight=False)
+        console.print(f"{label:<16}{count:>10,}", highlight=False)
     told = ", ".join(str(run.run_id) for run in cards.runs)
     dry = any(run.dry_run for run in cards.runs)
     console.print("nothing was changed (--dry-run)" if dry else f"run {told}" if told else "nothing to change", highlight=False)
