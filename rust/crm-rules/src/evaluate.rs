@@ -5,9 +5,10 @@ use crate::bits;
 use crate::column::Batch;
 use crate::column::Column;
 use crate::graph::{NodeId, Op};
-use crate::kernels::{self, Vector};
+use crate::kernels;
 use crate::lookup::{Group, Lookup};
 use crate::program::{Program, Signal, SignalId};
+use crate::vector::Vector;
 
 /// Rows of one block: their bitmaps and vectors stay in the processor's cache.
 pub const BLOCK_ROWS: usize = 8_192;

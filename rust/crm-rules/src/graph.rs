@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::constant::{Constant, Interval};
 use crate::expr::{Arithmetic, Comparison};
 use crate::functions::{Function, sql_name};
-use crate::kernels::{self, Vector};
+use crate::kernels;
 use crate::pattern::{Matcher, Pattern};
 use crate::schema::Type;
+use crate::vector::Vector;
 
 /// A node of a [`Graph`]. Children have smaller ids than their parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

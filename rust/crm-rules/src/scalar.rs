@@ -7,8 +7,9 @@ use crate::bits;
 use crate::calendar::{DAY_MICROS, civil_from_days, days_from_civil};
 use crate::fold::{lower, strip_accents, upper};
 use crate::functions::{DatePart, Function};
-use crate::kernels::{Data, Vector, both, compare_floats, floats, ints};
+use crate::kernels::{both, compare_floats, floats, ints};
 use crate::schema::Type;
+use crate::vector::{Data, Vector};
 
 /// Longest text that a function makes, in bytes: a few nested calls could ask for any amount of memory. Beyond it the result is null.
 const MAX_MADE_TEXT: usize = 64 << 10;
