@@ -238,6 +238,63 @@ fn a_model_survives_json() {
     assert!(Model::from_json("{}").is_err());
 }
 
+/// Puts `other` in the place of the `number`th number, text, list or flag of a JSON value; whether there are so many.
+fn mutate(value: &mut serde_json::Value, number: &mut usize, other: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    if *number == 0 {
+        *value = other.clone();
+        return true;
+    }
+    *number -= 1;
+    match value {
+        Value::Array(items) => items.iter_mut().any(|item| mutate(item, number, other)),
+        Value::Object(fields) => fields.values_mut().any(|field| mutate(field, number, other)),
+        _ => false,
+    }
+}
+
+#[test]
+fn a_damaged_model_is_refused_or_works() {
+    let rows: Vec<Row> = (0..40)
+        .map(|n| ["Anna".into(), format!("Name{}", n / 2), format!("19{}-04-03", 60 + n / 2), format!("a{}@x.com", n / 2), "Riga".into()])
+        .collect();
+    let config = ResolveConfig::default();
+    let mut all = records(&rows, 7);
+    let json = Model::fit(&mut all, &config, &NoControl).unwrap().to_json().unwrap();
+    let whole: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let others =
+        serde_json::json!([200, -1, 4_000_000_000u64, 1e300, 0.0, "given_name", {"derived": 200}, {"any_name": 3}, "year", [], null, true]);
+    let (mut n_refused, mut n_working) = (0, 0);
+    for other in others.as_array().unwrap() {
+        for number in 0.. {
+            let mut damaged = whole.clone();
+            if !mutate(&mut damaged, &mut { number }, other) {
+                break;
+            }
+            let Ok(model) = Model::from_json(&damaged.to_string()) else {
+                n_refused += 1;
+                continue;
+            };
+            n_working += 1;
+            let Ok(builder) = RecordsBuilder::under_model(&[mapping()], &config, &model) else { continue };
+            let read = built(builder, &rows, 100);
+            let _ = score_pairs(&read, &model, &config, &NoControl, &EdgeBuffer::default());
+        }
+    }
+    assert!(n_refused > 1_000 && n_working > 100, "{n_refused} {n_working}");
+}
+
+#[test]
+fn a_damaged_model_is_refused_with_the_place() {
+    let rows: Vec<Row> =
+        (0..30).map(|n| ["Anna".into(), format!("Name{n}"), "1985-04-03".into(), format!("a{n}@x.com"), "Riga".into()]).collect();
+    let json = Model::fit(&mut records(&rows, 7), &ResolveConfig::default(), &NoControl).unwrap().to_json().unwrap();
+    let mut model: serde_json::Value = serde_json::from_str(&json).unwrap();
+    model["rules"][0]["parts"][0]["form"] = serde_json::json!({"derived": 200});
+    let error = Model::from_json(&model.to_string()).unwrap_err();
+    assert!(error.message().starts_with("the model is damaged at rules[0].parts[0]: it asks for derived key 200"), "{error}");
+}
+
 #[test]
 fn records_without_duplicates_stay_apart() {
     let given = ["Anna", "John", "Maria", "Peter", "Laura", "Igor"];

@@ -5,6 +5,7 @@ mod scorer;
 mod sketch;
 mod stream;
 mod train;
+mod validate;
 mod weights;
 
 pub use model::{ComparisonModel, Model};

@@ -258,13 +258,7 @@ impl Model {
                 crate::normalize::VERSION
             )));
         }
-        let is_whole = |comparison: &ComparisonModel| {
-            let n_levels = level_names(comparison.kind).len();
-            comparison.weights.len() == n_levels && comparison.m.len() + 1 == n_levels && comparison.u.len() + 1 == n_levels
-        };
-        if !model.comparisons.iter().all(is_whole) || model.comparisons.len() > MOST_COMPARISONS {
-            return Err(Error::config("the model's comparisons do not have the levels of this version"));
-        }
+        super::validate::validate(&model)?;
         Ok(model)
     }
 
