@@ -73,6 +73,21 @@ def assert_accounted(result: crm.ReconcileResult) -> None:
     assert result.differences.num_rows == summary["differences"] == sum(result.matched.column("n_differences").drop_null().to_pylist())
 
 
+@pytest.mark.parametrize("key", [["id", "email"], ["email"]])
+def test_a_mailbox_that_many_share_does_not_decide_who_is_who(key: list[str]) -> None:
+    n_rows = 70
+    given, family = [name for name in GIVEN for _ in FAMILY], FAMILY * len(GIVEN)
+    names = [f"{one} {other}" for one, other in zip(given, family, strict=True)][:n_rows]
+    left = pa.table({"id": [str(number) for number in range(n_rows)], "name": names, "email": ["office@firm.lv"] * n_rows})
+    order = list(range(n_rows))
+    random.Random(1).shuffle(order)
+    result = crm.reconcile(left, left.take(order), key=key)
+    assert_accounted(result)
+    pairs = [(row["left_row"] - 1, row["right_row"] - 1) for row in result.matched.to_pylist() if row["relation"] == "pair"]
+    assert len(pairs) == n_rows
+    assert all(left_row == order[right_row] for left_row, right_row in pairs)
+
+
 def test_people_of_two_lists_meet_and_formats_are_no_differences(compared: Any) -> None:
     result, erp, crm_list, truth = compared
     assert_accounted(result)

@@ -1,4 +1,6 @@
 //! Which left record is which right record.
+use std::collections::BTreeMap;
+
 use crm_core::{Control, Result, content_hash};
 use hashbrown::{HashMap, HashSet};
 
@@ -19,6 +21,8 @@ pub struct KeyValues {
     pub key_of: HashMap<u64, u8>,
     /// Pairs (left, right) that a person called different.
     pub different: HashSet<(u32, u32)>,
+    /// Per record a hash of what it says, 0 where it says nothing; may be empty. It tells rows apart where a key is shared by too many to score.
+    pub content: Vec<u64>,
 }
 
 impl KeyValues {
@@ -63,6 +67,8 @@ pub struct Pairing {
     pub fates: Vec<Fate>,
     /// Per record its group: records that are one contact.
     pub groups: Vec<u32>,
+    /// Records of either side left alone because too many share their key and nothing else told which is whose.
+    pub n_undecided: u64,
 }
 
 /// Pairs the records of each cluster, one left with one right one: those that share an exact key first, then the strongest.
@@ -75,11 +81,8 @@ pub fn pair_sides(labels: &[u32], is_right: &[bool], keys: &KeyValues, scorer: &
     for (value, record) in &keys.values {
         key_values.entry(*record).or_default().push(*value);
     }
-    let shared_key = |left: u32, right: u32| -> Option<u8> {
-        let (left, right) = (key_values.get(&left)?, key_values.get(&right)?);
-        left.iter().filter(|value| right.contains(value)).filter_map(|value| keys.key_of.get(value).copied()).min()
-    };
-    let mut pairing = Pairing { pairs: Vec::new(), fates: vec![Fate::Only; labels.len()], groups };
+    let mut pairing = Pairing { pairs: Vec::new(), fates: vec![Fate::Only; labels.len()], groups, n_undecided: 0 };
+    let choose = Choose { keys, key_values: &key_values, labels, scorer };
     for (number, members) in members_of(&pairing.groups).iter().enumerate() {
         if number.is_multiple_of(1_024) {
             control.check()?;
@@ -88,8 +91,13 @@ pub fn pair_sides(labels: &[u32], is_right: &[bool], keys: &KeyValues, scorer: &
         if left.is_empty() || right.is_empty() {
             continue;
         }
-        let pairs = pair_group(&left, &right, &shared_key, &keys.different, scorer);
-        settle_group(&mut pairing, &pairs, &[left, right], scorer);
+        let (pairs, is_decided) = choose.group(&left, &right);
+        pairing.pairs.extend_from_slice(&pairs);
+        if is_decided {
+            settle_duplicates(&mut pairing.fates, &pairs, &[left, right], scorer);
+        } else {
+            pairing.n_undecided += (members.len() - 2 * pairs.len()) as u64;
+        }
     }
     pairing.pairs.sort_unstable_by_key(|pair| (pair.left, pair.right));
     for (place, pair) in pairing.pairs.iter().enumerate() {
@@ -149,43 +157,121 @@ fn link_by_keys(labels: &[u32], keys: &KeyValues) -> Vec<u32> {
     groups
 }
 
-/// One to one: shared keys first, then the strongest.
-fn pair_group(
-    left: &[u32],
-    right: &[u32],
-    shared_key: &dyn Fn(u32, u32) -> Option<u8>,
-    different: &HashSet<(u32, u32)>,
-    scorer: &dyn PairScorer,
-) -> Vec<Pair> {
-    let pair = |left: u32, right: u32| Pair { left, right, weight: scorer.weight(left, right), key: shared_key(left, right) };
-    if left.len() * right.len() > MOST_SCORED {
-        // A key that so many share identifies none of them; the order of the lists is as good as any.
-        return left.iter().zip(right).map(|(left, right)| pair(*left, *right)).collect();
-    }
-    let mut candidates: Vec<Pair> = left.iter().flat_map(|left| right.iter().map(|right| pair(*left, *right))).collect();
-    candidates.sort_unstable_by_key(|pair| (pair.key.map_or(u8::MAX, |key| key), std::cmp::Reverse(pair.weight), pair.left, pair.right));
-    candidates.retain(|pair| !different.contains(&(pair.left, pair.right)));
-    let mut chosen: Vec<Pair> = Vec::with_capacity(left.len().min(right.len()));
-    for candidate in candidates {
-        if !chosen.iter().any(|pair| pair.left == candidate.left || pair.right == candidate.right) {
-            chosen.push(candidate);
-        }
-    }
-    chosen
+/// Chooses pairs within a group.
+struct Choose<'a> {
+    keys: &'a KeyValues,
+    key_values: &'a HashMap<u32, Vec<u64>>,
+    labels: &'a [u32],
+    scorer: &'a dyn PairScorer,
 }
 
-fn settle_group(pairing: &mut Pairing, pairs: &[Pair], sides: &[Vec<u32>; 2], scorer: &dyn PairScorer) {
-    pairing.pairs.extend_from_slice(pairs);
+impl Choose<'_> {
+    /// The pairs of a group, and whether nothing had to be left open.
+    fn group(&self, left: &[u32], right: &[u32]) -> (Vec<Pair>, bool) {
+        if left.len() * right.len() <= MOST_SCORED { (self.strongest(left, right), true) } else { self.by_parts(left, right) }
+    }
+
+    /// One to one: shared keys first, then the strongest.
+    fn strongest(&self, left: &[u32], right: &[u32]) -> Vec<Pair> {
+        let mut candidates: Vec<Pair> = left.iter().flat_map(|left| right.iter().map(|right| self.pair(*left, *right))).collect();
+        candidates.retain(|pair| !self.keys.different.contains(&(pair.left, pair.right)));
+        candidates.sort_unstable_by_key(|pair| (pair.key.unwrap_or(u8::MAX), std::cmp::Reverse(pair.weight), pair.left, pair.right));
+        let mut taken: HashSet<u32> = HashSet::new();
+        candidates.retain(|pair| {
+            let is_open = !taken.contains(&pair.left) && !taken.contains(&pair.right);
+            if is_open {
+                taken.extend([pair.left, pair.right]);
+            }
+            is_open
+        });
+        candidates
+    }
+
+    /// A group too large to score each with each: first what shares a key that few share, then what says the same, then what is one cluster. What
+    /// is left is scored if that has become possible, and else stays open: no order of rows may decide.
+    fn by_parts(&self, left: &[u32], right: &[u32]) -> (Vec<Pair>, bool) {
+        let mut chosen = Chosen { pairs: Vec::new(), taken: HashSet::new() };
+        let values = |record: u32| -> Vec<(u8, u64)> {
+            let values = self.key_values.get(&record).map_or(&[][..], Vec::as_slice);
+            values.iter().filter_map(|value| Some((*self.keys.key_of.get(value)?, *value))).collect()
+        };
+        let content = |record: u32| -> Vec<(u8, u64)> {
+            self.keys.content.get(record as usize).filter(|content| **content != 0).map(|content| (0, *content)).into_iter().collect()
+        };
+        let label = |record: u32| vec![(0, u64::from(self.labels[record as usize]))];
+        let steps: [(&dyn Fn(u32) -> Vec<(u8, u64)>, bool); 3] = [(&values, false), (&content, true), (&label, false)];
+        for (part_of, says_the_same) in steps {
+            for (left, right) in parts(left, right, part_of) {
+                let (left, right) = (chosen.open(&left), chosen.open(&right));
+                if left.len() * right.len() <= MOST_SCORED {
+                    chosen.add(self.strongest(&left, &right));
+                } else if says_the_same {
+                    // Whichever of equal rows it is makes no difference.
+                    let equal = left.iter().zip(&right).filter(|(left, right)| !self.keys.different.contains(&(**left, **right)));
+                    chosen.add(equal.map(|(left, right)| self.pair(*left, *right)).collect());
+                }
+            }
+        }
+        let (left, right) = (chosen.open(left), chosen.open(right));
+        let is_decided = left.len() * right.len() <= MOST_SCORED;
+        if is_decided {
+            chosen.add(self.strongest(&left, &right));
+        }
+        (chosen.pairs, is_decided)
+    }
+
+    fn pair(&self, left: u32, right: u32) -> Pair {
+        Pair { left, right, weight: self.scorer.weight(left, right), key: self.shared_key(left, right) }
+    }
+
+    fn shared_key(&self, left: u32, right: u32) -> Option<u8> {
+        let (left, right) = (self.key_values.get(&left)?, self.key_values.get(&right)?);
+        left.iter().filter(|value| right.contains(value)).filter_map(|value| self.keys.key_of.get(value).copied()).min()
+    }
+}
+
+/// Pairs chosen so far in a large group.
+struct Chosen {
+    pairs: Vec<Pair>,
+    taken: HashSet<u32>,
+}
+
+impl Chosen {
+    fn open(&self, records: &[u32]) -> Vec<u32> {
+        records.iter().copied().filter(|record| !self.taken.contains(record)).collect()
+    }
+
+    fn add(&mut self, pairs: Vec<Pair>) {
+        self.taken.extend(pairs.iter().flat_map(|pair| [pair.left, pair.right]));
+        self.pairs.extend(pairs);
+    }
+}
+
+/// The records of both sides that share a part, parts in an order that does not depend on that of the records.
+fn parts(left: &[u32], right: &[u32], part_of: &dyn Fn(u32) -> Vec<(u8, u64)>) -> impl Iterator<Item = (Vec<u32>, Vec<u32>)> {
+    let mut parts: BTreeMap<(u8, u64), (Vec<u32>, Vec<u32>)> = BTreeMap::new();
+    for record in left {
+        part_of(*record).into_iter().for_each(|part| parts.entry(part).or_default().0.push(*record));
+    }
+    for record in right {
+        part_of(*record).into_iter().for_each(|part| parts.entry(part).or_default().1.push(*record));
+    }
+    parts.into_values().filter(|(left, right)| !left.is_empty() && !right.is_empty())
+}
+
+/// What is left over on a side of a group is a duplicate of the paired record of its side that it is most like.
+fn settle_duplicates(fates: &mut [Fate], pairs: &[Pair], sides: &[Vec<u32>; 2], scorer: &dyn PairScorer) {
     let own_side = |pair: &Pair, side: usize| if side == 0 { pair.left } else { pair.right };
     for (side, records) in sides.iter().enumerate() {
-        for record in records {
-            if pairs.iter().any(|pair| own_side(pair, side) == *record) {
-                continue;
-            }
-            let nearest = pairs.iter().take(MOST_SCORED).map(|pair| own_side(pair, side));
+        let paired: HashSet<u32> = pairs.iter().map(|pair| own_side(pair, side)).collect();
+        let n_over = records.len() - paired.len();
+        // A bound on the work where many are left over, as in a group of one row here and a hundred thousand there.
+        let n_asked = (MOST_SCORED * 64 / n_over.max(1)).clamp(1, MOST_SCORED);
+        for record in records.iter().filter(|record| !paired.contains(*record)) {
+            let nearest = pairs.iter().take(n_asked).map(|pair| own_side(pair, side));
             let nearest = nearest.max_by_key(|other| (scorer.weight(*record, *other), std::cmp::Reverse(*other)));
             if let Some(nearest) = nearest {
-                pairing.fates[*record as usize] = Fate::Duplicate(nearest);
+                fates[*record as usize] = Fate::Duplicate(nearest);
             }
         }
     }

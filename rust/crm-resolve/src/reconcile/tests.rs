@@ -141,6 +141,55 @@ proptest! {
     ) {
         let named: HashMap<u32, u32> = HashMap::new();
         let (mut labels, mut named) = (Vec::new(), named);
+/// A left and a right list of `n` rows that all share one mailbox, the right one in another order: row `i` there is row `i * 7 % n` here.
+fn sharing_a_mailbox(n: u32, with_id: bool) -> (Vec<u32>, Vec<bool>, KeyValues) {
+    let mut keys = KeyValues::default();
+    let row_of = |record: u32| if record < n { record } else { (record - n) * 7 % n };
+    for record in 0..2 * n {
+        if with_id {
+            let id = 1_000 + u64::from(row_of(record));
+            keys.values.push((id, record));
+            keys.key_of.insert(id, 1);
+        }
+        keys.values.push((9, record));
+    }
+    keys.key_of.insert(9, 2);
+    (vec![0; 2 * n as usize], (0..2 * n).map(|record| record >= n).collect(), keys)
+}
+
+#[track_caller]
+fn check_right_rows(pairing: &Pairing, n: u32) {
+    assert_eq!(pairing.pairs.len(), n as usize);
+    assert!(pairing.pairs.iter().all(|pair| pair.left == (pair.right - n) * 7 % n), "{:?}", pairing.pairs);
+}
+
+#[test]
+fn a_mailbox_that_many_share_does_not_decide_who_is_who() {
+    let n = 65;
+    let (labels, is_right, keys) = sharing_a_mailbox(n, true);
+    check_right_rows(&pair_sides(&labels, &is_right, &keys, &|_, _| 0, &NoControl).unwrap(), n);
+    // Without another key rows that say the same are one, and clusters are.
+    let (labels, is_right, mut keys) = sharing_a_mailbox(n, false);
+    keys.content = (0..2 * n).map(|record| 1 + u64::from(if record < n { record } else { (record - n) * 7 % n })).collect();
+    check_right_rows(&pair_sides(&labels, &is_right, &keys, &|_, _| 0, &NoControl).unwrap(), n);
+    keys.content.clear();
+    let labels: Vec<u32> = labels.iter().zip(0..).map(|(_, record)| if record < n { record } else { (record - n) * 7 % n }).collect();
+    check_right_rows(&pair_sides(&labels, &is_right, &keys, &|_, _| 0, &NoControl).unwrap(), n);
+}
+
+#[test]
+fn what_nothing_tells_apart_is_left_open_and_decisions_hold() {
+    let n = 65;
+    let (labels, is_right, mut keys) = sharing_a_mailbox(n, false);
+    keys.content = vec![5; 2 * n as usize];
+    keys.different.insert((0, n));
+    let pairing = pair_sides(&labels, &is_right, &keys, &|_, _| 0, &NoControl).unwrap();
+    assert!(!pairing.pairs.iter().any(|pair| (pair.left, pair.right) == (0, n)));
+    keys.content.clear();
+    let pairing = pair_sides(&labels, &is_right, &keys, &|_, _| 0, &NoControl).unwrap();
+    assert_eq!((pairing.pairs.len(), pairing.n_undecided), (0, u64::from(2 * n)));
+}
+
         for (label, _, _) in &records {
             let next = named.len() as u32;
             labels.push(*named.entry(*label).or_insert(next));

@@ -84,6 +84,8 @@ pub struct Counts {
     newer_right: u64,
     matched_by: Vec<(String, u64)>,
     unknown_decisions: u64,
+    /// Rows that share a key with so many that nothing told which is whose.
+    undecided: u64,
     fields: Vec<FieldCounts>,
 }
 
@@ -193,6 +195,7 @@ impl Reconciled {
             newer_right: newer(Newer::Right),
             matched_by: self.matched_by(),
             unknown_decisions: self.n_unknown_decisions,
+            undecided: self.pairing.n_undecided,
             fields: (0..self.fields.len()).map(|field| self.field_counts(field)).collect(),
         }
     }
@@ -278,7 +281,9 @@ fn sides(resolution: &Resolution, n_left_tables: usize) -> Vec<bool> {
 
 /// The values of the exact keys of all records.
 fn key_values(resolution: &Resolution, keys: &[ComparedField], control: &dyn Control) -> Result<KeyValues> {
-    let mut known = KeyValues::default();
+    let records = &resolution.resolved.records;
+    let content = (0..resolution.ids.len() as u32).map(|record| records.content_hash(record)).collect();
+    let mut known = KeyValues { content, ..KeyValues::default() };
     if keys.is_empty() {
         return Ok(known);
     }
