@@ -1,6 +1,6 @@
 /// The candidate nearest to a mistyped name, where one is near enough to be worth naming.
 ///
-/// Distance is Levenshtein's over lower-cased characters; at most a third of the name's length, and at least one edit, may differ.
+/// Distance is Levenshtein's over lower-cased characters; a third of the name's length may differ, and two edits in any case.
 ///
 /// ```
 /// assert_eq!(crm_core::nearest_name("emial", ["email", "phone"]), Some("email"));

@@ -87,7 +87,11 @@ fn is_text(data_type: &DataType) -> bool {
 }
 
 fn dictionary<K: ArrowDictionaryKeyType>(name: &str, array: &DictionaryArray<K>) -> Result<TextColumn> {
-    let keys = array.keys_iter().map(|key| key.map(|key| key as u32)).collect();
+    let narrow = |key: usize| {
+        u32::try_from(key)
+            .map_err(|_| Error::schema(format!("column '{name}' has a dictionary of more than 4,294,967,296 values; cast it to string")))
+    };
+    let keys = array.keys_iter().map(|key| key.map(narrow).transpose()).collect::<Result<_>>()?;
     Ok(TextColumn::Dictionary(keys, Box::new(TextColumn::new(name, array.values())?)))
 }
 

@@ -42,14 +42,9 @@ pub fn city_key_into(raw: &str, out: &mut String) {
         return;
     }
     // Words around the name, at either end.
-    const AROUND: [&str; 20] = [
-        "g", "gor", "gorod", "siti", "city", "town", "of", "pilseta", "pils", "pos", "poselok", "pgt", "s", "selo", "d", "derevna", "st",
-        "citi", "novads", "misto",
-    ];
     const BEFORE: [&str; 16] =
         ["g", "gor", "gorod", "city", "citi", "of", "town", "pos", "poselok", "pgt", "selo", "derevna", "s", "d", "misto", "der"];
     const AFTER: [&str; 6] = ["g", "city", "citi", "pilseta", "pils", "town"];
-    debug_assert!(AFTER.iter().all(|word| AROUND.contains(word)));
     let mut trimmed = out.as_str();
     while let Some((first, rest)) = trimmed.split_once(' ')
         && BEFORE.contains(&first)

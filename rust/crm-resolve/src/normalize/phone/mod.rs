@@ -184,7 +184,7 @@ pub fn parse_phone(raw: &str, default_region: Option<Region>) -> Result<Phone, R
     let mut phone = match first {
         Some(phone) if phone.validity == PhoneValidity::Valid => phone,
         _ => {
-            let other = if generic { None } else { other_reading(metadata, digits, default_region) };
+            let other = if generic { None } else { other_reading(metadata, digits) };
             match (other, first) {
                 (Some(other), _) => other,
                 (None, Some(first)) if !scan.plus || first.country_code != 0 => first,
@@ -318,7 +318,7 @@ fn place(metadata: &Metadata, plan: &Plan, mut national: Digits) -> Phone {
 }
 
 /// Readings that people mean when the default region does not fit; only valid numbers count.
-fn other_reading(metadata: &Metadata, digits: &Digits, default_region: Option<Region>) -> Option<Phone> {
+fn other_reading(metadata: &Metadata, digits: &Digits) -> Option<Phone> {
     let all = digits.as_slice();
     let international = |skip: usize| {
         let rest = digits.skip(skip);
@@ -345,12 +345,8 @@ fn other_reading(metadata: &Metadata, digits: &Digits, default_region: Option<Re
     {
         return Some(phone);
     }
-    // A bare national number is told from an international one without plus by its length.
-    let national_max = default_region.and_then(|region| metadata.region(region)).map_or(0, |_| 9);
-    if all.len() >= 11 || (national_max == 0 && all.len() >= 11) {
-        return international(0);
-    }
-    None
+    // So many digits are an international number without its plus.
+    if all.len() >= 11 { international(0) } else { None }
 }
 
 fn unplaced(digits: &Digits) -> Phone {

@@ -87,7 +87,7 @@ pub(super) fn check(text: &ShortText) -> Option<TaxIdValidity> {
             padded[10 - len..].copy_from_slice(d);
             verdict(weighted(&padded[..9], &[7, 5, 3, 2, 1, 7, 5, 3, 2]) * 10 % 11 % 10 == last())
         }
-        b"SE" if all_digits && len == 12 => verdict(luhn(&d[..10]) && d[10..] == [0, 1] || luhn(&d[..10])),
+        b"SE" if all_digits && len == 12 => verdict(luhn(&d[..10]) && d[10..] == [0, 1]),
         b"SI" if all_digits && len == 8 => {
             let check = 11 - weighted(&d[..7], &[8, 7, 6, 5, 4, 3, 2]) % 11;
             verdict(d[0] != 0 && check != 11 && check % 10 == last())
