@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use super::dictionary::{Dictionary, Draft, Memo, ValueId};
 use super::names::NameColumns;
 use super::{Field, Kind, Lists, text_column, value};
+use crate::normalize::{split_emails, split_phones};
 use crate::{DateOrder, Mapping, Reading, ResolveConfig};
 
 /// Columns that share one dictionary and are normalized together.
@@ -236,11 +237,15 @@ impl Group {
                     list.clear();
                     for column in &columns {
                         let Some(cell) = column.get(row).filter(|cell| !cell.is_empty()) else { continue };
-                        for part in cell.split([';', ',', '|', '\n']) {
+                        let mut push = |part: &str| {
                             let id = number(*kind, part, &mut self.memo, &mut self.dictionary, scratch, &mut draft);
-                            if id != 0 {
-                                list.push(id);
-                            }
+                            list.extend((id != 0).then_some(id));
+                        };
+                        // As golden records split them, so that each number that they list is one that was compared.
+                        match kind {
+                            Kind::Phone => split_phones(cell).for_each(&mut push),
+                            Kind::Email => split_emails(cell).for_each(&mut push),
+                            _ => cell.split([';', ',', '|', '\n']).for_each(&mut push),
                         }
                     }
                     for id in &list {

@@ -228,7 +228,10 @@ impl Records {
             return None;
         }
         let texts = values.iter().map(|value| String::from_utf8_lossy(self.dictionary(field).text(*value)).into_owned());
-        Some(texts.collect::<Vec<_>>().join("; "))
+        let mut texts: Vec<String> = texts.collect();
+        // Values are numbered as they first appear, and what is shown must not depend on the order of rows.
+        texts.sort_unstable();
+        Some(texts.join("; "))
     }
 
     /// How the cells were read.

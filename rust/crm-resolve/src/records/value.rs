@@ -294,7 +294,8 @@ pub mod phone_keys {
     pub const LAST_SEVEN: usize = 0;
 }
 
-/// A telephone number; the canonical text is the number within its country, since half of all lists leave the country out.
+/// A telephone number; the canonical text is the number within its country, since half of all lists leave the country out, and `x5` for an
+/// extension.
 pub fn phone(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
     let Ok(phone) = parse_phone(cell, scratch.phone_region) else { return };
@@ -322,6 +323,11 @@ pub fn phone(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
         number = &number[1..];
     }
     draft.text.extend_from_slice(number);
+    if phone.extension != 0 {
+        // Colleagues at one switchboard: the numbers end alike, and are not the same.
+        draft.text.push(b'x');
+        draft.text.extend_from_slice(phone.extension.to_string().as_bytes());
+    }
     draft.keys[phone_keys::LAST_SEVEN] = key_of(&number[number.len().saturating_sub(7)..]);
 }
 
