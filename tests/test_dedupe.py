@@ -102,6 +102,92 @@ def test_own_columns_do_not_hide_those_of_the_input() -> None:
     assert result.records["contact_id"].to_pylist() == result.contacts["contact_id"].to_pylist()
 
 
+def test_columns_of_our_names_do_not_take_each_others() -> None:
+    source = {"email": ["a@x.lv"], "contact_id": ["c1"], "contact_id_original": ["q1"], "n_records": ["5"], "n_records_original": ["q2"]}
+    result = crm.dedupe(pa.table(source))
+    for table, name in ((result.records, "contact_id"), (result.contacts, "n_records")):
+        assert len(set(table.column_names)) == len(table.column_names)
+        assert table[f"{name}_original"].to_pylist() == source[f"{name}_original"]
+        assert table[f"{name}_original_2"].to_pylist() == source[name]
+
+
+def test_golden_records_drop_only_what_is_no_value_and_count_it() -> None:
+    source = {
+        "First name": ["Min-jun", "Kari", "unknown"],
+        "Last name": ["Na", "Nav", "n/a"],
+        "Email": ["c@x.lv", "k@x.no", "b@x.lv"],
+        "Status": ["Prospect", "deleted", "-"],
+        "Language": ["ko", "no", "lv"],
+        "Country": ["KR", "NO", "LV"],
+    }
+    result = crm.dedupe(pa.table(source))
+    by_email = {row["email"][0]: row for row in golden(result)}
+    kept = [(row["family_name"], row["status"], row["language"], row["country"]) for row in (by_email["c@x.lv"], by_email["k@x.no"])]
+    assert kept == [("Na", "Prospect", "ko", "KR"), ("Nav", "deleted", "no", "NO")]
+    assert [by_email["b@x.lv"][name] for name in ("given_name", "family_name", "status")] == [None, None, None]
+    unsaid = {row["column"]: row["fillers"] for row in result.summary["unsaid"]}
+    assert unsaid == {"First name": 1, "Last name": 1, "Status": 1}
+
+
+def test_refusal_in_any_words_outlives_a_newer_yes_and_unclear_answers_are_told() -> None:
+    def consent(word: str) -> tuple[Any, list[str]]:
+        person = {"name": ["Anna Ozola"] * 2, "email": ["anna.ozola77@x.lv"] * 2, "phone": ["+37129123456"] * 2}
+        source = {**person, "marketing_consent": [word, "yes"], "updated_at": ["2023-01-01", "2024-01-01"]}
+        result = crm.dedupe(pa.table(source))
+        assert result.contacts.num_rows == 1
+        return result.contacts["marketing_consent"].to_pylist()[0], result.summary["warnings"]
+
+    assert consent("opt_out") == ("no", [])
+    assert consent("не подписан") == ("no", [])
+    assert consent("n/a") == ("yes", [])
+    value, warnings = consent("ask her husband")
+    assert value == "ask her husband"
+    assert any("1 cells of 'marketing_consent' say neither yes nor no" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    "cell", ["29123456 / 67998877", "29123456; 67998877", "29123456,67998877", "29123456 | 67998877", "29123456\n67998877"]
+)
+def test_a_cell_of_several_numbers_is_compared_as_golden_records_split_it(cell: str) -> None:
+    others = [[f"N{number} M{number}", f"u{number}@z.lv", f"+3712{number:03}4567"] for number in range(20)]
+    rows = [["Oto Zars", "oto@x.lv; ozars@y.lv", cell], ["Otto Zars", "ozars@y.lv", "67998877"], *others]
+    result = crm.dedupe(table(rows, ["name", "email", "phone"]))
+    ids = dict(zip(result.records["name"].to_pylist(), result.records["record_id"].to_pylist(), strict=True))
+    levels = {line["comparison"]: line["level"] for line in result.explain(ids["Oto Zars"], ids["Otto Zars"])["comparisons"]}
+    assert (levels["phone"], levels["email"]) == ("exact", "exact")
+
+
+def test_extensions_tell_colleagues_apart_and_are_kept() -> None:
+    others = [[f"N{number} M{number}", f"+3712{number:03}4567"] for number in range(20)]
+    rows = [["Kate Liepa", "+371 67223344 доб. 5"], ["Oto Zars", "67223344 ext. 7"], *others]
+    result = crm.dedupe(table(rows, ["name", "phone"]))
+    ids = dict(zip(result.records["name"].to_pylist(), result.records["record_id"].to_pylist(), strict=True))
+    levels = {line["comparison"]: line["level"] for line in result.explain(ids["Kate Liepa"], ids["Oto Zars"])["comparisons"]}
+    assert levels["phone"] == "same_ending"
+    numbers = {row["full_name"]: row["phone"] for row in golden(result)}
+    assert (numbers["Kate Liepa"], numbers["Oto Zars"]) == (["+37167223344;ext=5"], ["+37167223344;ext=7"])
+
+
+def test_explanations_do_not_depend_on_the_order_of_rows() -> None:
+    rows = [["Anna Ozola", "berta@x.lv; anna@x.lv"], ["Anna Ozola", "anna@x.lv"], *([f"N{n} M{n}", f"u{n}@z.lv"] for n in range(20))]
+    shown = []
+    for some in (rows, rows[::-1]):
+        result = crm.dedupe(table(some, ["name", "email"]))
+        ids = dict(zip(result.records["email"].to_pylist(), result.records["record_id"].to_pylist(), strict=True))
+        lines = result.explain(ids["berta@x.lv; anna@x.lv"], ids["anna@x.lv"])["comparisons"]
+        shown.append([(line["value_a"], line["value_b"]) for line in lines if line["comparison"] == "email"])
+    assert shown == [[("anna@x.lv; berta@x.lv", "anna@x.lv")]] * 2 or shown == [[("anna@x.lv", "anna@x.lv; berta@x.lv")]] * 2
+
+
+def test_a_damaged_model_is_refused_with_the_place(tmp_path: Path) -> None:
+    crm.dedupe(table()).model.save(tmp_path / "model.json")
+    model = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
+    model["rules"][0]["parts"][0]["form"] = {"derived": 200}
+    (tmp_path / "model.json").write_text(json.dumps(model), encoding="utf-8")
+    with pytest.raises(crm.ConfigError, match=r"the model is damaged at rules\[0\].parts\[0\]: it asks for derived key 200"):
+        crm.dedupe(table(), model=crm.Model.load(tmp_path / "model.json"))
+
+
 def test_rows_without_keys_and_rows_that_share_one_get_ids_of_their_own() -> None:
     rows = [["1", "a@x.lv"], ["1", "b@x.lv"], ["", "c@x.lv"], ["", "c@x.lv"], ["", "d@x.lv"]]
     result = crm.dedupe(table(rows, ["source_key", "email"]), {"mapping": {"source_key": "source_key"}})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: The present version of each record, with the contact that it belongs to.
 _RECORDS = """
-    SELECT r.record_id, rc.contact_id, r.source, r.source_key, make_timestamp(r.updated_at * 1000000) AS updated_at,
+    SELECT r.record_id, rc.contact_id, r.source, r.source_key, make_timestamp(r.updated_at) AS updated_at,
            g.record_id IS NOT NULL AS is_gone, r.run_id, r.source_file, r.source_row, r.cells
     FROM records r JOIN record_contact rc USING (record_id) LEFT JOIN gone_records g USING (record_id)
     WHERE NOT EXISTS (SELECT 1 FROM superseded s WHERE s.table_name = 'records' AND s.id = r.record_id AND s.content_hash = r.content_hash)

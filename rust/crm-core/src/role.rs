@@ -44,7 +44,7 @@ roles! {
     Email "email" true "E-mail address.",
     Phone "phone" true "Telephone number.",
     Website "website" true "Web address.",
-    Social "social" false "Handle or link in a social network.",
+    Social "social" true "Handle or link in a social network.",
     Country "country" false "Country.",
     Region "region" false "State, oblast, county.",
     City "city" false "City or town.",

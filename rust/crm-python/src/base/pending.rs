@@ -333,7 +333,7 @@ impl Pending {
         id(*occurrence - 1)
     }
 
-    /// Seconds since 1970. What no text of its own says (3/4/2024) is read as the options say, never as other rows suggest: which of two
+    /// Microseconds since 1970. What no text of its own says (3/4/2024) is read as the options say, never as other rows suggest: which of two
     /// versions is newer must not depend on what else there is.
     fn time(&self, text: &str) -> Option<i64> {
         self.times[usize::from(text.contains('.'))].timestamp(0, text)

@@ -5,7 +5,8 @@ use std::thread::JoinHandle;
 
 use arrow_array::{Array, RecordBatch, StringArray};
 use crm_core::{Error, Result, Role, TextColumn};
-use crm_resolve::merge::{ConventionSample, RecordIds, SourceLayout, row_hash};
+use crm_resolve::merge::{Consent, ConventionSample, RecordIds, SourceLayout, is_filler, read_consent, row_hash, says_opt_out};
+use serde::Serialize;
 
 use crate::dedupe::originals::{Originals, SourceRows};
 use crate::dedupe::resolver::Resolver;
@@ -21,6 +22,17 @@ pub struct Ingested {
     pub ids: RecordIds,
     pub resolver: Resolver,
     pub samples: Vec<ConventionSample>,
+    /// Per layout and column what its cells say that golden records do not.
+    pub unsaid: Vec<Vec<Unsaid>>,
+}
+
+/// Cells of one column that stand for no value in its role.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Unsaid {
+    /// A filler (`n/a`, `unknown`, `test`): golden records leave it out.
+    pub fillers: u64,
+    /// Consent that says neither yes nor no: it is kept as it is written, and counts against sending.
+    pub unclear: u64,
 }
 
 struct Message {
@@ -48,8 +60,9 @@ impl Ingest {
         let (sender, receiver) = sync_channel(QUEUE);
         let n_sources = layouts.len();
         let samples = (0..n_sources).map(|_| ConventionSample::default()).collect();
-        let ingested =
-            Ingested { layouts, files, originals: Originals::new(originals_budget, folder), ids: RecordIds::default(), resolver, samples };
+        let unsaid = layouts.iter().map(|layout| vec![Unsaid::default(); layout.columns.len()]).collect();
+        let ids = RecordIds::default();
+        let ingested = Ingested { layouts, files, originals: Originals::new(originals_budget, folder), ids, resolver, samples, unsaid };
         let work = move || ingested.take_all(&receiver, memory_limit);
         let worker = std::thread::Builder::new().name("crm-ingest".to_owned()).spawn(work).map_err(|error| Error::os(&error, "thread"))?;
         Ok(Self { sender: Some(sender), worker: Some(worker), n_sources })
@@ -104,8 +117,8 @@ impl Ingested {
         let mut bytes = Vec::new();
         for row in 0..batch.num_rows() {
             let cell = |places: &[usize]| {
-                let found = places.iter().find_map(|place| columns[*place].is_valid(row).then(|| columns[*place].value(row)));
-                found.map(str::trim).filter(|text| !text.is_empty())
+                let filled = places.iter().filter(|place| columns[**place].is_valid(row)).map(|place| columns[*place].value(row).trim());
+                filled.into_iter().find(|text| !text.is_empty())
             };
             let source = cell(&source).unwrap_or(&self.layouts[layout].source);
             let hash = row_hash(&columns, by_name, row, &mut bytes);
@@ -116,8 +129,23 @@ impl Ingested {
                 }
             }
         }
+        self.count_unsaid(layout, &columns);
         self.resolver.push(layout, &columns, batch.num_rows())?;
         self.originals.push(layout, columns, batch.num_rows(), rows)
+    }
+
+    fn count_unsaid(&mut self, layout: usize, columns: &[StringArray]) {
+        for ((column, cells), unsaid) in self.layouts[layout].columns.iter().zip(columns).zip(&mut self.unsaid[layout]) {
+            let filled = cells.iter().flatten().filter(|text| !text.is_empty());
+            match column.role {
+                None => {}
+                Some(Role::MarketingConsent) => {
+                    let is_negated = says_opt_out(&column.name);
+                    unsaid.unclear += filled.filter(|text| read_consent(text, is_negated) == Consent::Unclear).count() as u64;
+                }
+                Some(role) => unsaid.fillers += filled.filter(|text| is_filler(role, text) && !text.trim().is_empty()).count() as u64,
+            }
+        }
     }
 
     /// What the run holds must leave room for what resolving adds; the input alone may not take it all.

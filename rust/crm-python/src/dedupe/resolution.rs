@@ -10,12 +10,14 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat;
 use crm_core::{Control, Error, Result};
 use crm_resolve::cluster::{Clusters, Constraints, cluster};
-use crm_resolve::merge::{Golden, GoldenPlan, Members, NormalCanonicalizer, RecordFacts, SourceLayout, Survivorship, contact_id};
+use crm_resolve::merge::{
+    Golden, GoldenPlan, Members, NormalCanonicalizer, RecordFacts, SourceLayout, Survivorship, contact_id, names_beside_own,
+};
 use crm_resolve::{Edge, WEIGHT_ONE};
 use serde::Serialize;
 
 use crate::dedupe::decisions::{DecisionCounts, Decisions};
-use crate::dedupe::ingest::Ingested;
+use crate::dedupe::ingest::{Ingested, Unsaid};
 use crate::dedupe::originals::{Originals, RowCursor};
 use crate::dedupe::resolver::Resolved;
 
@@ -45,6 +47,8 @@ pub struct Resolution {
     /// Per layout and column its place in the records table.
     record_places: Vec<Vec<usize>>,
     n_shared_ids: u64,
+    /// Per layout and column what its cells say that golden records do not.
+    unsaid: Vec<Vec<Unsaid>>,
 }
 
 /// The numbers of a run.
@@ -65,7 +69,19 @@ pub struct Counts {
     matching: crm_resolve::PairStats,
     /// Merged contacts whose records disagree on what a person has one of.
     disagreements: Vec<Disagreement>,
+    /// Columns with cells that golden records leave out or that say neither yes nor no.
+    unsaid: Vec<UnsaidColumn>,
     warnings: Vec<String>,
+}
+
+/// What is unsaid in one column of a source.
+#[derive(Debug, Clone, Serialize)]
+struct UnsaidColumn {
+    file: String,
+    column: String,
+    role: &'static str,
+    #[serde(flatten)]
+    cells: Unsaid,
 }
 
 /// How often the records of one contact disagree on a field that each contact has one value of.
@@ -121,7 +137,7 @@ impl Resolution {
         decisions: &[(i64, i64, bool)],
         control: &dyn Control,
     ) -> Result<Self> {
-        let Ingested { layouts, files, originals, ids, resolver, samples } = ingested;
+        let Ingested { layouts, files, originals, ids, resolver, samples, unsaid } = ingested;
         if originals.n_records() == 0 {
             return Err(Error::new(
                 crm_core::ErrorKind::FileFormat { file: files.first().cloned(), row: None, column: None },
@@ -174,6 +190,7 @@ impl Resolution {
             records_schema,
             record_places,
             n_shared_ids,
+            unsaid,
         })
     }
 
@@ -198,9 +215,23 @@ impl Resolution {
             matching: self.resolved.stats.clone(),
             warnings: self.warnings(&disagreements),
             disagreements,
+            unsaid: self.unsaid().collect(),
             clustering: report,
             decisions: self.decisions.counts(&self.clusters),
         }
+    }
+
+    fn unsaid(&self) -> impl Iterator<Item = UnsaidColumn> {
+        let layouts = self.plan.layouts().iter().zip(&self.files).zip(&self.unsaid);
+        layouts.flat_map(|((layout, file), unsaid)| {
+            let columns = layout.columns.iter().zip(unsaid).filter(|(_, cells)| cells.fillers + cells.unclear > 0);
+            columns.map(|(column, cells)| UnsaidColumn {
+                file: file.clone(),
+                column: column.name.clone(),
+                role: column.role.map_or("", crm_core::Role::name),
+                cells: *cells,
+            })
+        })
     }
 
     fn disagreements(&self) -> Vec<Disagreement> {
@@ -240,6 +271,12 @@ impl Resolution {
         if largest >= 20 && largest * 100 > n_records {
             warnings.push(format!(
                 "one contact holds {largest} of {n_records} records: look whether a value that many share was taken for one person's"
+            ));
+        }
+        for UnsaidColumn { file, column, cells, .. } in self.unsaid().filter(|unsaid| unsaid.cells.unclear > 0) {
+            warnings.push(format!(
+                "{file}: {} cells of '{column}' say neither yes nor no to marketing: they are kept as written, and no contact of theirs counts as consenting",
+                cells.unclear
             ));
         }
         let DecisionCounts { unknown, not_followed, .. } = self.decisions.counts(&self.clusters);
@@ -435,11 +472,13 @@ fn records_schema(layouts: &[SourceLayout]) -> (SchemaRef, Vec<Vec<usize>>) {
     const OWN: [&str; 4] = ["record_id", "contact_id", "source_file", "source_row"];
     let mut names: Vec<String> = Vec::new();
     let mut places = Vec::new();
+    let inputs = layouts.iter().flat_map(|layout| &layout.columns).map(|column| column.name.as_str());
+    let beside = names_beside_own(inputs, |name| OWN.contains(&name));
     for layout in layouts {
         let of_layout = layout.columns.iter().map(|column| {
-            let name = if OWN.contains(&column.name.as_str()) { format!("{}_original", column.name) } else { column.name.clone() };
-            names.iter().position(|known| *known == name).unwrap_or_else(|| {
-                names.push(name);
+            let name = &beside[column.name.as_str()];
+            names.iter().position(|known| known == name).unwrap_or_else(|| {
+                names.push(name.clone());
                 names.len() - 1
             })
         });

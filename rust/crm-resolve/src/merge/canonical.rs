@@ -1,5 +1,10 @@
 use crm_core::Role;
 
+use crate::normalize::Date;
+
+pub const MICROS: i64 = 1_000_000;
+pub const MICROS_PER_DAY: i64 = 86_400 * MICROS;
+
 /// Brings a value into the form that golden records show; sources differ in their conventions, hence the layout's place.
 pub trait Canonicalizer: Sync {
     /// The canonical form of `text`, in `text` itself where it is canonical already or else written to `buffer`, which comes empty; `None`
@@ -8,7 +13,7 @@ pub trait Canonicalizer: Sync {
     /// A cell of a list role may hold several values: they come with a line feed between them.
     fn canonical<'a>(&self, layout: usize, role: Role, text: &'a str, buffer: &'a mut String) -> Option<&'a str>;
 
-    /// The moment that `updated_at` or `created_at` names, comparable with others; `None` where the text names none.
+    /// The moment that `updated_at` or `created_at` names, in microseconds since 1970; `None` where the text names none.
     fn timestamp(&self, layout: usize, text: &str) -> Option<i64>;
 }
 
@@ -26,65 +31,68 @@ impl Canonicalizer for PlainCanonicalizer {
     }
 
     fn timestamp(&self, _layout: usize, text: &str) -> Option<i64> {
-        iso_seconds(text)
+        iso_micros(text)
     }
 }
 
-/// Seconds since 1970 of an ISO 8601 date or date and time (`2024-05-01`, `2024-05-01T12:30:00Z`, `2024-05-01 12:30:00.5+03:00`).
+/// Microseconds since 1970 of an ISO 8601 date or date and time (`2024-05-01`, `2024-05-01T12:30:00Z`, `2024-05-01 12:30:00.5+03:00`); `None` for
+/// all else, also for days and hours that there are not. Digits beyond the microsecond are cut off.
 ///
 /// ```
-/// assert_eq!(crm_resolve::merge::iso_seconds("1970-01-02T00:00:01+01:00"), Some(86_401 - 3_600));
+/// assert_eq!(crm_resolve::merge::iso_micros("1970-01-02T00:00:01.5+01:00"), Some((86_401 - 3_600) * 1_000_000 + 500_000));
 /// ```
-pub fn iso_seconds(text: &str) -> Option<i64> {
+pub fn iso_micros(text: &str) -> Option<i64> {
     let bytes = text.trim().as_bytes();
     let number = |range: std::ops::Range<usize>| -> Option<i64> {
         let digits = bytes.get(range)?;
         digits.iter().all(u8::is_ascii_digit).then(|| digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))
     };
-    if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
+    let is_at = |at: usize, mark: u8| bytes.get(at) == Some(&mark);
+    if !is_at(4, b'-') || !is_at(7, b'-') {
         return None;
     }
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let midnight = days_from_civil(year, month, day) * 86_400;
+    let midnight = i64::from(Date::new(year as i32, month as u32, day as u32)?.0) * MICROS_PER_DAY;
     if bytes.len() == 10 {
         return Some(midnight);
     }
-    if !matches!(bytes[10], b'T' | b't' | b' ') {
+    if !matches!(bytes[10], b'T' | b't' | b' ') || !is_at(13, b':') {
         return None;
     }
     let (hour, minute) = (number(11..13)?, number(14..16)?);
-    let (second, mut at) = if bytes.get(16) == Some(&b':') { (number(17..19)?, 19) } else { (0, 16) };
+    let (second, mut at) = if is_at(16, b':') { (number(17..19)?, 19) } else { (0, 16) };
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let mut micros = ((hour * 60 + minute) * 60 + second) * MICROS;
     if matches!(bytes.get(at), Some(b'.' | b',')) {
-        at += 1;
-        while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-            at += 1;
+        let digits = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 {
+            return None;
         }
+        micros += number(at + 1..at + 1 + digits.min(6))? * 10i64.pow(6 - digits.min(6) as u32);
+        at += 1 + digits;
     }
-    while bytes.get(at) == Some(&b' ') {
+    while is_at(at, b' ') {
         at += 1;
     }
-    let offset = match bytes.get(at) {
-        None | Some(b'Z' | b'z') => 0,
+    let (offset, end) = match bytes.get(at) {
+        None => (0, at),
+        Some(b'Z' | b'z') => (0, at + 1),
         Some(sign @ (b'+' | b'-')) => {
-            let minutes_at = if bytes.get(at + 3) == Some(&b':') { at + 4 } else { at + 3 };
-            let seconds = number(at + 1..at + 3)? * 3_600 + number(minutes_at..minutes_at + 2).unwrap_or(0) * 60;
-            if *sign == b'+' { seconds } else { -seconds }
+            let hours = number(at + 1..at + 3)?;
+            let colon = usize::from(is_at(at + 3, b':'));
+            let has_minutes = colon == 1 || bytes.len() > at + 3;
+            let (minutes, end) = if has_minutes { (number(at + 3 + colon..at + 5 + colon)?, at + 5 + colon) } else { (0, at + 3) };
+            if hours > 15 || minutes > 59 {
+                return None;
+            }
+            let offset = (hours * 60 + minutes) * 60 * MICROS;
+            (if *sign == b'+' { offset } else { -offset }, end)
         }
         Some(_) => return None,
     };
-    Some(midnight + hour * 3_600 + minute * 60 + second - offset)
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant's algorithm).
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let era = shifted.div_euclid(400);
-    let year_of_era = shifted.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    (end == bytes.len()).then_some(midnight + micros - offset)
 }
 
 /// `text` without spaces at its ends and with single ones inside, `None` where nothing is left.
@@ -187,10 +195,35 @@ mod tests {
 
     #[test]
     fn moments_are_comparable_across_offsets() {
-        assert_eq!(iso_seconds("2024-02-29"), Some(1_709_164_800));
-        assert_eq!(iso_seconds("2024-02-29T12:00:00.25+03:00"), Some(1_709_164_800 + 9 * 3_600));
-        for text in ["", "29.02.2024", "2024-13-01", "2024-01-01x", "2024-01-01T"] {
-            assert_eq!(iso_seconds(text), None, "{text}");
+        assert_eq!(iso_micros("2024-02-29"), Some(1_709_164_800_000_000));
+        assert_eq!(iso_micros("2024-02-29T12:00:00.25+03:00"), Some((1_709_164_800 + 9 * 3_600) * MICROS + 250_000));
+        assert!(iso_micros("2024-01-01T10:00:00.100Z") < iso_micros("2024-01-01T10:00:00.900Z"));
+        for same in [
+            "2024-01-01T10:00Z",
+            "2024-01-01 10:00:00,0000001",
+            "2024-01-01T13:00+03",
+            "2024-01-01 13:00:00 +0300",
+            "2024-01-01T09:30:00-00:30",
+        ] {
+            assert_eq!(iso_micros(same), iso_micros("2024-01-01T10:00:00Z"), "{same}");
+        }
+        for text in [
+            "",
+            "29.02.2024",
+            "2024-13-01",
+            "2024-02-31",
+            "2023-02-29",
+            "2024-01-01x",
+            "2024-01-01T",
+            "2024-05-01T10:00Zfoo",
+            "2024-05-01T10x00",
+            "2024-05-01T25:00",
+            "2024-05-01T10:61",
+            "2024-05-01T10:00+03:xx",
+            "2024-05-01T10:00+03:00x",
+            "2024-05-01T10:00:00.",
+        ] {
+            assert_eq!(iso_micros(text), None, "{text}");
         }
     }
 }

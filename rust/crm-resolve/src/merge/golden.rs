@@ -13,12 +13,12 @@ use crm_core::{Control, Result, Role};
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
-use crate::merge::{Canonicalizer, Members, RowRef, Rows, SourceLayout, Strategy, Survivorship, consent, contact_id};
+use crate::merge::{Canonicalizer, Members, RowRef, Rows, SourceLayout, Strategy, Survivorship, consent, contact_id, names_beside_own};
 use columns::build_column;
 use precedence::Precedence;
 
-/// Columns that merging makes itself; an input column of such a name gets `_original` appended.
-const OWN_COLUMNS: &[&str] = &["contact_id", "n_records", "contact_type", "source", "source_key"];
+/// Columns that merging makes itself, beside the roles (`edited` is in a base's lineage); see [`names_beside_own`].
+const OWN_COLUMNS: &[&str] = &["contact_id", "n_records", "edited"];
 
 /// What is known of all records of the run.
 #[derive(Debug, Clone, Copy)]
@@ -54,8 +54,8 @@ struct GoldenColumn {
     is_default: bool,
     /// Per layout the places of the columns that it is made of.
     places: Vec<Vec<usize>>,
-    /// Per layout whether its consent column says who refused.
-    is_negated: Vec<bool>,
+    /// Per layout and column in `places` whether a yes in it refuses; asked of consent alone.
+    is_negated: Vec<Vec<bool>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,9 +123,10 @@ impl GoldenPlan {
             let is_composed =
                 *role == Role::FullName && [Role::GivenName, Role::FamilyName].iter().any(|part| has(&self::places(&layouts, *part)));
             if has(&places) || is_composed || matches!(kind, Kind::Source | Kind::ContactType) {
-                let is_negated = layouts.iter().zip(&places).map(|(layout, places)| {
-                    *role == Role::MarketingConsent && places.iter().any(|place| consent::is_negated(&layout.columns[*place].name))
-                });
+                let is_negated = layouts
+                    .iter()
+                    .zip(&places)
+                    .map(|(layout, places)| places.iter().map(|place| consent::is_negated(&layout.columns[*place].name)).collect());
                 columns.push(GoldenColumn {
                     name: role.name().to_owned(),
                     kind,
@@ -269,18 +270,20 @@ fn places(layouts: &[SourceLayout], role: Role) -> Vec<Vec<usize>> {
 fn custom_columns(layouts: &[SourceLayout], survivorship: &Survivorship) -> Vec<GoldenColumn> {
     let mut columns: Vec<GoldenColumn> = Vec::new();
     let mut place_of: HashMap<&str, usize> = HashMap::new();
+    let custom = layouts.iter().flat_map(|layout| &layout.columns).filter(|column| column.role.is_none());
+    let is_own = |name: &str| OWN_COLUMNS.contains(&name) || name.parse::<Role>().is_ok();
+    let names = names_beside_own(custom.map(|column| column.name.as_str()), is_own);
     for (index, layout) in layouts.iter().enumerate() {
         for (place, column) in layout.columns.iter().enumerate().filter(|(_, column)| column.role.is_none()) {
             let at = *place_of.entry(&column.name).or_insert_with(|| {
-                let is_taken = OWN_COLUMNS.contains(&column.name.as_str()) || column.name.parse::<Role>().is_ok();
-                let name = if is_taken { format!("{}_original", column.name) } else { column.name.clone() };
+                let name = names[column.name.as_str()].clone();
                 columns.push(GoldenColumn {
                     strategy: survivorship.strategy(&name, false),
                     is_default: survivorship.is_default(&name, false),
                     name,
                     kind: Kind::Custom,
                     places: vec![Vec::new(); layouts.len()],
-                    is_negated: vec![false; layouts.len()],
+                    is_negated: Vec::new(),
                 });
                 columns.len() - 1
             });

@@ -1,5 +1,8 @@
+use std::collections::BTreeSet;
+
 use arrow_array::{Array, StringArray};
 use crm_core::{Role, content_hash};
+use hashbrown::HashMap;
 
 /// A column of a source as merging sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,32 @@ impl SourceLayout {
     pub fn places_of(&self, role: Role) -> Vec<usize> {
         self.columns.iter().enumerate().filter(|(_, column)| column.role == Some(role)).map(|(place, _)| place).collect()
     }
+}
+
+/// Names for columns of the input beside those of our own: one that is ours gets `_original` appended, and a number where the input has that name
+/// too.
+///
+/// ```
+/// use crm_resolve::merge::names_beside_own;
+/// let names = names_beside_own(["contact_id", "contact_id_original", "city"], |name| name == "contact_id");
+/// assert_eq!(names["contact_id"], "contact_id_original_2");
+/// assert_eq!(names["contact_id_original"], "contact_id_original");
+/// ```
+pub fn names_beside_own<'a>(names: impl IntoIterator<Item = &'a str>, is_own: impl Fn(&str) -> bool) -> HashMap<&'a str, String> {
+    let names: BTreeSet<&str> = names.into_iter().collect();
+    let mut taken: BTreeSet<String> = names.iter().filter(|name| !is_own(name)).map(|name| (*name).to_owned()).collect();
+    let mut renamed: HashMap<&str, String> = HashMap::with_capacity(names.len());
+    for name in names {
+        let mut beside = name.to_owned();
+        let mut number = 1;
+        while is_own(&beside) || (is_own(name) && taken.contains(&beside)) {
+            beside = if number == 1 { format!("{name}_original") } else { format!("{name}_original_{number}") };
+            number += 1;
+        }
+        taken.insert(beside.clone());
+        renamed.insert(name, beside);
+    }
+    renamed
 }
 
 /// A hash of a row's filled cells with their columns' names; `by_name` are [`SourceLayout::columns_by_name`], `bytes` a buffer to reuse.

@@ -20,12 +20,12 @@ mod survivorship;
 #[cfg(test)]
 mod tests;
 
-pub use canonical::{Canonicalizer, PlainCanonicalizer, iso_seconds};
-pub use consent::{is_negated as says_opt_out, parse as parse_consent};
+pub use canonical::{Canonicalizer, PlainCanonicalizer, iso_micros};
+pub use consent::{Consent, is_negated as says_opt_out, of_all as consent_of_all, parse as parse_consent, read as read_consent};
 pub use contact_id::{ContactId, contact_id, record_id_of_contact};
 pub use golden::{Golden, GoldenPlan, RecordFacts};
 pub use identity::RecordIds;
-pub use layout::{RowRef, Rows, SourceColumn, SourceLayout, row_hash};
+pub use layout::{RowRef, Rows, SourceColumn, SourceLayout, names_beside_own, row_hash};
 pub use members::Members;
-pub use normal::{ConventionSample, NormalCanonicalizer, settle_conventions};
+pub use normal::{ConventionSample, NormalCanonicalizer, is_filler, settle_conventions};
 pub use survivorship::{Strategy, Survivorship};

@@ -1,15 +1,18 @@
 //! Golden values in the form that the normalizers give: E.164, ISO dates, addresses of mailboxes.
+mod lists;
+
 use std::collections::{BTreeMap, BinaryHeap};
 
 use crm_core::Role;
 
-use crate::merge::canonical::{Canonicalizer, iso_seconds, tidy};
+use crate::merge::canonical::{Canonicalizer, MICROS, MICROS_PER_DAY, iso_micros, tidy};
 use crate::normalize::{
-    DateOptions, DateOrder, DateValue, Email, PhoneValidity, Region, TaxIdValidity, infer_phone_region, is_placeholder, parse_date,
-    parse_email, parse_gender, parse_phone, parse_tax_id, parse_website, settle_date_order, split_emails, split_phones,
+    DateOptions, DateOrder, DateValue, Region, TaxIdValidity, clock_seconds, infer_phone_region, is_empty_like, is_no_name, is_placeholder,
+    parse_date, parse_gender, parse_tax_id, settle_date_order,
 };
 use crate::records::value::order_of;
 use crate::{Conventions, DateOrder as ConfiguredOrder, ResolveConfig};
+use lists::{emails, parts, phones, websites};
 
 /// Cells that a source's conventions are found from.
 const SAMPLED_CELLS: usize = 1_000;
@@ -147,85 +150,32 @@ impl Canonicalizer for NormalCanonicalizer {
                 Err(reason) if reason.is_missing() => None,
                 Err(_) => tidy(text, buffer),
             },
-            Role::Website => match parse_website(text, buffer) {
-                Ok(()) => Some(buffer),
-                Err(reason) if reason.is_missing() => None,
-                Err(_) => tidy(text, buffer),
-            },
-            Role::Tags => parts(text, &[';', ',', '|', '\n'], buffer),
-            _ if text.len() <= LONGEST_PLACEHOLDER && is_placeholder(text) => None,
+            Role::Website => websites(text, buffer),
+            Role::Tags | Role::Social => parts(role, text, buffer),
+            _ if text.len() <= LONGEST_PLACEHOLDER && is_filler(role, text) => None,
             _ => tidy(text, buffer),
         }
     }
 
     fn timestamp(&self, layout: usize, text: &str) -> Option<i64> {
-        iso_seconds(text).or_else(|| {
+        iso_micros(text).or_else(|| {
             let day = parse_date(text, &self.0[layout].times).ok()?.day()?;
-            Some(i64::from(day.0) * 86_400 + clock(text).unwrap_or(0))
+            Some(i64::from(day.0) * MICROS_PER_DAY + clock_seconds(text).unwrap_or(0) * MICROS)
         })
     }
 }
 
-/// Addresses in canonical form, those that are none left out.
-fn emails<'a>(text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
-    if is_plain_email(text.as_bytes()) {
-        return Some(text);
+/// Whether a cell of a role holds a word or a sign instead of a value. What identifies and reaches a contact is full of fillers, but a status
+/// `deleted`, a language `no` and a country `NA` are values.
+pub fn is_filler(role: Role, text: &str) -> bool {
+    use Role::{BirthDate, City, CompanyName, Email, FamilyName, FullName, GivenName, MiddleName, Phone, Postcode, Region, Street, TaxId};
+    match role {
+        FullName | FamilyName | GivenName | MiddleName | CompanyName | Street | City | Region => is_no_name(text),
+        Email | Phone | TaxId | BirthDate | Postcode | Role::Gender | Role::Website | Role::CreatedAt | Role::UpdatedAt => {
+            is_placeholder(text)
+        }
+        _ => is_empty_like(text),
     }
-    let mut email = Email::default();
-    buffer.clear();
-    for part in split_emails(text) {
-        if parse_email(part, &mut email).is_ok() {
-            push_part(buffer, &email.address);
-        }
-    }
-    filled(buffer)
-}
-
-/// Whether nothing about an address needs a second look: one plain mailbox in lower case.
-fn is_plain_email(bytes: &[u8]) -> bool {
-    let Some(at) = bytes.iter().position(|byte| *byte == b'@') else { return false };
-    let (local, domain) = (&bytes[..at], &bytes[at + 1..]);
-    let is_plain = |part: &[u8], others: &[u8]| {
-        let mut last = b'.';
-        for byte in part {
-            let is_dot = *byte == b'.';
-            if !(byte.is_ascii_lowercase() || byte.is_ascii_digit() || others.contains(byte) || (is_dot && last != b'.')) {
-                return false;
-            }
-            last = *byte;
-        }
-        last != b'.'
-    };
-    let Some(dot) = domain.iter().rposition(|byte| *byte == b'.') else { return false };
-    bytes.len() <= 254
-        && local.len() <= 64
-        && domain.len() - dot > 2
-        && domain[dot + 1..].iter().all(u8::is_ascii_lowercase)
-        && is_plain(local, b"_-+")
-        && is_plain(domain, b"")
-}
-
-/// E.164; a number of no known country as it is written.
-fn phones<'a>(text: &'a str, region: Option<Region>, buffer: &'a mut String) -> Option<&'a str> {
-    buffer.clear();
-    let mut one = String::new();
-    for part in split_phones(text) {
-        let Ok(phone) = parse_phone(part, region) else { continue };
-        // 0000000 is no number; one that only looks made up is still the contact's.
-        if phone.generic && phone.validity != PhoneValidity::Valid {
-            continue;
-        }
-        one.clear();
-        if phone.validity == PhoneValidity::Unplaced {
-            if let Some(written) = tidy(part, &mut one).map(str::to_owned) {
-                push_part(buffer, &written);
-            }
-        } else {
-            phone.write_e164(&mut one);
-            push_part(buffer, &one);
-        }
-    }
-    filled(buffer)
 }
 
 /// ISO where there is one reading; of two readings the text as it stands.
@@ -246,7 +196,7 @@ fn date<'a>(text: &'a str, options: &DateOptions, buffer: &'a mut String) -> Opt
 /// ISO date, with the time of day where one is written; what is no date stays as it is.
 fn moment<'a>(text: &'a str, options: &DateOptions, buffer: &'a mut String) -> Option<&'a str> {
     use std::fmt::Write;
-    if iso_seconds(text).is_some() {
+    if iso_micros(text).is_some() {
         return tidy(text, buffer);
     }
     let Some(day) = parse_date(text, options).ok().and_then(DateValue::day) else {
@@ -254,27 +204,10 @@ fn moment<'a>(text: &'a str, options: &DateOptions, buffer: &'a mut String) -> O
     };
     buffer.clear();
     let _ = write!(buffer, "{:04}-{:02}-{:02}", day.year(), day.month(), day.day());
-    if let Some(seconds) = clock(text) {
+    if let Some(seconds) = clock_seconds(text) {
         let _ = write!(buffer, "T{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
     }
     Some(buffer)
-}
-
-/// Seconds since midnight of the first `14:05`, `2:05:09 PM` in a text.
-fn clock(text: &str) -> Option<i64> {
-    let colon = text.find(':')?;
-    let digits_before = text[..colon].bytes().rev().take_while(u8::is_ascii_digit).count();
-    let hour: i64 = text[colon - digits_before..colon].parse().ok()?;
-    let mut rest = text[colon + 1..].split(|c: char| !c.is_ascii_digit());
-    let minute: i64 = rest.next()?.parse().ok()?;
-    let second: i64 = rest.next().and_then(|second| second.parse().ok()).unwrap_or(0);
-    let lower = text[colon..].to_ascii_lowercase();
-    let hour = match (hour, lower.contains("pm"), lower.contains("am")) {
-        (12, false, true) => 0,
-        (1..=11, true, _) => hour + 12,
-        _ => hour,
-    };
-    (hour < 24 && minute < 60 && second < 61).then_some(hour * 3_600 + minute * 60 + second)
 }
 
 /// Digits or capitals where a check digit does not object; a number with a typo stays as it is written.
@@ -289,28 +222,6 @@ fn tax_id<'a>(text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
         Err(reason) if reason.is_missing() => None,
         _ => tidy(text, buffer),
     }
-}
-
-fn parts<'a>(text: &'a str, separators: &[char], buffer: &'a mut String) -> Option<&'a str> {
-    buffer.clear();
-    let mut one = String::new();
-    for part in text.split(separators) {
-        if let Some(part) = tidy(part, &mut one) {
-            push_part(buffer, part);
-        }
-    }
-    filled(buffer)
-}
-
-fn push_part(buffer: &mut String, part: &str) {
-    if !buffer.is_empty() {
-        buffer.push('\n');
-    }
-    buffer.push_str(part);
-}
-
-fn filled(buffer: &str) -> Option<&str> {
-    (!buffer.is_empty()).then_some(buffer)
 }
 
 #[cfg(test)]
@@ -337,6 +248,9 @@ mod tests {
         check(Role::Phone, "29 123-456", Some("+37129123456"));
         check(Role::Phone, "29123456; 8 912 345-67-89", Some("+37129123456\n+79123456789"));
         check(Role::Phone, "нет", None);
+        check(Role::Phone, "+371 67223344 доб. 5", Some("+37167223344;ext=5"));
+        check(Role::Phone, "+37167223344;ext=5", Some("+37167223344;ext=5"));
+        check(Role::Phone, "29123456 / 67998877", Some("+37129123456\n+37167998877"));
         check(Role::BirthDate, "03.04.1985", Some("1985-04-03"));
         check(Role::BirthDate, "31.02.1985", None);
         check(Role::UpdatedAt, "3.04.2024 14:05", Some("2024-04-03T14:05:00"));
@@ -344,23 +258,45 @@ mod tests {
         check(Role::TaxId, "LV 40003009497", Some("40003009497"));
         check(Role::City, " Rīga ", Some("Rīga"));
         check(Role::City, "n/a", None);
-        check(Role::Tags, "vip; news", Some("vip\nnews"));
+        check(Role::Website, "https://bit.ly/AbCdE", Some("bit.ly/AbCdE"));
+        check(Role::Website, "https://Site.RU/index.php?id=77, shop.site.ru", Some("site.ru/index.php?id=77\nshop.site.ru"));
+        check(Role::Website, "n/a", None);
+        check(Role::Social, "linkedin.com/in/Anna; @anna", Some("linkedin.com/in/Anna\n@anna"));
+        check(Role::Tags, "vip; news; -", Some("vip\nnews"));
     }
 
     #[test]
-    fn plain_addresses_need_no_parser() {
-        for (text, expected) in [
-            ("a.b@x.lv", true),
-            ("A@x.lv", false),
-            ("a..b@x.lv", false),
-            ("a@b@x.lv", false),
-            ("a@x", false),
-            ("a@x.l", false),
-            ("a@x.lv;b@x.lv", false),
+    fn only_fillers_of_their_role_are_left_out() {
+        for (role, text) in [
+            (Role::FamilyName, "Na"),
+            (Role::FamilyName, "Nav"),
+            (Role::Status, "Prospect"),
+            (Role::Status, "Клиент"),
+            (Role::Status, "deleted"),
+            (Role::Status, "+"),
+            (Role::Language, "no"),
+            (Role::Country, "NO"),
+            (Role::Country, "NA"),
+            (Role::Channel, "test"),
+            (Role::Note, "no"),
+            (Role::Owner, "User"),
+            (Role::SourceKey, "0"),
         ] {
-            assert_eq!(is_plain_email(text.as_bytes()), expected, "{text}");
-            let mut email = Email::default();
-            assert!(!expected || (parse_email(text, &mut email).is_ok() && email.address == text), "{text}");
+            check(role, text, Some(text));
+        }
+        for (role, text) in [
+            (Role::FamilyName, "n/a"),
+            (Role::FamilyName, "NA"),
+            (Role::FamilyName, "unknown"),
+            (Role::GivenName, "тест"),
+            (Role::CompanyName, "нет"),
+            (Role::Status, "-"),
+            (Role::Status, "null"),
+            (Role::Language, "n/a"),
+            (Role::Note, "не указано"),
+            (Role::City, "???"),
+        ] {
+            check(role, text, None);
         }
     }
 }

@@ -101,6 +101,23 @@ fn sources_with_other_columns_meet_in_roles_and_custom_names() {
 }
 
 #[test]
+fn fractions_of_a_second_tell_which_is_newer() {
+    for rows in [
+        ["Riga|2024-01-01T10:00:00.100Z", "Ogre|2024-01-01T10:00:00.900Z"],
+        ["Ogre|2024-01-01T10:00:00.900Z", "Riga|2024-01-01T10:00:00.100Z"],
+    ] {
+        let case = Case::new(&[("a", "city=city|u=updated_at", &rows)], &[0, 0]);
+        assert_eq!(texts(&case.build(Survivorship::default()).contacts, "city"), some(&["Ogre"]));
+    }
+}
+
+#[test]
+fn an_empty_time_does_not_hide_another_column() {
+    let case = Case::new(&[("a", "status=status|u=updated_at|m=updated_at", &["newer||2025-01-01", "older|2024-01-01|"])], &[0, 0]);
+    assert_eq!(texts(&case.build(Survivorship::default()).contacts, "status"), some(&["newer"]));
+}
+
+#[test]
 fn refusal_of_marketing_wins_whatever_is_more_recent() {
     let case = Case::new(
         &[
@@ -112,6 +129,55 @@ fn refusal_of_marketing_wins_whatever_is_more_recent() {
     let golden = case.build(Survivorship::default());
     assert_eq!(texts(&golden.contacts, "marketing_consent"), some(&["no", "yes", "no"]));
     assert_eq!(golden.lineage["marketing_consent"].as_primitive::<Int64Type>().value(0), 101);
+}
+
+#[test]
+fn refusal_wins_in_any_words_older_or_newer() {
+    for (word, expected) in
+        [("opt_out", "no"), ("OptedOut", "no"), ("не подписан", "no"), ("No thanks", "no"), ("perhaps", "perhaps"), ("n/a", "yes")]
+    {
+        for dates in [["2020-01-01", "2024-01-01"], ["2024-01-01", "2020-01-01"]] {
+            let rows = [format!("{word}|{}", dates[0]), format!("yes|{}", dates[1])];
+            let case = Case::new(&[("a", "consent=marketing_consent|u=updated_at", &[rows[0].as_str(), rows[1].as_str()])], &[0, 0]);
+            assert_eq!(texts(&case.build(Survivorship::default()).contacts, "marketing_consent"), some(&[expected]), "{word} {dates:?}");
+        }
+    }
+}
+
+#[test]
+fn each_column_of_consent_is_read_by_its_own_name() {
+    let case = Case::new(
+        &[("a", "Email opt-in=marketing_consent|Do not call=marketing_consent", &["No|No", "Yes|No", "Yes|Yes", "-|No", "Yes|-"])],
+        &[0, 1, 2, 3, 4],
+    );
+    let golden = case.build(Survivorship::default());
+    assert_eq!(texts(&golden.contacts, "marketing_consent"), some(&["no", "yes", "no", "yes", "yes"]));
+}
+
+#[test]
+fn all_columns_of_notes_and_of_networks_are_kept() {
+    let case = Case::new(
+        &[(
+            "a",
+            "Notes=note|Comment=note|LinkedIn=social|Facebook=social",
+            &[
+                "first|second|linkedin.com/in/Anna|fb.com/anna",
+                "same|same|-|-",
+                "-|-|https://www.linkedin.com/in/anna/|https://facebook.com/profile.php?id=7",
+            ],
+        )],
+        &[0, 1, 0],
+    );
+    let golden = case.build(Survivorship::default());
+    assert_eq!(texts(&golden.contacts, "note"), some(&["first\nsecond", "same"]));
+    let expected = vec!["linkedin.com/in/Anna", "fb.com/anna", "https://facebook.com/profile.php?id=7"];
+    assert_eq!(lists(&golden.contacts, "social"), [expected, vec![]]);
+}
+
+#[test]
+fn links_of_several_records_are_told_apart_by_where_they_lead() {
+    let case = Case::new(&[("a", "site=website", &["a.lv/index.php?id=1", "A.lv/index.php?id=1", "a.lv/index.php?id=2"])], &[0, 0, 0]);
+    assert_eq!(lists(&case.build(Survivorship::default()).contacts, "website"), [vec!["a.lv/index.php?id=1", "a.lv/index.php?id=2"]]);
 }
 
 #[test]
@@ -164,4 +230,12 @@ fn custom_columns_never_hide_canonical_ones() {
     assert_eq!(texts(&golden.contacts, "email_original"), some(&["x"]));
     assert_eq!(texts(&golden.contacts, "contact_id_original"), some(&["y"]));
     assert!(Role::Email.is_list());
+}
+
+#[test]
+fn columns_that_bear_our_names_do_not_take_each_others() {
+    let case = Case::new(&[("a", "n_records|n_records_original|mail=email", &["5|q|z@x.lv"])], &[0]);
+    let golden = case.build(Survivorship::default());
+    assert_eq!(texts(&golden.contacts, "n_records_original"), some(&["q"]));
+    assert_eq!(texts(&golden.contacts, "n_records_original_2"), some(&["5"]));
 }

@@ -49,10 +49,13 @@ pub use phone::*;
 pub use reason::{Reason, ReasonCounts};
 pub use short_text::ShortText;
 pub use tax_id::*;
-pub use text::{fold_into, folded, is_placeholder, latin_into, phonetic_key_into, placeholder_reason, skeleton, skeleton_into};
+pub use text::{
+    fold_into, folded, is_empty_like, is_no_name, is_placeholder, latin_into, phonetic_key_into, placeholder_reason, skeleton,
+    skeleton_into,
+};
 
 /// Version of the normalizers; saved models and bases pin it.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A decimal digit of any script.
 fn phone_digit(c: char) -> Option<u8> {

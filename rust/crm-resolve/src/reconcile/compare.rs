@@ -1,8 +1,8 @@
 use crm_core::{Control, Result, Role};
 use rayon::prelude::*;
 
-use super::{ComparedField, Comparer, Pair};
-use crate::merge::{Canonicalizer, RowRef, Rows, SourceLayout};
+use super::{ComparedField, Comparer, FieldKind, Pair};
+use crate::merge::{Canonicalizer, RowRef, Rows, SourceLayout, consent_of_all, says_opt_out};
 
 /// Which of two records was changed later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,16 +29,21 @@ pub struct Compared {
 /// Compares rows that are at hand, pair by pair.
 pub struct PairComparison<'a> {
     fields: &'a [ComparedField],
-    layouts: &'a [SourceLayout],
+    /// Per field, layout and column whether a yes in it refuses.
+    negated: Vec<Vec<Vec<bool>>>,
     canonicalizer: &'a dyn Canonicalizer,
     updated_at: Vec<Vec<usize>>,
 }
 
 impl<'a> PairComparison<'a> {
     /// A comparison of these fields.
-    pub fn new(fields: &'a [ComparedField], layouts: &'a [SourceLayout], canonicalizer: &'a dyn Canonicalizer) -> Self {
+    pub fn new(fields: &'a [ComparedField], layouts: &[SourceLayout], canonicalizer: &'a dyn Canonicalizer) -> Self {
         let updated_at = layouts.iter().map(|layout| layout.places_of(Role::UpdatedAt)).collect();
-        Self { fields, layouts, canonicalizer, updated_at }
+        let of_layout = |(layout, places): (&SourceLayout, &Vec<usize>)| -> Vec<bool> {
+            places.iter().map(|place| says_opt_out(&layout.columns[*place].name)).collect()
+        };
+        let negated = fields.iter().map(|field| layouts.iter().zip(&field.places).map(of_layout).collect()).collect();
+        Self { fields, negated, canonicalizer, updated_at }
     }
 
     /// Adds what `pairs` say differently; `locate` finds their records in `rows`.
@@ -51,7 +56,7 @@ impl<'a> PairComparison<'a> {
         control: &dyn Control,
     ) -> Result<()> {
         let parts = pairs.par_chunks(4_096).map_init(
-            || Comparer::new(self.fields, self.layouts, self.canonicalizer),
+            || Comparer::new(self.fields, self.canonicalizer),
             |comparer, pairs| {
                 control.check()?;
                 let mut part = Compared::default();
@@ -73,8 +78,8 @@ impl<'a> PairComparison<'a> {
         let (left_layout, right_layout) = (rows.layout(left), rows.layout(right));
         let (mut left_text, mut right_text) = (String::new(), String::new());
         for (place, field) in self.fields.iter().enumerate() {
-            field.text(rows, left, &mut left_text);
-            field.text(rows, right, &mut right_text);
+            self.text(place, field, rows, left, &mut left_text);
+            self.text(place, field, rows, right, &mut right_text);
             part.verdicts.push(comparer.compare(place, (left_layout, &left_text), (right_layout, &right_text)) as u8);
         }
         part.newer.push(match (self.moment(rows, left), self.moment(rows, right)) {
@@ -83,6 +88,17 @@ impl<'a> PairComparison<'a> {
             (Some(_), Some(_)) => Newer::Same,
             _ => Newer::Unknown,
         });
+    }
+
+    /// The text that is compared; of consent the answer that the columns give together, for in some a yes refuses.
+    fn text(&self, place: usize, field: &ComparedField, rows: &Rows, at: RowRef, out: &mut String) {
+        if field.kind != FieldKind::Role(Role::MarketingConsent) {
+            return field.text(rows, at, out);
+        }
+        let layout = rows.layout(at);
+        let answers = field.places[layout].iter().zip(&self.negated[place][layout]);
+        out.clear();
+        out.extend(consent_of_all(answers.filter_map(|(place, is_negated)| Some((rows.text(at, *place)?, *is_negated)))));
     }
 
     fn moment(&self, rows: &Rows, at: RowRef) -> Option<i64> {

@@ -3,10 +3,10 @@ use crm_core::{Role, content_hash};
 
 use super::fields::{ComparedField, FieldKind};
 use super::text_form::TextForms;
-use crate::merge::{Canonicalizer, SourceLayout, parse_consent, says_opt_out};
+use crate::merge::{Canonicalizer, Consent, read_consent};
 use crate::normalize::{
-    CompanyName, PersonName, Street, city_key_into, fold_into, parse_boolean, parse_company, parse_country, parse_full_name, parse_phone,
-    parse_postcode, parse_social, parse_street, region_key_into, skeleton_into,
+    CompanyName, PersonName, Street, city_key_into, fold_into, parse_company, parse_country, parse_full_name, parse_phone, parse_postcode,
+    parse_social, parse_street, region_key_into, skeleton_into,
 };
 
 /// What two values of a field are to each other.
@@ -62,6 +62,12 @@ impl Item {
         Self { exact: hash, loose: hash, strict: true }
     }
 
+    /// The same with something more to it.
+    fn with(self, more: u32) -> Self {
+        let salt = u64::from(more).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Self { exact: self.exact ^ salt, loose: self.loose ^ salt, strict: self.strict }
+    }
+
     fn meets(self, other: Self) -> bool {
         self.exact == other.exact || (!(self.strict && other.strict) && self.loose == other.loose)
     }
@@ -84,8 +90,6 @@ const SLOTS: usize = 1 << 13;
 /// Compares cells; keeps what it worked out, so each thread has one of its own.
 pub struct Comparer<'a> {
     fields: &'a [ComparedField],
-    /// Per field and layout whether its column says who refused.
-    negated: Vec<Vec<bool>>,
     canonicalizer: &'a dyn Canonicalizer,
     scratch: Scratch,
     memo: Vec<Vec<(u64, Box<[Item]>)>>,
@@ -105,17 +109,8 @@ struct Scratch {
 
 impl<'a> Comparer<'a> {
     /// A comparer for these fields; `canonicalizer` knows how each layout writes numbers and dates.
-    pub fn new(fields: &'a [ComparedField], layouts: &[SourceLayout], canonicalizer: &'a dyn Canonicalizer) -> Self {
-        let is_negated = |field: &ComparedField, layout: usize| {
-            field.places[layout].iter().any(|place| says_opt_out(&layouts[layout].columns[*place].name))
-        };
-        Self {
-            fields,
-            negated: fields.iter().map(|field| (0..layouts.len()).map(|layout| is_negated(field, layout)).collect()).collect(),
-            canonicalizer,
-            scratch: Scratch::default(),
-            memo: vec![Vec::new(); fields.len()],
-        }
+    pub fn new(fields: &'a [ComparedField], canonicalizer: &'a dyn Canonicalizer) -> Self {
+        Self { fields, canonicalizer, scratch: Scratch::default(), memo: vec![Vec::new(); fields.len()] }
     }
 
     /// Compares what two records say in a field; each side is its layout and its text (see [`Comparer::joined`]).
@@ -178,8 +173,7 @@ impl<'a> Comparer<'a> {
         }
         if self.memo[field][at].0 != hash || hash == 0 {
             self.scratch.items.clear();
-            let form =
-                Reading { kind: self.fields[field].kind, layout, negated: self.negated[field][layout], canonicalizer: self.canonicalizer };
+            let form = Reading { kind: self.fields[field].kind, layout, canonicalizer: self.canonicalizer };
             form.read(text, &mut self.scratch);
             self.memo[field][at] = (hash, self.scratch.items.as_slice().into());
         }
@@ -218,7 +212,6 @@ fn verdict(together: Together, left: &[Item], right: &[Item]) -> Verdict {
 struct Reading<'a> {
     kind: FieldKind,
     layout: usize,
-    negated: bool,
     canonicalizer: &'a dyn Canonicalizer,
 }
 
@@ -238,10 +231,10 @@ impl Reading<'_> {
     fn read_role(&self, role: Role, text: &str, scratch: &mut Scratch) {
         match role {
             Role::FamilyName | Role::GivenName | Role::MiddleName => words(text, scratch),
-            Role::Email | Role::Tags => self.parts(role, text, scratch),
+            Role::Email | Role::Tags | Role::Website => self.parts(role, text, scratch),
             Role::Phone => self.phones(text, scratch),
             Role::BirthDate => self.date(text, scratch),
-            Role::TaxId | Role::Gender | Role::Website => self.canonical(role, text, scratch),
+            Role::TaxId | Role::Gender => self.canonical(role, text, scratch),
             Role::CompanyName => company(text, scratch),
             Role::Street => street(text, scratch),
             Role::City => keyed(city_key_into, text, scratch),
@@ -260,16 +253,20 @@ impl Reading<'_> {
                 }
                 Err(_) => scratch.text.folded(text, &mut scratch.items),
             },
-            Role::Social => match parse_social(text, &mut scratch.buffer) {
-                Ok(()) => scratch.items.push(Item::new(scratch.buffer.as_bytes())),
-                Err(_) => scratch.text.folded(text, &mut scratch.items),
-            },
-            Role::MarketingConsent => {
-                match parse_consent(text, self.negated).or_else(|| parse_boolean(text).ok().map(|yes| yes != self.negated)) {
-                    Some(given) => scratch.items.push(Item::new(if given { b"consent" } else { b"refusal" })),
-                    None => scratch.text.folded(text, &mut scratch.items),
+            Role::Social => {
+                for part in text.split([';', ',', '|', '\n']) {
+                    match parse_social(part, &mut scratch.buffer) {
+                        Ok(()) => scratch.items.push(Item::new(scratch.buffer.as_bytes())),
+                        Err(_) => scratch.text.folded(part, &mut scratch.items),
+                    }
                 }
             }
+            Role::MarketingConsent => match read_consent(text, false) {
+                Consent::Given => scratch.items.push(Item::new(b"consent")),
+                Consent::Refused => scratch.items.push(Item::new(b"refusal")),
+                Consent::Unclear => scratch.text.folded(text, &mut scratch.items),
+                Consent::Silent => {}
+            },
             Role::Latitude | Role::Longitude => scratch.text.any(text, &mut scratch.items),
             _ => scratch.text.folded(text, &mut scratch.items),
         }
@@ -299,25 +296,33 @@ impl Reading<'_> {
             return scratch.text.folded(text, &mut scratch.items);
         };
         for part in value.split('\n') {
-            scratch.items.push(match parse_phone(part, None) {
+            let (number, extension) = match parse_phone(part, None) {
                 Ok(phone) if phone.country_code != 0 => {
                     let digits = phone.number.to_string();
                     let n_code = phone.country_code.to_string().len().min(digits.len());
                     // Where the cell itself does not name the country it is a guess, and may be another on the other side.
                     let strict = text.contains('+');
-                    Item { loose: content_hash(&digits.as_bytes()[n_code..]), strict, ..Item::new(digits.as_bytes()) }
+                    let number = Item { loose: content_hash(&digits.as_bytes()[n_code..]), strict, ..Item::new(digits.as_bytes()) };
+                    (number, phone.extension)
                 }
-                _ => {
-                    let digits: Vec<u8> = part.bytes().filter(u8::is_ascii_digit).collect();
+                parsed => {
+                    let written = || part.bytes().filter(u8::is_ascii_digit).collect();
+                    let digits: Vec<u8> = parsed.as_ref().map_or_else(|_| written(), |phone| phone.number.to_string().into_bytes());
                     // 8 and 7 before a Russian number, 0 before a European one.
                     let bare = match digits.as_slice() {
                         [b'8' | b'7' | b'1', rest @ ..] if digits.len() == 11 => rest,
                         [b'0', rest @ ..] => rest,
                         all => all,
                     };
-                    Item { loose: content_hash(bare), strict: false, ..Item::new(&digits) }
+                    let number = Item { loose: content_hash(bare), strict: false, ..Item::new(&digits) };
+                    (number, parsed.map_or(0, |phone| phone.extension))
                 }
-            });
+            };
+            scratch.items.push(number);
+            // A number with an extension is the switchboard's and more: the switchboard alone is a part of it.
+            if extension != 0 {
+                scratch.items.push(number.with(extension));
+            }
         }
     }
 

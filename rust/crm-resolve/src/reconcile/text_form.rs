@@ -1,9 +1,10 @@
 //! Columns of no known meaning: what may be a number, a date or a yes is compared as one, the rest as folded text.
 use super::form::Item;
-use crate::merge::iso_seconds;
-use crate::normalize::{DateOptions, DateValue, fold_into, is_placeholder, looks_like_date, parse_boolean, parse_date};
+use crate::merge::iso_micros;
+use crate::normalize::{DateOptions, DateValue, clock_seconds, fold_into, is_placeholder, looks_like_date, parse_boolean, parse_date};
 
-const SECONDS_PER_DAY: i64 = 86_400;
+const MICROS: i64 = 1_000_000;
+const MICROS_PER_DAY: i64 = 86_400 * MICROS;
 
 /// Makes items of texts; holds the buffer.
 #[derive(Debug, Default)]
@@ -39,7 +40,7 @@ impl TextForms {
         if text.is_empty() || is_placeholder(text) {
             return;
         }
-        if looks_like_date(text) || iso_seconds(text).is_some() {
+        if looks_like_date(text) || iso_micros(text).is_some() {
             dates(text, items);
         }
         numbers(text, items);
@@ -55,29 +56,21 @@ impl TextForms {
 
 /// Adds the moments that a date may mean; whether there is one.
 fn dates(text: &str, items: &mut Vec<Item>) -> bool {
-    let mut push = |seconds: i64| items.push(Item::new(format!("\u{1}t{seconds}").as_bytes()));
-    if let Some(seconds) = iso_seconds(text) {
-        push(seconds);
+    let mut push = |micros: i64| items.push(Item::new(format!("\u{1}t{micros}").as_bytes()));
+    if let Some(micros) = iso_micros(text) {
+        push(micros);
         return true;
     }
-    let clock = clock(text).unwrap_or(0);
+    let clock = clock_seconds(text).unwrap_or(0) * MICROS;
     match parse_date(text, &DateOptions::default()) {
-        Ok(DateValue::Day(day)) => push(i64::from(day.0) * SECONDS_PER_DAY + clock),
+        Ok(DateValue::Day(day)) => push(i64::from(day.0) * MICROS_PER_DAY + clock),
         Ok(DateValue::Ambiguous { day_first, month_first }) => {
-            push(i64::from(day_first.0) * SECONDS_PER_DAY + clock);
-            push(i64::from(month_first.0) * SECONDS_PER_DAY + clock);
+            push(i64::from(day_first.0) * MICROS_PER_DAY + clock);
+            push(i64::from(month_first.0) * MICROS_PER_DAY + clock);
         }
         _ => return false,
     }
     true
-}
-
-/// Seconds since midnight of a `14:05` or `14:05:09` at the end.
-fn clock(text: &str) -> Option<i64> {
-    let time = text.rsplit([' ', 'T']).next().filter(|time| time.contains(':'))?;
-    let mut parts = time.split(':').map(|part| part.parse::<i64>().ok());
-    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
-    Some(hour * 3_600 + minute * 60 + second)
 }
 
 /// Adds the numbers that a text may mean: `1,234` is one and a bit, or a thousand and more.

@@ -2,8 +2,8 @@
 use super::dictionary::{Draft, key_of};
 use crate::normalize::{
     self, CompanyName, DateOptions, DateValue, Email, PhoneValidity, Region, Street, Suffix, TaxIdValidity, city_key_into, family_key_into,
-    given_key_into, is_placeholder, latin_into, nickname_classes, parse_company, parse_country, parse_date, parse_email, parse_gender,
-    parse_phone, parse_postcode, parse_street, parse_suffix, parse_tax_id, phonetic_key_into, region_key_into, skeleton_into,
+    given_key_into, is_no_name, is_placeholder, latin_into, nickname_classes, parse_company, parse_country, parse_date, parse_email,
+    parse_gender, parse_phone, parse_postcode, parse_street, parse_suffix, parse_tax_id, phonetic_key_into, region_key_into, skeleton_into,
 };
 use crate::{DateOrder, Reading};
 
@@ -65,7 +65,7 @@ pub mod name_keys {
 pub fn name(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
     latin_into(cell, &mut scratch.latin);
-    if scratch.latin.is_empty() || is_placeholder(cell) {
+    if scratch.latin.is_empty() || is_no_name(cell) {
         return;
     }
     to_bytes(&scratch.latin, &mut draft.text);

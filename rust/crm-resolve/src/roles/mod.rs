@@ -123,7 +123,7 @@ fn settle(names: &[String], evidence: &[(HeaderEvidence, ValueEvidence)]) -> Det
 
 /// Whether a role may be spread over several columns: lists, and the parts of a street.
 pub fn takes_several(role: Role) -> bool {
-    role.is_list() || matches!(role, Role::Street | Role::Note | Role::Social)
+    role.is_list() || matches!(role, Role::Street | Role::Note)
 }
 
 fn claims_of(header: &HeaderEvidence, values: &ValueEvidence) -> Vec<Claim> {

@@ -287,8 +287,7 @@ fn key_values(resolution: &Resolution, keys: &[ComparedField], control: &dyn Con
     if keys.is_empty() {
         return Ok(known);
     }
-    let layouts: &[SourceLayout] = resolution.plan.layouts();
-    let mut comparer = Comparer::new(keys, layouts, &resolution.canonicalizer);
+    let mut comparer = Comparer::new(keys, &resolution.canonicalizer);
     let records: Vec<u32> = (0..resolution.ids.len() as u32).collect();
     let mut text = String::new();
     for chunk in records.chunks(CHUNK) {

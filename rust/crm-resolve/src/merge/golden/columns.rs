@@ -1,4 +1,5 @@
 //! One golden column at a time.
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::merge::canonical::is_blank;
 use crate::merge::golden::{GoldenColumn, Kind, Portion};
 use crate::merge::survivorship::{Candidate, winner};
 use crate::merge::{Strategy, consent};
+use crate::normalize::parse_social;
 
 /// The values of a column for all contacts of a portion, and for those of several records the record each came from.
 pub fn build_column(portion: &Portion<'_>, column: &GoldenColumn) -> (ArrayRef, ArrayRef) {
@@ -65,7 +67,10 @@ fn choose<'a>(portion: &Portion<'_>, column: &GoldenColumn, range: &Range<usize>
             candidates.iter().copied().find(|candidate| portion.ids[portion.records[range.start + candidate.member] as usize] == founder)
         }
         Kind::Role(Role::MarketingConsent) => {
-            candidates.iter().copied().find(|candidate| candidate.value == "no").or_else(|| winner(strategy, &candidates))
+            // Refusal wins, then an answer that nobody can be sure of: only consent that nothing contradicts is consent.
+            let refused = candidates.iter().copied().find(|candidate| candidate.value == "no");
+            let unclear = || candidates.iter().copied().find(|candidate| candidate.value != "yes");
+            refused.or_else(unclear).or_else(|| winner(strategy, &candidates))
         }
         _ => winner(strategy, &candidates),
     }?;
@@ -104,11 +109,12 @@ fn list_column(portion: &Portion<'_>, column: &GoldenColumn) -> (ArrayRef, Array
             continue;
         }
         let only = if is_several && column.strategy != Strategy::Union { winner_of_list(column, &buffer) } else { None };
-        let mut taken: Vec<&str> = Vec::new();
+        let mut taken: Vec<Cow<'_, str>> = Vec::new();
         for (place, span) in buffer.spans.iter().filter(|(place, _)| only.is_none_or(|only| only == *place)) {
             for value in buffer.text[span.clone()].split('\n') {
-                if !taken.contains(&value) {
-                    taken.push(value);
+                let identity = identity_of(column.kind, value);
+                if !taken.contains(&identity) {
+                    taken.push(identity);
                     values.values().append_value(value);
                     if is_several {
                         origins.values().append_value(portion.ids[portion.records[range.start + *place as usize] as usize]);
@@ -122,6 +128,16 @@ fn list_column(portion: &Portion<'_>, column: &GoldenColumn) -> (ArrayRef, Array
         }
     }
     (Arc::new(values.finish()), Arc::new(origins.finish()))
+}
+
+/// What two values of a list have in common when they are one: links and handles are told apart by where they lead, not by how they are written.
+fn identity_of(kind: Kind, value: &str) -> Cow<'_, str> {
+    let mut handle = String::new();
+    match kind {
+        Kind::Role(Role::Social) if parse_social(value, &mut handle).is_ok() && handle.contains(':') => Cow::Owned(handle),
+        Kind::Role(Role::Website | Role::Social) => Cow::Owned(value.to_lowercase()),
+        _ => Cow::Borrowed(value),
+    }
 }
 
 /// The one record whose values make the list, where lists are not united.
@@ -179,7 +195,10 @@ fn read_cell<'a>(portion: &'a Portion<'_>, column: &GoldenColumn, at: usize, buf
             Some(text) => portion.canonicalizer.canonical(layout, Role::ContactType, text, buffer),
             None => portion.plan.contact_type(layout, |place| portion.rows.text(row, place).is_some_and(|text| !is_blank(text))),
         },
-        Kind::Role(Role::MarketingConsent) => consent_of(cells, column.is_negated[layout]),
+        Kind::Role(Role::MarketingConsent) => {
+            let answers = places.iter().zip(&column.is_negated[layout]);
+            consent::of_all(answers.filter_map(|(place, is_negated)| Some((portion.rows.text(row, *place)?, *is_negated))))
+        }
         Kind::Role(role) => match places.as_slice() {
             [_] => portion.canonicalizer.canonical(layout, role, cells.next()?, buffer),
             _ => joint_value(portion, layout, role, cells, buffer),
@@ -187,20 +206,7 @@ fn read_cell<'a>(portion: &'a Portion<'_>, column: &GoldenColumn, at: usize, buf
     }
 }
 
-/// `no` if any cell refuses, else `yes` if any consents, else what the first says.
-fn consent_of<'a>(cells: impl Iterator<Item = &'a str>, is_negated: bool) -> Option<&'a str> {
-    let mut said = None;
-    for text in cells.map(str::trim).filter(|text| !text.is_empty()) {
-        match consent::parse(text, is_negated) {
-            Some(false) => return Some("no"),
-            Some(true) => said = Some("yes"),
-            None => said = said.or(Some(text)),
-        }
-    }
-    said
-}
-
-/// A role that several columns make up: lists, addresses and whole names have them all, other roles the first that holds a value.
+/// A role that several columns make up: lists, addresses, whole names and notes have them all, other roles the first that holds a value.
 fn joint_value<'a>(
     portion: &Portion<'_>,
     layout: usize,
@@ -209,7 +215,7 @@ fn joint_value<'a>(
     buffer: &'a mut String,
 ) -> Option<&'a str> {
     let joint = match role {
-        _ if role.is_list() => Some('\n'),
+        _ if role.is_list() || role == Role::Note => Some('\n'),
         Role::Street | Role::FullName => Some(' '),
         _ => None,
     };
@@ -217,6 +223,9 @@ fn joint_value<'a>(
     for text in cells {
         part.clear();
         if let Some(value) = portion.canonicalizer.canonical(layout, role, text, &mut part) {
+            if role == Role::Note && buffer.split('\n').any(|known| known == value) {
+                continue;
+            }
             if !buffer.is_empty() {
                 buffer.extend(joint);
             }

@@ -28,9 +28,9 @@ struct Standing<'a> {
 }
 
 impl Precedence {
-    pub fn new(
-        plan: &GoldenPlan,
-        rows: &Rows,
+    pub fn new<'a>(
+        plan: &'a GoldenPlan,
+        rows: &'a Rows,
         records: &[u32],
         refs: &[RowRef],
         ranges: &[Range<usize>],
@@ -49,15 +49,17 @@ impl Precedence {
         for range in ranges.iter().filter(|range| range.len() > 1) {
             standings.clear();
             standings.extend(range.clone().map(|at| {
-                let cell = |places: &[Vec<usize>]| {
-                    let found = places[rows.layout(refs[at])].iter().find_map(|place| rows.text(refs[at], *place));
-                    found.map(str::trim).filter(|text| !text.is_empty())
+                let cells = |places: &'a [Vec<usize>]| {
+                    let cells = places[rows.layout(refs[at])].iter().filter_map(|place| rows.text(refs[at], *place));
+                    cells.map(str::trim).filter(|text| !text.is_empty())
                 };
+                let cell = |places| cells(places).next();
+                let moment = |places| cells(places).filter_map(|text| canonicalizer.timestamp(rows.layout(refs[at]), text)).next();
                 let source = cell(&plan.source).unwrap_or(&plan.layouts[rows.layout(refs[at])].source);
                 Standing {
                     place: (at - range.start) as u32,
-                    updated_at: cell(&plan.updated_at).and_then(|text| canonicalizer.timestamp(rows.layout(refs[at]), text)),
-                    created_at: cell(&plan.created_at).and_then(|text| canonicalizer.timestamp(rows.layout(refs[at]), text)),
+                    updated_at: moment(&plan.updated_at),
+                    created_at: moment(&plan.created_at),
                     rank: plan.survivorship.source_rank(source),
                     source,
                     source_key: cell(&plan.source_key),

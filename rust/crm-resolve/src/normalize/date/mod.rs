@@ -1,10 +1,12 @@
 //! Dates as people and exports write them. What is ambiguous stays ambiguous.
 mod calendar;
+mod clock;
 mod months;
 mod order;
 mod scan;
 
 pub use calendar::Date;
+pub use clock::clock_seconds;
 pub use order::{DateOrderEvidence, settle_date_order};
 use scan::{Field, Fields};
 

@@ -1,77 +1,9 @@
 //! Web addresses, social handles, yes and no.
-use super::email::to_ascii_host;
+mod website;
+
 use super::text::placeholder_reason;
 use super::{Reason, fold_into};
-
-/// Replaces `out` with the canonical form of a web address: host in A-label form without `www.`, path without a trailing slash; scheme, port, query and fragment off.
-///
-/// ```
-/// use crm_resolve::normalize::parse_website;
-/// let mut site = String::new();
-/// parse_website("HTTPS://www.Example.LV/about/?utm=1#x", &mut site).unwrap();
-/// assert_eq!(site, "example.lv/about");
-/// ```
-pub fn parse_website(raw: &str, out: &mut String) -> Result<(), Reason> {
-    out.clear();
-    if raw.len() > 2048 {
-        return Err(Reason::TooLong);
-    }
-    let text = raw.trim().trim_matches(|c: char| matches!(c, '<' | '>' | '"' | '\'' | '(' | ')' | ',' | ';'));
-    if let Some(reason) = placeholder_reason(text) {
-        return Err(reason);
-    }
-    let text = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';')).next().unwrap_or(text);
-    let text = match text.find("://") {
-        Some(at) if at < 8 => &text[at + 3..],
-        _ => text.strip_prefix("//").unwrap_or(text),
-    };
-    let host_end = text.find(['/', '?', '#']).unwrap_or(text.len());
-    let (host, path) = text.split_at(host_end);
-    // An address before @ is mail or a login, not a site.
-    if host.contains('@') {
-        return Err(Reason::BadDomain);
-    }
-    let host = host.split(':').next().unwrap_or(host).trim_end_matches('.');
-    to_ascii_host(host, out)?;
-    if !out.contains('.') {
-        out.clear();
-        return Err(Reason::BadDomain);
-    }
-    if let Some(rest) = out.strip_prefix("www.")
-        && rest.contains('.')
-    {
-        *out = rest.to_owned();
-    }
-    let path = path.split(['?', '#']).next().unwrap_or("").trim_end_matches('/');
-    if !matches!(path.to_ascii_lowercase().as_str(), "/index.html" | "/index.php" | "/index.htm" | "/home") {
-        out.extend(path.chars().map(|c| c.to_ascii_lowercase()));
-    }
-    Ok(())
-}
-
-/// Whether a cell looks like a web address.
-pub fn looks_like_website(raw: &str) -> bool {
-    let text = raw.trim();
-    if text.contains('@') || text.len() < 4 || text.contains(' ') {
-        return false;
-    }
-    let mut host = String::new();
-    if parse_website(text, &mut host).is_err() {
-        return false;
-    }
-    let scheme = text.len() > 8 && (text.starts_with("http") || text.starts_with("www.") || text.starts_with("HTTP"));
-    let host = host.split('/').next().unwrap_or("");
-    let top = host.rsplit('.').next().unwrap_or("");
-    scheme
-        || (2..=24).contains(&top.len())
-            && top.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && top.starts_with(|c: char| c.is_ascii_alphabetic())
-            && !is_file_like(top)
-}
-
-fn is_file_like(top: &str) -> bool {
-    matches!(top, "jpg" | "png" | "pdf" | "doc" | "docx" | "xls" | "xlsx" | "txt" | "csv" | "zip" | "gif" | "jpeg" | "html" | "htm")
-}
+pub use website::{looks_like_website, parse_website, split_websites, website_into};
 
 /// Replaces `out` with `network:handle` for a link or handle of a social network: LinkedIn, Facebook, Instagram, X, VK, Telegram, OK, TikTok, YouTube, WhatsApp, Skype, Viber,
 /// GitHub, Xing. A bare `@handle` becomes `handle`, its network not known; another link its web address.
@@ -141,6 +73,10 @@ pub fn parse_social(raw: &str, out: &mut String) -> Result<(), Reason> {
     }
     out.push_str(network);
     out.push(':');
+    if let Some((_, id)) = text.split_once("profile.php?id=").filter(|_| network == "facebook") {
+        out.extend(id.chars().take_while(char::is_ascii_digit));
+        return Ok(());
+    }
     // Only the profile, not the page inside it; LinkedIn's in/ and company/ are part of it.
     let mut parts = path.split('/');
     let first = parts.next().unwrap_or("");

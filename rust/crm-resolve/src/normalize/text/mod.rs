@@ -7,6 +7,6 @@ mod sound;
 
 pub(super) use folding::{FoldedWords, is_word_char, narrow};
 pub use folding::{fold_into, folded, latin_into};
-pub use placeholders::{is_placeholder, placeholder_reason};
+pub use placeholders::{is_empty_like, is_no_name, is_placeholder, placeholder_reason};
 pub(super) use scripts::cyrillic_capital_as_latin;
 pub use sound::{phonetic_key_into, skeleton, skeleton_into};

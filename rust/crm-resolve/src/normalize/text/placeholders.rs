@@ -1,5 +1,6 @@
 //! Words that stand for "no value".
 use super::super::Reason;
+use super::folded;
 
 /// In folded form, sorted. What is a name somewhere (Nan, Nil, Test as surname) is listed only where it is far likelier a filler.
 const WORDS: &[&str] = &[
@@ -272,4 +273,81 @@ fn is_word(word: &str) -> bool {
 /// ```
 pub fn is_placeholder(cell: &str) -> bool {
     placeholder_reason(cell).is_some()
+}
+
+/// Fillers that are surnames or given names too: Korean, Norwegian, Chinese, Dutch.
+const ALSO_NAMES: &[&str] = &["na", "no", "nav", "nan", "foo", "leer"];
+
+/// Whether a cell of a name stands for "no value": [`is_placeholder`], except what is a surname somewhere and is written like one.
+///
+/// ```
+/// use crm_resolve::normalize::is_no_name;
+/// assert!(is_no_name("n/a") && is_no_name("NA") && is_no_name("nav"));
+/// assert!(!is_no_name("Na") && !is_no_name("Nav"));
+/// ```
+pub fn is_no_name(cell: &str) -> bool {
+    is_placeholder(cell) && !is_written_as_name(cell.trim())
+}
+
+fn is_written_as_name(text: &str) -> bool {
+    let mut letters = text.chars();
+    letters.next().is_some_and(char::is_uppercase) && letters.all(char::is_lowercase) && ALSO_NAMES.contains(&text.to_lowercase().as_str())
+}
+
+/// Of the words, those that say nothing in any column: a status may well be `deleted`, a language `no`.
+const EMPTY_LIKE: &[&str] = &[
+    "n a",
+    "n d",
+    "nan",
+    "null",
+    "none",
+    "undefined",
+    "empty",
+    "no data",
+    "no value",
+    "not applicable",
+    "not available",
+    "not given",
+    "not provided",
+    "not set",
+    "not specified",
+    "not stated",
+    "unspecified",
+    "keine angabe",
+    "k a",
+    "bez datu",
+    "datu nav",
+    "nav datu",
+    "nav noradits",
+    "nenoradits",
+    "tukss",
+    "sin datos",
+    "данных нет",
+    "нет данных",
+    "н д",
+    "не заполнено",
+    "не указан",
+    "не указана",
+    "не указано",
+    "не указаны",
+    "не задано",
+    "пусто",
+    "прочерк",
+];
+
+/// Whether a cell of any column is as good as empty: blank, a dash, `n/a`, `null`, `не указано`. Signs that may mean something
+/// (`+`, `★★★`) and words that are values somewhere (`NA`, `no`, `deleted`, `test`) are not.
+///
+/// ```
+/// use crm_resolve::normalize::is_empty_like;
+/// assert!(is_empty_like(" - ") && is_empty_like("N/A") && is_empty_like("null"));
+/// assert!(!is_empty_like("NA") && !is_empty_like("no") && !is_empty_like("+"));
+/// ```
+pub fn is_empty_like(cell: &str) -> bool {
+    let is_filling = |c: char| c.is_whitespace() || matches!(c, '-' | '–' | '—' | '_' | '.' | ',' | '?' | '/' | '\\' | '\'' | '"');
+    match placeholder_reason(cell) {
+        None => false,
+        Some(Reason::Empty) => cell.chars().all(is_filling),
+        Some(_) => EMPTY_LIKE.contains(&folded(cell).as_str()),
+    }
 }
