@@ -92,6 +92,50 @@ def test_undo_in_the_midst_of_later_runs(template: Template) -> None:
             assert content(base) == content(never), (case, [kind for kind, _ in steps])
 
 
+def take_word_of_people(base: crm.Base, kind: str, rng: random.Random) -> None:
+    """A run that depends on the state that it meets: values set, a contact split, the model fitted anew."""
+    contacts = sorted(base.contacts(["contact_id", "n_records"]).read_all().to_pylist(), key=lambda row: str(row["contact_id"]))
+    several = [row["contact_id"] for row in contacts if row["n_records"] > 1]
+    one = str(rng.choice(contacts)["contact_id"])
+    if kind == "set":
+        base.set({"city": rng.choice(["Cēsis", "Valka", None])}, where=f"city = '{rng.choice(['Riga', 'Jelgava'])}'")
+    elif kind == "edit":
+        base.edit([{"contact_id": one, "column": "email", "value": f"set{rng.randrange(9)}@inbox.lv"}])
+    elif kind == "split" and several:
+        base.split(rng.choice(several))
+    elif kind == "refit":
+        base.refit()
+    else:
+        skip_step(base)
+
+
+def test_undo_of_what_people_said_and_of_a_refit_among_later_runs(template: Template) -> None:
+    """All runs that set, edit, split or refit are undone, in any order; imports, decisions and orders between them stay."""
+    for case in range(200 if LONG else 2):
+        rng = random.Random(5000 + case)
+        first = people(40, seed=case)
+        steps: list[Any] = list(random_steps(rng, 2))
+        for kind in [*rng.sample(["set", "set", "edit", "split", "split"], 3), "refit"]:
+            steps.insert(rng.randrange(len(steps) + 1), kind)
+        with template.copy() as base, template.copy() as never:
+            take_in(base, first)
+            take_in(never, first)
+            undone = [place for place, step in enumerate(steps, 2) if isinstance(step, str)]
+            for step in steps:
+                if isinstance(step, str):
+                    take_word_of_people(base, step, rng)
+                    skip_step(never)
+                else:
+                    take_step(base, step)
+                    take_step(never, step)
+            kinds = {row["run_id"]: row["kind"] for row in base.runs().to_pylist()}
+            for run_id in rng.sample(undone, len(undone)):
+                if kinds[run_id] != "nothing":
+                    base.undo(run_id, go_on=True)
+            assert content(base) == content(never), (case, [step if isinstance(step, str) else step[0] for step in steps])
+            assert base.verify()["problems"] == [], case
+
+
 def test_runs_that_depend_are_named(template: Template) -> None:
     with template.copy() as base:
         take_in(base, people(6))
