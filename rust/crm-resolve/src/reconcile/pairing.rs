@@ -157,6 +157,12 @@ fn link_by_keys(labels: &[u32], keys: &KeyValues) -> Vec<u32> {
     groups
 }
 
+/// What records may share: the number of a key, and a hash.
+type Shared = (u8, u64);
+type PartsOf<'a> = dyn Fn(u32) -> Vec<Shared> + 'a;
+/// Left and right records.
+type Sides = (Vec<u32>, Vec<u32>);
+
 /// Chooses pairs within a group.
 struct Choose<'a> {
     keys: &'a KeyValues,
@@ -191,15 +197,15 @@ impl Choose<'_> {
     /// is left is scored if that has become possible, and else stays open: no order of rows may decide.
     fn by_parts(&self, left: &[u32], right: &[u32]) -> (Vec<Pair>, bool) {
         let mut chosen = Chosen { pairs: Vec::new(), taken: HashSet::new() };
-        let values = |record: u32| -> Vec<(u8, u64)> {
+        let values = |record: u32| -> Vec<Shared> {
             let values = self.key_values.get(&record).map_or(&[][..], Vec::as_slice);
             values.iter().filter_map(|value| Some((*self.keys.key_of.get(value)?, *value))).collect()
         };
-        let content = |record: u32| -> Vec<(u8, u64)> {
+        let content = |record: u32| -> Vec<Shared> {
             self.keys.content.get(record as usize).filter(|content| **content != 0).map(|content| (0, *content)).into_iter().collect()
         };
         let label = |record: u32| vec![(0, u64::from(self.labels[record as usize]))];
-        let steps: [(&dyn Fn(u32) -> Vec<(u8, u64)>, bool); 3] = [(&values, false), (&content, true), (&label, false)];
+        let steps: [(&PartsOf<'_>, bool); 3] = [(&values, false), (&content, true), (&label, false)];
         for (part_of, says_the_same) in steps {
             for (left, right) in parts(left, right, part_of) {
                 let (left, right) = (chosen.open(&left), chosen.open(&right));
@@ -248,13 +254,13 @@ impl Chosen {
 }
 
 /// The records of both sides that share a part, parts in an order that does not depend on that of the records.
-fn parts(left: &[u32], right: &[u32], part_of: &dyn Fn(u32) -> Vec<(u8, u64)>) -> impl Iterator<Item = (Vec<u32>, Vec<u32>)> {
-    let mut parts: BTreeMap<(u8, u64), (Vec<u32>, Vec<u32>)> = BTreeMap::new();
+fn parts(left: &[u32], right: &[u32], parts_of: &PartsOf<'_>) -> impl Iterator<Item = Sides> {
+    let mut parts: BTreeMap<Shared, Sides> = BTreeMap::new();
     for record in left {
-        part_of(*record).into_iter().for_each(|part| parts.entry(part).or_default().0.push(*record));
+        parts_of(*record).into_iter().for_each(|part| parts.entry(part).or_default().0.push(*record));
     }
     for record in right {
-        part_of(*record).into_iter().for_each(|part| parts.entry(part).or_default().1.push(*record));
+        parts_of(*record).into_iter().for_each(|part| parts.entry(part).or_default().1.push(*record));
     }
     parts.into_values().filter(|(left, right)| !left.is_empty() && !right.is_empty())
 }

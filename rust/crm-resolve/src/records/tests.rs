@@ -256,7 +256,16 @@ fn mutate(value: &mut serde_json::Value, number: &mut usize, other: &serde_json:
 #[test]
 fn a_damaged_model_is_refused_or_works() {
     let rows: Vec<Row> = (0..40)
-        .map(|n| ["Anna".into(), format!("Name{}", n / 2), format!("19{}-04-03", 60 + n / 2), format!("a{}@x.com", n / 2), "Riga".into()])
+        .map(|n| {
+            [
+                "Anna".into(),
+                format!("Name{}", n / 2),
+                format!("19{}-04-03", 60 + n / 2),
+                format!("a{}@x.com", n / 2),
+                "Riga".into(),
+                format!("2912{:04}", n / 2),
+            ]
+        })
         .collect();
     let config = ResolveConfig::default();
     let mut all = records(&rows, 7);
@@ -286,8 +295,9 @@ fn a_damaged_model_is_refused_or_works() {
 
 #[test]
 fn a_damaged_model_is_refused_with_the_place() {
-    let rows: Vec<Row> =
-        (0..30).map(|n| ["Anna".into(), format!("Name{n}"), "1985-04-03".into(), format!("a{n}@x.com"), "Riga".into()]).collect();
+    let rows: Vec<Row> = (0..30)
+        .map(|n| ["Anna".into(), format!("Name{n}"), "1985-04-03".into(), format!("a{n}@x.com"), "Riga".into(), String::new()])
+        .collect();
     let json = Model::fit(&mut records(&rows, 7), &ResolveConfig::default(), &NoControl).unwrap().to_json().unwrap();
     let mut model: serde_json::Value = serde_json::from_str(&json).unwrap();
     model["rules"][0]["parts"][0]["form"] = serde_json::json!({"derived": 200});
