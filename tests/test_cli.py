@@ -282,3 +282,25 @@ def test_completion_knows_commands_and_options() -> None:
     env = {**os.environ, "_CRM_ENGINE_COMPLETE": "bash_complete", "COMP_WORDS": "crm-engine ded", "COMP_CWORD": "1"}
     done = subprocess.run(COMMAND, env=env, capture_output=True, text=True, check=False)
     assert "dedupe" in done.stdout
+
+
+def test_decisions_written_into_the_pairs_are_followed(tmp_path: Path) -> None:
+    people = "id,name,email\n1,Anna Ozola,anna@inbox.lv\n2,OZOLA ANNA,Anna@Inbox.lv\n3,Jānis Bērziņš,janis@inbox.lv\n"
+    source = tmp_path / "people.csv"
+    source.write_text(people, encoding="utf-8")
+    first = json.loads(run("dedupe", source, "-o", tmp_path / "first", "--json").stdout)
+    assert first["contacts"] == 2
+    pairs = pq.read_table(tmp_path / "first" / "pairs.parquet").to_pylist()
+    edited = tmp_path / "decided.csv"
+    lines = [f"{pair['record_id_a']},{pair['record_id_b']},different" for pair in pairs]
+    edited.write_text("\n".join(["record_id_a,record_id_b,decision", *lines]) + "\n", encoding="utf-8")
+    again = json.loads(run("dedupe", source, "-o", tmp_path / "second", "--decisions", edited, "--json").stdout)
+    assert again["contacts"] == 3
+    assert again["decisions"] == {"same": 0, "different": 1, "unknown": 0, "not_followed": 0}
+    # Word by word the same mistake as in any other file: one message, exit code 2.
+    edited.write_text("record_id_a,record_id_b,decision\n1,2,perhaps\n", encoding="utf-8")
+    wrong = run("dedupe", source, "-o", tmp_path / "third", "--decisions", edited)
+    assert wrong.returncode == 2
+    assert "perhaps" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+    assert not (tmp_path / "third").exists()

@@ -15,6 +15,7 @@ import pyarrow as pa
 from crm_engine import _core
 from crm_engine.config import ColumnMapping, Settings, load_config
 from crm_engine.decisions import read_decisions
+from crm_engine.detection import detect_roles
 from crm_engine.errors import ConfigError
 from crm_engine.model import Model
 from crm_engine.result import DedupeResult
@@ -103,13 +104,16 @@ def with_roles(sources: list[Source], mapping: ColumnMapping) -> list[InputTable
         batches = source.batches()
         header = tuple(source.columns)
         if header not in known:
-            first = next(batches, None)
-            found = [] if first is None else json.loads(_core.detect_roles(pa.Table.from_batches([first.batch])))
-            roles = mapping.apply([(column["column"], column["role"]) for column in found] or [(name, None) for name in header])
+            found, batches = detect_roles(source, batches)
+            roles = mapping.apply([(column["column"], column["role"]) for column in found])
             counts = {column["column"] for column in found if column["counts_rows"]}
-            known[header] = roles, [name for name, role in roles if role is None and name in counts]
-            if first is not None:
-                batches = itertools.chain([first], batches)
+            understood = roles, [name for name, role in roles if role is None and name in counts]
+            first = next(batches, None)
+            if first is None:
+                # A table without rows shows nothing to the others of its header.
+                tables.append(InputTable(source, *understood, batches))
+                continue
+            known[header], batches = understood, itertools.chain([first], batches)
         tables.append(InputTable(source, *known[header], batches))
     return tables
 

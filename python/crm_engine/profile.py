@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from crm_engine import _core
 from crm_engine.config import IGNORE, ColumnMapping, load_mapping
+from crm_engine.detection import detect_roles
 from crm_engine.errors import FileFormatError
 from crm_engine.sources import Source, TextBatch, open_sources
 
@@ -130,7 +130,7 @@ class _Head:
             batch = self._cut(text)
             if batch.num_rows:
                 self.n_rows += batch.num_rows
-                yield batch
+                yield TextBatch(batch, text.source_rows[: batch.num_rows])
             if not self.complete:
                 return
 
@@ -147,11 +147,9 @@ class _Head:
 
 def _profile_table(source: Source, said: ColumnMapping, show_values: bool, max_rows: int | None, progress: Progress | None) -> TableProfile:
     head = _Head(source, max_rows)
-    batches = iter(head)
-    first = next(batches, None)
-    found = json.loads(_core.detect_roles(pa.Table.from_batches([first] if first is not None else [], source.schema)))
+    found, batches = detect_roles(source, iter(head))
     roles = said.apply([(column["column"], column["role"]) for column in found])
-    stream = pa.RecordBatchReader.from_batches(source.schema, itertools.chain([first] if first is not None else [], batches))
+    stream = pa.RecordBatchReader.from_batches(source.schema, (text.batch for text in batches))
     facts = json.loads(_core.column_facts(stream, [role for _, role in roles], progress))
     columns = [_column(detected, role, column, said, show_values) for detected, (_, role), column in zip(found, roles, facts, strict=True)]
     report = source.report()

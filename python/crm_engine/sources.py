@@ -106,7 +106,7 @@ class Source(ABC):
 
     ``name`` is the file as the caller named it, with the sheet behind it where a workbook has several (``crm.xlsx#Clients``);
     ``columns`` are its columns. ``rejects`` and ``skipped`` grow while batches are read. ``native`` is the native reader, where there
-    is one: a kernel may take it over.
+    is one: a kernel may take it over. ``again`` opens the table anew, where it stands in a file that can be read twice.
     """
 
     name: str
@@ -114,6 +114,7 @@ class Source(ABC):
     rejects: list[Reject]
     skipped: list[Skipped]
     native: _core.FileTable | None = None
+    again: Callable[[], Source] | None = None
 
     @abstractmethod
     def batches(self) -> Iterator[TextBatch]:

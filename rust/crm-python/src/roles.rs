@@ -8,7 +8,7 @@ use pyo3_arrow::PyRecordBatchReader;
 use crate::errors::to_python;
 use crate::gate::gate;
 
-/// Finds what the columns of a table of text mean; returns a JSON list of column, role, confidence, reasons, counts_rows.
+/// Finds what the columns of a table of text mean; returns a JSON list of column, role, confidence, reasons, counts_rows, is_open.
 #[pyfunction]
 pub fn detect_roles(py: Python<'_>, stream: PyRecordBatchReader) -> PyResult<String> {
     let reader = stream.into_reader()?;

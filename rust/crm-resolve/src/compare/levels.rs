@@ -141,8 +141,16 @@ pub(crate) enum Spread {
     Birth,
     /// Belongs to one person, and may be a relative's of the same name.
     Given,
+    /// Belongs to one person, and may be named after them.
+    Mailbox,
+    /// Belongs to one person: no two people have the same number of it.
+    Number,
     /// Shared by a household or an office.
     Shared,
+    /// As `Shared`, and one's own as often as not.
+    Telephone,
+    /// As `Shared`, as far as those who share the rest bear one surname: families do, colleagues do not.
+    Surname,
     /// Belongs to one company, and may be several branches'.
     Switchboard,
     /// Belongs to a company with all its branches.
@@ -166,7 +174,11 @@ pub(crate) fn spread(kind: Kind) -> Spread {
     match kind {
         Kind::BirthDate => Spread::Birth,
         Kind::Given => Spread::Given,
-        Kind::Family | Kind::Phone | Kind::Company => Spread::Shared,
+        Kind::Email => Spread::Mailbox,
+        Kind::Family => Spread::Surname,
+        Kind::TaxId => Spread::Number,
+        Kind::Phone => Spread::Telephone,
+        Kind::Company => Spread::Shared,
         Kind::Street | Kind::Postcode | Kind::City | Kind::Region | Kind::Country => Spread::Place,
         _ => Spread::Personal,
     }
@@ -269,8 +281,11 @@ fn differing_digits(a: u32, b: u32) -> usize {
 }
 
 fn email_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apart: u32) -> u8 {
-    if (keys_a[email_keys::FLAGS] | keys_b[email_keys::FLAGS]) & email_keys::SHARED != 0 {
-        return 6;
+    match [keys_a, keys_b].map(|keys| keys[email_keys::FLAGS] & email_keys::SHARED) {
+        [0, 0] => {}
+        // A person's own mailbox and the office's are no contradiction.
+        [0, _] | [_, 0] => return MISSING,
+        _ => return EMAIL_DIFFERENT,
     }
     if keys_a[email_keys::LOCAL] == keys_b[email_keys::LOCAL] {
         // A name alone before the @ is borne by all of that name.
@@ -288,14 +303,12 @@ fn email_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apart
         }
         let shortest = local_a.len().min(local_b.len());
         let is_digits_only = numbers_of(local_a).ne(numbers_of(local_b)) && keys_a[email_keys::LETTERS] == keys_b[email_keys::LETTERS];
+        // A provider tells namesakes apart by a digit.
         if !is_digits_only && (distance == 1 && shortest >= 4 || distance <= limit && shortest >= 7) {
-            return 3;
-        }
-        if is_digits_only && distance == 1 && shortest >= 4 {
-            return 3;
+            return EMAIL_TYPO;
         }
     }
-    if keys_a[email_keys::LETTERS] == keys_b[email_keys::LETTERS] {
+    if keys_a[email_keys::LETTERS] != 0 && keys_a[email_keys::LETTERS] == keys_b[email_keys::LETTERS] {
         return 5;
     }
     // The domains may differ in any letters.
@@ -331,7 +344,7 @@ fn company_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apa
 }
 
 /// The digits of a text: "Mill 7" and "Mill 9" are two mills.
-fn numbers_of(text: &[u8]) -> impl Iterator<Item = &u8> {
+pub(super) fn numbers_of(text: &[u8]) -> impl Iterator<Item = &u8> {
     text.iter().filter(|byte| byte.is_ascii_digit())
 }
 

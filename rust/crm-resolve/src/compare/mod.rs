@@ -143,7 +143,9 @@ impl<'a> Comparer<'a> {
         }
         let (few_a, few_b) = (self.few(field, many_a), self.few(field, many_b));
         let levels = few_a.iter().flat_map(|one| few_b.iter().map(move |other| (*one, *other)));
-        levels.map(|(one, other)| self.value_level(kind, field, one, other, cache)).min().unwrap_or(MISSING)
+        // Two values that say nothing of each other leave it to the others.
+        let levels = levels.map(|(one, other)| self.value_level(kind, field, one, other, cache)).filter(|level| *level != MISSING);
+        levels.min().unwrap_or(MISSING)
     }
 
     /// Values of a list that are graded against those of another: of a long list some that do not depend on their numbers.

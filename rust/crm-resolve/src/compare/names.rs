@@ -1,6 +1,6 @@
 //! The joint comparison of given, family and middle name.
 use super::distance::{edit_distance, jaro_winkler, may_be_similar};
-use super::levels::{EXACT, MISSING, name_level};
+use super::levels::{EXACT, MISSING, name_level, numbers_of};
 use super::{Comparer, Comparison, LevelCache, Levels};
 use crate::records::value::name_keys;
 use crate::records::{Dictionary, Keys, Kind, Records, ValueId};
@@ -176,6 +176,10 @@ fn are_among(few: &[(ValueId, u8)], many: &[(ValueId, u8)], grade: &mut impl FnM
 
 /// The level of two different names.
 pub(super) fn value_level(kind: Kind, records: &Records, dictionary: &Dictionary, a: ValueId, b: ValueId) -> u8 {
+    // "Client 7" and "Client 9" are two clients.
+    if numbers_of(dictionary.text(a)).ne(numbers_of(dictionary.text(b))) {
+        return name_level::DIFFERENT;
+    }
     let (keys_a, keys_b) = (dictionary.keys(a), dictionary.keys(b));
     let sound = if kind == Kind::Family { name_keys::FAMILY } else { name_keys::SKELETON };
     if keys_a[sound] == keys_b[sound] {

@@ -7,8 +7,8 @@ use crm_core::Role;
 
 use crate::merge::canonical::{Canonicalizer, MICROS, MICROS_PER_DAY, iso_micros, tidy};
 use crate::normalize::{
-    DateOptions, DateOrder, DateValue, Region, TaxIdValidity, clock_seconds, infer_phone_region, is_empty_like, is_no_name, is_placeholder,
-    parse_date, parse_gender, parse_tax_id, settle_date_order,
+    DateOptions, DateOrder, DateValue, Region, TaxIdValidity, clock_seconds, count_phones_of, infer_phone_region, is_empty_like,
+    is_no_name, is_placeholder, parse_country, parse_date, parse_email, parse_gender, parse_tax_id, settle_date_order,
 };
 use crate::records::value::order_of;
 use crate::{Conventions, DateOrder as ConfiguredOrder, ResolveConfig};
@@ -25,6 +25,8 @@ pub struct ConventionSample {
     phones: LowestHashes,
     birth_dates: LowestHashes,
     times: LowestHashes,
+    countries: LowestHashes,
+    emails: LowestHashes,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -54,7 +56,7 @@ impl LowestHashes {
 
 impl ConventionSample {
     /// Roles that [`ConventionSample::add`] takes.
-    pub const ROLES: [Role; 4] = [Role::Phone, Role::BirthDate, Role::CreatedAt, Role::UpdatedAt];
+    pub const ROLES: [Role; 6] = [Role::Phone, Role::BirthDate, Role::CreatedAt, Role::UpdatedAt, Role::Country, Role::Email];
 
     /// Adds a filled cell of a row with this content hash.
     #[inline]
@@ -63,6 +65,8 @@ impl ConventionSample {
             Role::Phone => self.phones.add(row_hash, text),
             Role::BirthDate => self.birth_dates.add(row_hash, text),
             Role::CreatedAt | Role::UpdatedAt => self.times.add(row_hash, text),
+            Role::Country => self.countries.add(row_hash, text),
+            Role::Email => self.emails.add(row_hash, text),
             _ => {}
         }
     }
@@ -74,6 +78,37 @@ impl ConventionSample {
         self.phones.merge(&other.phones);
         self.birth_dates.merge(&other.birth_dates);
         self.times.merge(&other.times);
+        self.countries.merge(&other.countries);
+        self.emails.merge(&other.emails);
+    }
+
+    /// The country of the national telephone numbers: the one that most rows name, if numbers are written as there; then the one that the
+    /// numbers themselves fit best, unless those of the mailboxes' country fit nearly as well.
+    fn phone_region(&self) -> Option<String> {
+        let phones = self.phones.cells();
+        let supporting = |region: Region| count_phones_of(phones.iter().copied(), region);
+        let countries = self.countries.cells();
+        let named =
+            commonest(countries.iter().filter_map(|cell| parse_country(cell).ok()).filter_map(|country| Region::new(country.as_str())));
+        if let Some((region, n_rows)) = named
+            && n_rows * 10 >= countries.len() * 6
+            && supporting(region) * 2 >= phones.len()
+        {
+            return Some(region.as_str().to_owned());
+        }
+        let guess = infer_phone_region(phones.iter().copied())?;
+        let emails = self.emails.cells();
+        let domain =
+            |cell: &&str| cell.trim_end().rsplit_once('.').and_then(|(_, domain)| Region::new(if domain == "uk" { "gb" } else { domain }));
+        let mailed = commonest(emails.iter().filter_map(domain));
+        if let Some((region, n_rows)) = mailed
+            && n_rows >= 2
+            && n_rows * 4 >= emails.len()
+            && supporting(region) * 10 >= guess.n_supporting * 9
+        {
+            return Some(region.as_str().to_owned());
+        }
+        Some(guess.region.as_str().to_owned())
     }
 
     /// What the sample shows; what the config says wins.
@@ -87,16 +122,23 @@ impl ConventionSample {
             (None, DateOrder::MonthFirst) => Some(ConfiguredOrder::Mdy),
             (None, DateOrder::Unknown) => None,
         };
-        let guessed = || infer_phone_region(self.phones.cells()).map(|guess| guess.region.as_str().to_owned());
         Conventions {
-            phone_region: config.phone_region.clone().or_else(guessed),
+            phone_region: config.phone_region.clone().or_else(|| self.phone_region()),
             birth_dates: order(&self.birth_dates),
             times: order(&self.times),
         }
     }
 }
 
-/// The conventions of sources, by name, from their samples; those of all together stand for sources not seen.
+/// The region that occurs most, the first by its code where several do, and how often.
+fn commonest(regions: impl Iterator<Item = Region>) -> Option<(Region, usize)> {
+    let mut counts: BTreeMap<Region, usize> = BTreeMap::new();
+    regions.for_each(|region| *counts.entry(region).or_default() += 1);
+    counts.into_iter().max_by_key(|(region, n)| (*n, std::cmp::Reverse(*region)))
+}
+
+/// The conventions of sources, by name, from their samples; those of all together stand for sources not seen, and for what a source's own
+/// cells do not show.
 pub fn settle_conventions<'a>(
     samples: impl IntoIterator<Item = (&'a str, &'a ConventionSample)>,
     config: &ResolveConfig,
@@ -107,8 +149,12 @@ pub fn settle_conventions<'a>(
         by_source.entry(source).or_default().merge(sample);
         all.merge(sample);
     }
-    let sources = by_source.into_iter().map(|(source, sample)| (source.to_owned(), sample.settle(config)));
-    (sources.collect(), all.settle(config))
+    let others = all.settle(config);
+    let sources = by_source.into_iter().map(|(source, sample)| {
+        let own = sample.settle(config);
+        (source.to_owned(), Conventions { phone_region: own.phone_region.or_else(|| others.phone_region.clone()), ..own })
+    });
+    (sources.collect(), others)
 }
 
 /// Conventions, ready for use.

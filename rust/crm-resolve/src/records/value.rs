@@ -284,7 +284,7 @@ pub fn email(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     } else {
         scratch.latin.extend(local.chars().filter(|c| c.is_alphabetic()));
     }
-    let letters = key_of(scratch.latin.as_bytes());
+    let letters = if scratch.latin.is_empty() { 0 } else { key_of(scratch.latin.as_bytes()) };
     draft.keys = [key_of(local.as_bytes()), key_of(domain.as_bytes()), flags, letters, 0, 0];
 }
 

@@ -186,6 +186,9 @@ pub fn header_evidence(header: &str) -> HeaderEvidence {
             return whole(found, &rest.join(" "), share, group());
         }
     }
+    if let Some(found) = lexicon.alternatives(header) {
+        return whole(&found, header, 0.95, group());
+    }
     if tokens.iter().any(|token| lexicon.negatives.contains(*token)) {
         return HeaderEvidence { no_role: true, matched: header.trim().to_owned(), ..HeaderEvidence::default() };
     }
@@ -209,6 +212,27 @@ impl Lexicon {
                 (length > 1 || !self.qualifiers.contains(phrase[0])).then(|| (phrase.join(" "), found))
             })
         })
+    }
+
+    /// What a header in several languages or for several things means ("Imię / Nome", "Фамилия (Surname)"), where each part is understood.
+    fn alternatives(&self, header: &str) -> Option<Meanings> {
+        let parts: Vec<String> = header.split(['/', '|', '\\', '\n', '(', ')', ';']).map(|part| fold(part).concat()).collect();
+        let parts: Vec<&String> = parts.iter().filter(|part| !part.is_empty()).collect();
+        if parts.len() < 2 {
+            return None;
+        }
+        let mut found: Vec<(Option<Role>, f64, usize)> = Vec::new();
+        for part in &parts {
+            for (role, strength) in self.phrases.get(*part)? {
+                match found.iter_mut().find(|(known, ..)| known == role) {
+                    Some((_, best, n_parts)) => (*best, *n_parts) = (best.max(*strength), *n_parts + 1),
+                    None => found.push((*role, *strength, 1)),
+                }
+            }
+        }
+        // What all parts say is surer than what one of them may mean.
+        let weighed = |(role, best, n_parts): (Option<Role>, f64, usize)| (role, if n_parts == parts.len() { best } else { 0.8 * best });
+        Some(found.into_iter().map(weighed).collect())
     }
 
     /// The longest run of words that is known; what stands around it is not, so it only hints.

@@ -48,6 +48,8 @@ pub struct DetectedColumn {
     pub reasons: Vec<String>,
     /// Whether it only counts rows.
     pub counts_rows: bool,
+    /// Whether it has no role and other rows might show one: it is empty, or does not hold what its header promises.
+    pub is_open: bool,
 }
 
 fn role_name<S: serde::Serializer>(role: &Option<Role>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -92,6 +94,7 @@ fn settle(names: &[String], evidence: &[(HeaderEvidence, ValueEvidence)]) -> Det
     let mut claims: Vec<Vec<Claim>> = evidence.iter().map(|(header, values)| claims_of(header, values)).collect();
     favour_main_address(evidence, &mut claims);
     favour_neighbours(&mut claims);
+    favour_neighbours_of_family_names(evidence, &mut claims);
     favour_neighbours_of_streets(evidence, &mut claims);
     let single: Vec<usize> = (0..Role::ALL.len()).filter(|place| !takes_several(Role::ALL[*place])).collect();
     let many: Vec<usize> = (0..Role::ALL.len()).filter(|place| takes_several(Role::ALL[*place])).collect();
@@ -117,7 +120,9 @@ fn settle(names: &[String], evidence: &[(HeaderEvidence, ValueEvidence)]) -> Det
             roles[column] = Some(single[role]);
         }
     }
-    let columns = names.iter().enumerate().map(|(column, name)| describe(name, &evidence[column], &claims[column], roles[column]));
+    let is_taken = |role: Role| roles.contains(&Some(place(role)));
+    let columns =
+        names.iter().enumerate().map(|(column, name)| describe(name, &evidence[column], &claims[column], roles[column], is_taken));
     Detection { columns: columns.collect() }
 }
 
@@ -200,6 +205,26 @@ fn favour_neighbours(claims: &mut [Vec<Claim>]) {
     }
 }
 
+/// Where nothing else holds given names or whole ones, single words beside the family names are given names, though no list knows them.
+fn favour_neighbours_of_family_names(evidence: &[(HeaderEvidence, ValueEvidence)], claims: &mut [Vec<Claim>]) {
+    let is_claimed = |role: Role| claims.iter().any(|claims| claims[place(role)].weight > 0.5);
+    let Some(family) = (0..claims.len()).find(|column| claims[*column][place(Role::FamilyName)].weight > 0.5) else { return };
+    if is_claimed(Role::GivenName) || is_claimed(Role::FullName) {
+        return;
+    }
+    let fits = |column: &usize| {
+        let (header, values) = &evidence[*column];
+        let is_open = !header.no_role && claims[*column].iter().all(|claim| claim.weight <= 0.5);
+        let is_closed = values.city > 0.25 || values.job_title > 0.1 || values.country.max(values.language).max(values.region) > 0.3;
+        is_open && !is_closed && values.one_word > 0.8 && values.n_distinct >= 8 && values.distinct() > 0.02 && values.patronymic < 0.1
+    };
+    let beside = [family.checked_sub(1), Some(family + 1).filter(|column| *column < claims.len())];
+    if let Some(column) = beside.into_iter().flatten().find(fits) {
+        let reason = Some("single words of letters beside a column of family names".to_owned());
+        claims[column][place(Role::GivenName)] = Claim { weight: 1.0, reason };
+    }
+}
+
 /// The columns after a street hold its town and postcode, where their headers say nothing and no other column claims to.
 fn favour_neighbours_of_streets(evidence: &[(HeaderEvidence, ValueEvidence)], claims: &mut [Vec<Claim>]) {
     let is_claimed = |claims: &[Vec<Claim>], role: Role| claims.iter().any(|claims| claims[place(role)].weight > 0.5);
@@ -231,7 +256,13 @@ fn place(role: Role) -> usize {
     Role::ALL.iter().position(|known| *known == role).unwrap_or(0)
 }
 
-fn describe(name: &str, (header, values): &(HeaderEvidence, ValueEvidence), claims: &[Claim], role: Option<usize>) -> DetectedColumn {
+fn describe(
+    name: &str,
+    (header, values): &(HeaderEvidence, ValueEvidence),
+    claims: &[Claim],
+    role: Option<usize>,
+    is_taken: impl Fn(Role) -> bool,
+) -> DetectedColumn {
     let mut reasons = Vec::new();
     let probability = |weight: f64| 1.0 / (1.0 + (-weight).exp());
     // A header such as `id` claims its column even where it counts: many systems number their records.
@@ -246,13 +277,15 @@ fn describe(name: &str, (header, values): &(HeaderEvidence, ValueEvidence), clai
             let why = claims[place(*hinted)].reason.clone().filter(|_| claims[place(*hinted)].weight <= 0.0);
             reasons.push(match why {
                 Some(why) => format!("the header suggests {hinted}, but {why}"),
-                None => format!("the header suggests {hinted}, which another column holds better"),
+                None if is_taken(*hinted) => format!("the header suggests {hinted}, which another column holds better"),
+                None => format!("the header suggests {hinted}, but too faintly without the values showing it"),
             });
         } else {
             reasons.push("neither header nor values fit a role; kept as a custom field".to_owned());
         }
         let confidence = 1.0 - probability(claims[best].weight.min(0.0));
-        return DetectedColumn { column: name.to_owned(), role: None, confidence: rounded(confidence), reasons, counts_rows };
+        let is_open = !counts_rows && !header.no_role && (values.n_filled == 0 || !header.roles.is_empty());
+        return DetectedColumn { column: name.to_owned(), role: None, confidence: rounded(confidence), reasons, counts_rows, is_open };
     };
     let claim = &claims[role];
     if let Some((..)) = header.roles.iter().find(|(known, _)| *known == Role::ALL[role]) {
@@ -272,6 +305,7 @@ fn describe(name: &str, (header, values): &(HeaderEvidence, ValueEvidence), clai
         confidence: rounded(probability(claim.weight)),
         reasons,
         counts_rows,
+        is_open: false,
     }
 }
 

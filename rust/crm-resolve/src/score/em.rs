@@ -45,8 +45,12 @@ impl Estimate {
     /// Weights per comparison and level; "missing" weighs nothing.
     pub fn weights(&self) -> Vec<Vec<i32>> {
         let of_comparison = |(m, u): (&Vec<f64>, &Vec<f64>)| {
-            let levels = m.iter().zip(u).map(|(m, u)| bits((m / u).log2()));
-            std::iter::once(0).chain(levels).collect()
+            let mut levels: Vec<i32> = std::iter::once(0).chain(m.iter().zip(u).map(|(m, u)| bits((m / u).log2()))).collect();
+            // That two values differ never speaks for a match.
+            if let Some(last) = levels.last_mut() {
+                *last = (*last).min(LEAST_AGAINST);
+            }
+            levels
         };
         self.m.iter().zip(&self.u).map(of_comparison).collect()
     }
@@ -66,6 +70,23 @@ fn logit(share: f64) -> i32 {
     bits((share / (1.0 - share)).log2())
 }
 
+/// The weight of "different" at most.
+const LEAST_AGAINST: i32 = -WEIGHT_ONE / 8;
+
+/// Of the matches of which two or more telling things are known (birth date, mailbox, telephone, tax id), this share may differ in all of them.
+/// Where the fit would have more, few names are borne by many people, and it takes namesakes for matches.
+const MOST_CONTRADICTED: f64 = 0.25;
+
+/// So many matches that are not contradicted are assumed before any is seen.
+const CONTRADICTED_STRENGTH: f64 = 4.0;
+
+/// Most that speaks against a match of records that only their names hold together.
+const MOST_AGAINST_NAMESAKES: i32 = 20 * WEIGHT_ONE;
+
+/// It grows after so many rounds, and by so much in a round.
+const SETTLED_ROUNDS: usize = 6;
+const MOST_PER_ROUND: i32 = 3 * WEIGHT_ONE;
+
 /// How many random pairs the shipped probabilities among other pairs count as.
 const U_STRENGTH: f64 = 400.0;
 const ROUNDS: usize = 20;
@@ -75,22 +96,29 @@ pub(crate) fn fit(
     comparisons: &[Comparison],
     roles: &Roles,
     sets: &mut [TrainingSet],
-    priors_of_pairs: PairPriors,
+    mut priors_of_pairs: PairPriors,
     control: &dyn Control,
-) -> Result<Estimate> {
+) -> Result<(Estimate, PairPriors)> {
     let prior = Estimate::prior(comparisons);
     let mut estimate = prior.clone();
+    priors_of_pairs.contradicted = 0;
     for round in 0..ROUNDS {
         control.check()?;
         control.progress("fit", round as u64, ROUNDS as u64);
         let weights = estimate.weights();
         let empty = || comparisons.iter().map(|comparison| vec![0.0; level_names(comparison.kind).len() - 1]);
         let (mut m_counts, mut u_counts): (Vec<Vec<f64>>, Vec<Vec<f64>>) = (empty().collect(), empty().collect());
+        let (mut n_known, mut n_contradicted) = (CONTRADICTED_STRENGTH, 0.0);
         for set in sets.iter_mut() {
             let odds = logit(set.share);
             let (mut n_matches, mut n_pairs) = (0.0, 0.0);
             for (levels, count) in &set.patterns {
-                let p = probability(roles.combine(&weights, levels, set.fixed).total(PairPriors { all: odds, ..priors_of_pairs }));
+                let sum = roles.combine(&weights, levels, set.fixed);
+                let p = probability(sum.total(PairPriors { all: odds, ..priors_of_pairs }));
+                if let Some(is_contradicted) = sum.is_contradicted() {
+                    n_known += p * count;
+                    n_contradicted += p * count * f64::from(u8::from(is_contradicted));
+                }
                 n_matches += p * count;
                 n_pairs += count;
                 for place in 0..comparisons.len() {
@@ -110,6 +138,13 @@ pub(crate) fn fit(
             let floor = if set.is_random { 1e-9 } else { 1e-5 };
             set.share = ((n_matches + 0.5 * floor) / (n_pairs + 1.0)).clamp(floor, 0.995);
         }
+        let share: f64 = (n_contradicted / n_known).clamp(1e-3, 0.999);
+        let excess = (share / (1.0 - share)).log2() - (MOST_CONTRADICTED / (1.0 - MOST_CONTRADICTED)).log2();
+        // The first rounds still say little, and what was found wrong once is not tried again.
+        if round >= SETTLED_ROUNDS && excess > 0.0 {
+            let more = bits(excess).min(MOST_PER_ROUND);
+            priors_of_pairs.contradicted = (priors_of_pairs.contradicted + more).min(MOST_AGAINST_NAMESAKES);
+        }
         for (place, comparison) in comparisons.iter().enumerate() {
             let strength = priors(comparison.kind).strength;
             mix(&mut estimate.m[place], &m_counts[place], &prior.m[place], strength);
@@ -118,7 +153,7 @@ pub(crate) fn fit(
             mix(&mut estimate.u[place], &u_counts[place], &prior.u[place], U_STRENGTH);
         }
     }
-    Ok(estimate)
+    Ok((estimate, priors_of_pairs))
 }
 
 /// Most of the names of one contact that are slips of each other, per level of slip: where many names differ in a letter alone (customers that

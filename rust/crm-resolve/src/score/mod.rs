@@ -2,6 +2,7 @@
 mod em;
 mod model;
 mod scorer;
+mod shared;
 mod sketch;
 mod stream;
 mod train;

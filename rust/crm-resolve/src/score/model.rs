@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::em::{self, bits};
+use super::shared::is_shared;
 use super::sketch::Sketches;
 use super::stream::Prepared;
 use super::train;
@@ -17,10 +18,13 @@ use crate::records::{Kind, Records};
 use crate::{Reading, ResolveConfig, WEIGHT_ONE};
 
 /// Version of the model's file format.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Values in at least this many records have frequencies of their own.
 const FREQUENT: u32 = 10;
+
+/// So many copies of one record count towards how often its values occur: people are entered twice, and a row is loaded a thousand times.
+const COUNTED_COPIES: usize = 3;
 
 /// Where pairs are many, a rule must find at least one match among so many pairs of its own.
 const MOST_PAIRS_PER_MATCH: f64 = 1_000.0;
@@ -71,6 +75,10 @@ pub struct Model {
     pub branch_prior: i32,
     /// From this weight on agreement in what households share is no chance.
     pub household_weight: i32,
+    /// What speaks against a match of records whose birth dates, mailboxes, telephones and tax ids, two or more of them, all differ.
+    pub contradicted: i32,
+    /// What one surname weighs at most among pairs that share a household's things.
+    pub related_surname: i32,
     /// The comparisons.
     pub comparisons: Vec<ComparisonModel>,
     /// The blocking rules, with what is oversized.
@@ -95,16 +103,23 @@ impl Model {
         let chosen: BTreeSet<(String, Kind)> =
             choose_comparisons(records).into_iter().map(|comparison| (comparison.name, comparison.kind)).collect();
         records.keep_fields(&chosen);
+        let collapsed = super::stream::representatives(records);
+        records.discount(collapsed.beyond(COUNTED_COPIES));
         let records = &*records;
         let comparisons = choose_comparisons(records);
-        let identifying: Vec<bool> = comparisons.iter().map(|comparison| is_identifying(records, comparison.field)).collect();
+        let is_own = |comparison: &Comparison| match comparison.kind {
+            Kind::Text => is_identifying(records, comparison.field) && !is_shared(records, &comparisons, comparison.field),
+            // The tax id of the firm stands beside each of its people.
+            Kind::TaxId => !is_shared(records, &comparisons, comparison.field),
+            _ => is_identifying(records, comparison.field),
+        };
+        let identifying: Vec<bool> = comparisons.iter().map(is_own).collect();
         let identifying_fields: Vec<usize> = comparisons
             .iter()
             .zip(&identifying)
             .filter(|(comparison, is_identifying)| comparison.kind == Kind::Text && **is_identifying)
             .map(|(comparison, _)| comparison.field)
             .collect();
-        let collapsed = super::stream::representatives(records);
         let representatives = &collapsed.representatives;
         let mut rules = block::choose_rules(records, &identifying_fields);
         control.progress("blocking", 0, 0);
@@ -129,9 +144,9 @@ impl Model {
         let candidates = train::candidate_patterns(&keys.lookup(records, &rules), &samples, &levels_of_rules);
         // Fitted twice: how many relatives and branches there are shows only once the levels are known, and matters to them.
         let priors = PairPriors::assumed(representatives.len());
-        let estimate = em::fit(comparer.comparisons(), &roles, &mut sets, priors, control)?;
+        let (estimate, priors) = em::fit(comparer.comparisons(), &roles, &mut sets, priors, control)?;
         let priors = train::mixing_priors(&roles, &estimate.weights(), &candidates, priors);
-        let estimate = em::fit(comparer.comparisons(), &roles, &mut sets, priors, control)?;
+        let (estimate, priors) = em::fit(comparer.comparisons(), &roles, &mut sets, priors, control)?;
         let priors = train::mixing_priors(&roles, &estimate.weights(), &candidates, priors);
         let mut model = Self {
             format: FORMAT,
@@ -142,6 +157,8 @@ impl Model {
             related_prior: priors.related,
             branch_prior: priors.branch,
             household_weight: priors.household,
+            related_surname: priors.surname,
+            contradicted: priors.contradicted,
             comparisons: Vec::new(),
             rules,
         };

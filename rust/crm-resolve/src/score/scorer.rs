@@ -97,6 +97,8 @@ impl<'a> Scorer<'a> {
                 related: model.related_prior,
                 branch: model.branch_prior,
                 household: model.household_weight,
+                surname: model.related_surname,
+                contradicted: model.contradicted,
             },
             best_open,
             order,

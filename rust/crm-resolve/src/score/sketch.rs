@@ -187,8 +187,9 @@ fn is_different(kind: Kind, a: &[u32], b: &[u32]) -> bool {
         Kind::Phone => !may_be_one_edit(a[0], b[0]),
         Kind::Postcode => a[0] >> 16 != b[0] >> 16 && ((a[0] ^ b[0]) & 0xffff).count_ones() > 2,
         Kind::Email => {
-            if (a[1] | b[1]) >> 31 == 1 {
-                return true;
+            match (a[1] >> 31, b[1] >> 31) {
+                (0, 0) => {}
+                (one, other) => return one == other,
             }
             let apart = (a[0] ^ b[0]).count_ones();
             let (len_a, len_b) = ((a[1] >> 16) as usize, (b[1] >> 16) as usize);

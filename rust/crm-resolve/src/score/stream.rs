@@ -37,6 +37,15 @@ pub(crate) struct Collapsed {
     pub identical: Vec<(u32, u32)>,
 }
 
+impl Collapsed {
+    /// The copies of each representative but the first `n`.
+    pub fn beyond(&self, n: usize) -> impl Iterator<Item = u32> {
+        // Those of one representative follow each other.
+        let has_more = move |place: &usize| *place >= n && self.identical[*place - n].0 == self.identical[*place].0;
+        (0..self.identical.len()).filter(has_more).map(|place| self.identical[place].1)
+    }
+}
+
 /// Finds records of identical normalized content.
 pub(crate) fn representatives(records: &Records) -> Collapsed {
     let mut order: Vec<(u64, u32)> =

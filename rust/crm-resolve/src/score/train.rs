@@ -156,36 +156,60 @@ pub(crate) fn yields(roles: &Roles, weights: &[Vec<i32>], candidates: &Candidate
 }
 
 /// The weights of a match among pairs that share a household's things, and among those that share a chain's: the odds at which the
-/// personal evidence of such pairs is consistent with itself.
+/// personal evidence of such pairs is consistent with itself; and what one surname tells among the former.
 pub(crate) fn mixing_priors(roles: &Roles, weights: &[Vec<i32>], candidates: &CandidatePatterns, priors: PairPriors) -> PairPriors {
     let (mut relatives, mut branches) = (Vec::new(), Vec::new());
+    let families = PairPriors { surname: 0, ..priors };
     for (drawn, patterns) in candidates {
         for (levels, count) in patterns {
             let sum = roles.combine(weights, levels, 0);
-            if sum.household(priors.household) >= 0 {
-                relatives.push((count / drawn, sum.against_relatives(priors.household)));
+            let count = count / drawn;
+            if sum.household(priors) >= 0 {
+                let (weight, one_surname) = (sum.against_relatives(families), sum.has_one_surname());
+                relatives.push(Neighbours { count, weight, surname_gain: sum.surname_gain(), one_surname });
             }
             if let Some(weight) = sum.against_branches() {
-                branches.push((count / drawn, weight));
+                branches.push(Neighbours { count, weight, surname_gain: 0, one_surname: None });
             }
         }
     }
-    PairPriors { related: mixing_prior(&relatives), branch: mixing_prior(&branches), ..priors }
+    let (related, surname) = mixing_prior(&relatives);
+    PairPriors { related, branch: mixing_prior(&branches).0, surname, ..priors }
 }
 
-fn mixing_prior(pairs: &[(f64, i32)]) -> i32 {
-    // A few of each before anything is seen.
-    let mut odds = RELATED;
+/// Pairs of one pattern that share a household's things, or a chain's.
+struct Neighbours {
+    count: f64,
+    /// The evidence for a match, the surname aside.
+    weight: i32,
+    surname_gain: i32,
+    one_surname: Option<bool>,
+}
+
+/// One surname tells at most this much among those who share a household's things.
+const MOST_OF_SURNAME: i32 = 8 * WEIGHT_ONE;
+
+/// The odds of a match among `pairs`, and the most that one surname weighs there.
+fn mixing_prior(pairs: &[Neighbours]) -> (i32, i32) {
+    // A few of each before anything is seen; families bear one surname.
+    let (mut odds, mut surname) = (RELATED, 0);
     for _ in 0..40 {
         let (mut n_matches, mut n_others) = (4.0f64, 2.0f64);
-        for (count, weight) in pairs {
-            let p = crate::weight_to_probability(odds + weight);
-            n_matches += p * count;
-            n_others += (1.0 - p) * count;
+        let (mut n_one_surname, mut n_two_surnames) = (19.0f64, 1.0f64);
+        for pair in pairs {
+            let p = crate::weight_to_probability(odds + pair.weight + pair.surname_gain.min(surname));
+            n_matches += p * pair.count;
+            n_others += (1.0 - p) * pair.count;
+            match pair.one_surname {
+                Some(true) => n_one_surname += (1.0 - p) * pair.count,
+                Some(false) => n_two_surnames += (1.0 - p) * pair.count,
+                None => {}
+            }
         }
         odds = bits((n_matches / n_others).log2()).clamp(-8 * WEIGHT_ONE, 6 * WEIGHT_ONE);
+        surname = bits(((n_one_surname + n_two_surnames) / n_one_surname).log2()).clamp(0, MOST_OF_SURNAME);
     }
-    odds
+    (odds, surname)
 }
 
 /// The share of matches among all pairs, as a weight: matches expected among the candidates, once the share is consistent with them.

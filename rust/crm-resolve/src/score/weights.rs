@@ -22,9 +22,16 @@ pub(crate) struct Sum {
     is_company: bool,
     is_elsewhere: bool,
     shared_gain: i32,
+    surname: i32,
     chain_gain: i32,
     /// What single personal comparisons weigh beyond what they can among relatives.
     personal_excess: i32,
+    /// What given name and mailbox weigh among relatives.
+    named_gain: i32,
+    is_born_apart: bool,
+    /// Of birth date, mailbox, telephone and tax id, how many agree and how many do not.
+    n_telling_agree: u8,
+    n_telling_apart: u8,
     place_best: i32,
     place_gain: i32,
     place_worst: i32,
@@ -40,6 +47,9 @@ const NAMESAKES: i32 = 8 * crate::WEIGHT_ONE;
 /// The same of anything else that is one person's: mailboxes are shared, and numbers borrowed.
 const BORROWED: i32 = 8 * crate::WEIGHT_ONE;
 
+/// From this weight on birth dates contradict each other.
+const BORN_APART: i32 = -2 * crate::WEIGHT_ONE;
+
 /// What a telephone is worth at most between two branches: they may share it.
 const SWITCHBOARD: i32 = 3 * crate::WEIGHT_ONE;
 
@@ -52,8 +62,9 @@ const UNPLACED: i32 = 4 * crate::WEIGHT_ONE;
 impl Sum {
     #[inline]
     pub fn add(&mut self, spread: Spread, weight: i32) {
+        self.note(spread, weight);
         match spread {
-            Spread::Personal | Spread::Given | Spread::Birth => {
+            Spread::Personal | Spread::Given | Spread::Birth | Spread::Mailbox | Spread::Number => {
                 self.all += weight;
                 self.personal += weight;
                 self.branch += weight;
@@ -63,6 +74,16 @@ impl Sum {
                     _ => BORROWED,
                 };
                 self.personal_excess += (weight - most).max(0);
+                match spread {
+                    Spread::Given | Spread::Mailbox => self.named_gain += weight.clamp(0, most),
+                    Spread::Birth => self.is_born_apart |= weight <= BORN_APART,
+                    _ => {}
+                }
+            }
+            Spread::Telephone => self.add(Spread::Shared, weight),
+            Spread::Surname => {
+                self.surname += weight;
+                self.add(Spread::Shared, weight);
             }
             Spread::Shared => {
                 self.all += weight;
@@ -97,20 +118,36 @@ impl Sum {
         }
     }
 
+    /// Takes note of what tells a person from another, without counting its weight.
+    #[inline]
+    fn note(&mut self, spread: Spread, weight: i32) {
+        if matches!(spread, Spread::Birth | Spread::Mailbox | Spread::Number | Spread::Telephone) {
+            self.n_telling_agree += u8::from(weight > 0);
+            self.n_telling_apart += u8::from(weight < 0);
+        }
+    }
+
     /// The weight, priors included.
     #[inline]
     pub fn total(&self, priors: PairPriors) -> i32 {
-        if self.household(priors.household) < 0 {
-            return self.bound(priors);
+        let contradicted = if self.is_contradicted() == Some(true) { priors.contradicted } else { 0 };
+        if self.household(priors) < 0 {
+            return self.bound(priors) - contradicted;
         }
-        self.bound(priors).min(priors.related + self.against_relatives(priors.household))
+        self.bound(priors).min(priors.related + self.against_relatives(priors)) - contradicted
+    }
+
+    /// Whether all of two or more things that tell people apart do: names alone then speak for a match. `None` where less is known of both.
+    pub fn is_contradicted(&self) -> Option<bool> {
+        (self.n_telling_agree + self.n_telling_apart >= 2).then_some(self.n_telling_agree == 0)
     }
 
     /// What [`Sum::total`] is at most while any weight may still fall.
     #[inline]
     pub fn bound(&self, priors: PairPriors) -> i32 {
         let unrelated = priors.all + self.all + self.place();
-        let relative = unrelated.min(priors.related.max(0) + self.personal + self.place_losses() / 2);
+        let relative =
+            unrelated.min(priors.related.max(0) + self.personal + self.surname_among_relatives(priors) + self.place_losses() / 2);
         if !self.is_company {
             return relative;
         }
@@ -118,17 +155,38 @@ impl Sum {
         relative.min(branch + self.branch + self.branch_place())
     }
 
-    /// By how much what two records share of a household's things exceeds `least`; negative: it may be chance.
+    /// By how much what two records share of a household's things exceeds what may be chance; negative: it may be.
     #[inline]
-    pub fn household(&self, least: i32) -> i32 {
+    pub fn household(&self, priors: PairPriors) -> i32 {
         let damped = self.place_best + (((self.place_gain - self.place_best) * DAMPED) >> 8);
-        self.shared_gain + damped - least
+        self.shared_gain - self.surname_among_relatives(priors) + damped - priors.household
     }
 
     /// The evidence for a match against "relatives", for records that share a household's things: there one birth date may be twins', one
-    /// given name father's and son's, one mailbox or number several people's.
-    pub fn against_relatives(&self, least: i32) -> i32 {
-        self.personal + self.place_losses() / 2 - self.personal_excess.min(self.household(least).max(0))
+    /// given name father's and son's, one mailbox or number several people's. Where the birth dates are two, all that is named after the
+    /// person may be the namesake's: one name tells no more for standing in the mailbox too.
+    pub fn against_relatives(&self, priors: PairPriors) -> i32 {
+        let namesake = if self.is_born_apart { (self.named_gain - NAMESAKES).max(0) } else { 0 };
+        let most = self.household(priors).max(0);
+        self.personal + self.surname_among_relatives(priors) + self.place_losses() / 2 - (self.personal_excess + namesake).min(most)
+    }
+
+    /// What one surname tells between members of a household, or of an office.
+    fn surname_among_relatives(&self, priors: PairPriors) -> i32 {
+        self.surname_gain().min(priors.surname)
+    }
+
+    /// Whether the surnames agree; `None` where they cannot tell.
+    pub fn has_one_surname(&self) -> Option<bool> {
+        match self.surname {
+            0 => None,
+            weight => Some(weight > 0),
+        }
+    }
+
+    /// What one surname is worth among all pairs.
+    pub fn surname_gain(&self) -> i32 {
+        self.surname.max(0)
     }
 
     /// The evidence for a match against "two branches", for records of companies that share a chain's things and have a place.
@@ -162,13 +220,17 @@ pub(crate) struct PairPriors {
     pub branch: i32,
     /// From this weight on agreement in a household's things is no chance.
     pub household: i32,
+    /// What one surname is worth at most among pairs that share a household's things: nothing among families, much among colleagues.
+    pub surname: i32,
+    /// What speaks against a match of two records that only their names hold together.
+    pub contradicted: i32,
 }
 
 impl PairPriors {
     /// What is assumed of `n_records` records before they are looked at: a fifth of them has a twin.
     pub fn assumed(n_records: usize) -> Self {
         let all = -super::em::bits((n_records.max(100) as f64 / 0.4).log2());
-        Self { all, related: super::em::RELATED, branch: super::em::RELATED, household: -all }
+        Self { all, related: super::em::RELATED, branch: super::em::RELATED, household: -all, surname: 0, contradicted: 0 }
     }
 }
 
@@ -187,7 +249,7 @@ impl Roles {
             Kind::Street if !has_person => Spread::Street,
             // A table of things whose name no role fits: what names them may name a chain.
             Kind::Text if !has_person && !has_company && identifying(place) => Spread::Chain,
-            Kind::Text if !identifying(place) => Spread::Shared,
+            Kind::Text | Kind::TaxId if !identifying(place) => Spread::Shared,
             kind => spread(kind),
         };
         Self { spread: fields.enumerate().map(role).collect() }
@@ -216,8 +278,11 @@ impl Roles {
     pub fn combine(&self, table: &[Vec<i32>], levels: &Levels, fixed: u32) -> Sum {
         let mut sum = Sum::default();
         for (place, weights) in table.iter().enumerate().take(MOST_COMPARISONS) {
+            let (spread, weight) = (self.spread(place, levels[place]), weights[usize::from(levels[place])]);
             if fixed >> place & 1 == 0 {
-                sum.add(self.spread(place, levels[place]), weights[usize::from(levels[place])]);
+                sum.add(spread, weight);
+            } else {
+                sum.note(spread, weight);
             }
         }
         sum

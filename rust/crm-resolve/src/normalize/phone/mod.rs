@@ -6,7 +6,7 @@ mod scan;
 mod tests;
 
 use metadata::{Digits, Length, MAX_DIGITS, Metadata, Plan};
-pub use region::{PhoneRegionGuess, infer_phone_region};
+pub use region::{PhoneRegionGuess, count_phones_of, infer_phone_region};
 use scan::Scan;
 pub(super) use scan::digit_value;
 pub use scan::split_phones;

@@ -77,6 +77,21 @@ pub fn infer_phone_region<'a>(cells: impl IntoIterator<Item = &'a str>) -> Optio
     Some(PhoneRegionGuess { region: metadata.plans[best].id, n_supporting: n_supporting[best], n_numbers })
 }
 
+/// How many of up to 1,000 cells hold a number of `region`, with its country code or as it is written there.
+pub fn count_phones_of<'a>(cells: impl IntoIterator<Item = &'a str>, region: Region) -> usize {
+    let metadata = Metadata::get();
+    let Some(plan) = metadata.region(region) else { return 0 };
+    let is_of_region = |part: &str| {
+        let Ok(scan) = Scan::read(part) else { return false };
+        if scan.plus {
+            let phone = interpret(metadata, true, &scan.digits, None);
+            return phone.is_some_and(|phone| phone.validity == PhoneValidity::Valid && phone.region == region);
+        }
+        scan.digits.len >= SHORTEST && !scan.digits.overflowed && is_national(metadata, plan, &scan.digits)
+    };
+    cells.into_iter().take(MAX_CELLS).filter(|cell| split_phones(cell).any(is_of_region)).count()
+}
+
 /// Whether digits without a plus are a valid number of the plan's own country.
 fn is_national(metadata: &Metadata, plan: &Plan, digits: &Digits) -> bool {
     if plan.id.0 == *b"00" {
