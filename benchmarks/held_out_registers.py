@@ -1,4 +1,4 @@
-"""Writes labelled registers that nothing is tuned on, for `accuracy.py --data DIR`: scored before and after a change, not looked at between.
+"""Writes labelled registers that nothing is tuned on, for `accuracy.py --data DIR`: scored before and after a change, and not looked at.
 
     pip install faker      # a benchmark dependency only
     python benchmarks/held_out_registers.py --out registers
@@ -39,7 +39,12 @@ def clinic(folder: Path, n: int = 4_000) -> None:
     rows: Rows = []
     for number in range(n):
         faker = rng.choices(fakers, [6, 2, 2])[0]
-        family, street, postcode, mobile = faker.last_name(), faker.street_address().replace("\n", ", "), faker.postcode(), faker.phone_number()
+        family, street, postcode, mobile = (
+            faker.last_name(),
+            faker.street_address().replace("\n", ", "),
+            faker.postcode(),
+            faker.phone_number(),
+        )
         members = [(rng.random() < 0.35, faker.date_of_birth(minimum_age=22, maximum_age=88))]
         for _ in range(rng.choices([0, 1, 2], [7, 2, 1])[0]):
             child = faker.date_of_birth(minimum_age=0, maximum_age=16)
@@ -107,10 +112,11 @@ def hotel(folder: Path, n: int = 4_500) -> None:
                     f = slip(f, rng)
                 if stay and rng.random() < 0.12:
                     passport = faker.bothify("??#######").upper()
+                written = [f"{f} {g}", f"{g} {f}", f"{f}, {g}", f"{f.upper()} {g.upper()}", f"{rng.choice(['Mr', 'Ms'])} {g} {f}"]
                 arrival = faker.date_between(dt.date(2018, 1, 1), dt.date(2025, 9, 1))
                 contact = rng.choice(agencies) if rng.random() < 0.1 else mail if rng.random() < 0.6 else ""
                 rows.append((f"g{number}", {
-                    "Guest": rng.choice([f"{f} {g}", f"{g} {f}", f"{f}, {g}", f"{f.upper()} {g.upper()}", f"{rng.choice(['Mr', 'Ms'])} {g} {f}"]),
+                    "Guest": rng.choice(written),
                     "Nationality": locale[-2:], "Passport No": passport if rng.random() < 0.6 else "",
                     "Born": rng.choice([born.strftime("%d.%m.%Y"), born.isoformat(), ""]), "Arrival": arrival.isoformat(),
                     "Nights": str(rng.randrange(1, 9)), "Room": str(rng.randrange(100, 420)), "E-mail": contact,
@@ -136,7 +142,8 @@ def trade(folder: Path, n: int = 2_200) -> None:
     companies: list[dict[str, Any]] = []
     for number in range(n):
         faker = fakers[number % 3]
-        companies.append({"name": faker.company(), "domain": faker.unique.domain_name(), "board": faker.phone_number(), "city": faker.city(),
+        name, domain = faker.company(), faker.unique.domain_name()
+        companies.append({"name": name, "domain": domain, "board": faker.phone_number(), "city": faker.city(),
                           "style": rng.randrange(4), "faker": faker})  # fmt: skip
     rows: Rows = []
     for number, company in enumerate(companies):

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from crm_engine import _core
 from crm_engine.config import ColumnMapping, Settings, load_config
 from crm_engine.decisions import read_decisions

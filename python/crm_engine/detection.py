@@ -27,7 +27,7 @@ def detect_roles(source: Source, batches: Iterator[TextBatch]) -> tuple[list[dic
     """Per column of ``source`` its role and why, and all batches again; ``batches`` are those of the source, unread.
 
     A column that is empty in the head, or whose header promises what its values there do not show, is judged over rows drawn from the whole
-    table, where the source can be read a second time: a regular file can, a pipe cannot. A table whose columns are all understood is read once.
+    table, where the source can be read a second time: a regular file can, a pipe cannot. A table that the head explains is read once.
     """
     head: list[TextBatch] = []
     n_rows = 0
@@ -44,7 +44,8 @@ def detect_roles(source: Source, batches: Iterator[TextBatch]) -> tuple[list[dic
     open_columns = [place for place, column in enumerate(found) if column["is_open"]]
     if open_columns and (n_rows > HEAD_ROWS or following is not None) and source.again is not None:
         whole = source.again()
-        if whole.columns == source.columns:
+        # A file that changed in between is taken as it was.
+        if whole is not None and whole.columns == source.columns:
             _settle(found, open_columns, _detect(_sample(whole, open_columns)))
     return found, itertools.chain(head, batches)
 

@@ -22,6 +22,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -114,7 +115,7 @@ class Source(ABC):
     rejects: list[Reject]
     skipped: list[Skipped]
     native: _core.FileTable | None = None
-    again: Callable[[], Source] | None = None
+    again: Callable[[], Source | None] | None = None
 
     @abstractmethod
     def batches(self) -> Iterator[TextBatch]:
@@ -259,6 +260,18 @@ def _open_path(path: str, options: ReadOptions, progress: Progress | None) -> li
     if not stat.S_ISREG(os.stat(path).st_mode):
         # A named pipe or `<(...)`: what is read of it is gone, so it is read once, forward.
         return _open_stream(path, _Once(path), options, progress)
+    opened = _open_file(path, options, progress)
+    for place, source in enumerate(opened):
+        source.again = partial(_reopen, path, options, place)
+    return opened
+
+
+def _reopen(path: str, options: ReadOptions, place: int) -> Source | None:
+    opened = _open_file(path, options, None)
+    return opened[place] if place < len(opened) else None
+
+
+def _open_file(path: str, options: ReadOptions, progress: Progress | None) -> list[Source]:
     with open(path, "rb") as file:
         head = file.read(8)
     if head.startswith(b"PAR1"):
