@@ -259,8 +259,8 @@ impl Resolution {
     fn warnings(&self, disagreements: &[Disagreement]) -> Vec<String> {
         let mut warnings = Vec::new();
         for Disagreement { field, comparable, disagreeing } in disagreements {
-            // A value that is mistyped now and then is usual; one that differs in every third contact identifies nobody.
-            if *disagreeing >= 10 && disagreeing * 3 > *comparable {
+            // A value that is mistyped now and then is usual; one that differs in every third contact identifies nobody, of few in every second.
+            if *disagreeing >= 10 && disagreeing * 3 > *comparable || *disagreeing >= 4 && disagreeing * 2 > *comparable {
                 warnings.push(format!(
                     "{disagreeing} of {comparable} merged contacts have records that disagree on '{field}': look at some in `pairs` before trusting the run"
                 ));
@@ -268,7 +268,7 @@ impl Resolution {
         }
         let n_records = self.ids.len() as u64;
         let largest = self.clusters.report.largest_cluster;
-        if largest >= 20 && largest * 100 > n_records {
+        if largest >= 20 && largest * 100 > n_records || largest >= 8 && largest * 10 > n_records {
             warnings.push(format!(
                 "one contact holds {largest} of {n_records} records: look whether a value that many share was taken for one person's"
             ));
