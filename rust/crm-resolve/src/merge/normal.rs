@@ -8,7 +8,7 @@ use crm_core::Role;
 use crate::merge::canonical::{Canonicalizer, MICROS, MICROS_PER_DAY, iso_micros, tidy};
 use crate::normalize::{
     DateOptions, DateOrder, DateValue, Region, TaxIdValidity, clock_seconds, count_phones_of, infer_phone_region, is_empty_like,
-    is_no_name, is_placeholder, parse_country, parse_date, parse_email, parse_gender, parse_tax_id, settle_date_order,
+    is_no_name, is_placeholder, parse_country, parse_date, parse_gender, parse_tax_id, settle_date_order,
 };
 use crate::records::value::order_of;
 use crate::{Conventions, DateOrder as ConfiguredOrder, ResolveConfig};
