@@ -118,7 +118,7 @@ def bad_inputs(folder: Path, demo: Path) -> dict[str, tuple[list[object], int, s
         "empty file": (["dedupe", folder / "empty.csv", "-o", new], 1, "empty.csv"),
         "no rows": (["dedupe", folder / "header.csv", "-o", new], 1, "no rows"),
         "profile no rows": (["profile", folder / "header.csv"], 1, "no rows"),
-        "folder without parquet": (["dedupe", folder / "notes", "-o", new], 1, "without Parquet"),
+        "folder without parquet": (["dedupe", folder / "notes", "-o", new], 1, "without tables"),
         "no workbook": (["dedupe", folder / "fake.xlsx", "-o", new], 1, "fake.xlsx"),
         "no parquet": (["dedupe", folder / "fake.parquet", "-o", new], 1, "fake.parquet"),
         "unknown option": (["dedupe", csv, "--frobnicate"], 2, "--frobnicate"),

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 import crm_engine as crm
 from crm_engine.demo import write_demo
+from crm_engine.explain import explain_pair
 
 COMMAND = [sys.executable, "-c", "import sys; from crm_engine.cli import main; sys.argv[0] = 'crm-engine'; main()"]
 HEADER = ["source_key", "given_name", "family_name", "email", "phone", "birth_date", "city", "updated_at", "level"]
@@ -193,7 +194,7 @@ def test_rows_without_keys_and_rows_that_share_one_get_ids_of_their_own() -> Non
     result = crm.dedupe(table(rows, ["source_key", "email"]), {"mapping": {"source_key": "source_key"}})
     check_whole(result)
     assert result.summary["shared_record_ids"] == 2
-    assert any("share source and source_key" in warning for warning in result.summary["warnings"])
+    assert any("repeat another row" in warning for warning in result.summary["warnings"])
 
 
 @settings(max_examples=200 if LONG else 15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -453,3 +454,66 @@ def test_every_corpus_file_that_can_be_read_is_accounted_for(shared: Path, folde
         check_whole(result)
         n_read += 1
     assert n_read > 0
+
+
+def test_no_value_vanishes_and_what_cannot_be_read_is_counted() -> None:
+    header = ["name", "phone", "email", "birth_date", "VAT number"]
+    rows = [
+        ["Anna Vogt", "0341/558291", "anna@web.de", "05.06.1975", "DE136695976"],
+        ["Bernd Meier", "030/8172635 / 0171/2345678", "bernd@", "31.02.1980", "DE136695977"],
+        ["Clara Braun", "siehe Notiz", "n/a", "07.08.1980", ""],
+        ["Dirk Koch", "0000000", "dirk@web.de ::: koch@gmx.de", "0000-00-00", "DE811569869"],
+    ]
+    result = crm.dedupe(table(rows, header), {"phone_region": "DE"})
+    check_whole(result)
+    by_name = {row["full_name"]: row for row in result.contacts.to_pylist()}
+    assert by_name["Anna Vogt"]["phone"] == ["+49341558291"]
+    assert by_name["Bernd Meier"]["phone"] == ["+49308172635", "+491712345678"]
+    assert by_name["Clara Braun"]["phone"] == ["siehe Notiz"]
+    assert by_name["Dirk Koch"]["phone"] is None
+    assert by_name["Bernd Meier"]["email"] == ["bernd@"]
+    assert by_name["Dirk Koch"]["email"] == ["dirk@web.de", "koch@gmx.de"]
+    assert [by_name[row[0]]["birth_date"] for row in rows] == ["1975-06-05", "31.02.1980", "1980-08-07", None]
+    assert by_name["Bernd Meier"]["tax_id"] == "DE136695977"
+    doubts = {(found["column"], found["doubt"]): found["count"] for found in result.summary["doubtful_values"]}
+    assert doubts == {
+        ("phone", "unreadable"): 1,
+        ("phone", "filler"): 1,
+        ("email", "unreadable"): 1,
+        ("birth_date", "unreadable"): 1,
+        ("VAT number", "wrong_check_digit"): 1,
+    }
+    assert any(warning == "'email': 1 value could not be read: kept as written, not compared" for warning in result.summary["warnings"])
+
+
+def test_a_date_that_was_read_wins_over_one_that_was_not() -> None:
+    rows = [
+        ["1", "Anna Ozola", "anna@inbox.lv", "31.02.1985", "2024-05-01"],
+        ["2", "Anna Ozola", "anna@inbox.lv", "1985-03-01", "2023-01-01"],
+    ]
+    result = crm.dedupe(table(rows, ["source_key", "full_name", "email", "birth_date", "updated_at"]))
+    assert result.contacts.num_rows == 1
+    assert result.contacts["birth_date"].to_pylist() == ["1985-03-01"]
+
+
+def test_dates_with_points_are_read_and_ambiguous_ones_told() -> None:
+    rows = [["1", "Иван", "05.06.1975", "03.01.2024"], ["2", "Пётр", "07.08.1980", "02.02.2024"]]
+    header = ["source_key", "given_name", "birth_date", "updated_at"]
+    contacts = crm.dedupe(table(rows, header)).contacts
+    assert sorted(contacts["birth_date"].to_pylist()) == ["1975-06-05", "1980-08-07"]
+    assert sorted(contacts["updated_at"].to_pylist()) == ["2024-01-03", "2024-02-02"]
+    slashed = table([[cell.replace(".", "/") for cell in row] for row in rows], header)
+    doubts = crm.dedupe(slashed).summary["doubtful_values"]
+    assert [(found["column"], found["doubt"], found["count"]) for found in doubts] == [
+        ("birth_date", "ambiguous", 2),
+        ("updated_at", "ambiguous", 1),
+    ]
+    assert crm.dedupe(slashed, {"date_order": "dmy"}).summary["doubtful_values"] == []
+
+
+def test_explain_tells_what_was_not_compared(tmp_path: Path) -> None:
+    rows = [["1", "Anna", "Ozola", "000-00-00"], ["2", "Anna", "Ozola", "+371 29123456"]]
+    result = crm.dedupe(table(rows, ["source_key", "given_name", "family_name", "phone"]))
+    result.write(tmp_path / "out")
+    explained = explain_pair(tmp_path / "out", *result.records["record_id"].to_pylist())
+    assert explained["not_compared"] == [{"record": "a", "column": "phone", "role": "phone", "doubt": "filler"}]

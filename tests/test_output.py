@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import gzip
 import io
 import json
 import os
@@ -80,6 +81,11 @@ def table() -> pa.Table:
     )
 
 
+def read_text(path: Path) -> str:
+    data = path.read_bytes()
+    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+
+
 def spreadsheet_is_safe(text: str) -> bool:
     """An oracle of its own: what a spreadsheet would trim is trimmed, then the first character decides."""
     if text.startswith(("\t", "\r", "\n")):
@@ -91,7 +97,7 @@ def spreadsheet_is_safe(text: str) -> bool:
     return seen[0] in "+-" and set(seen) <= allowed and any(character.isdigit() for character in seen)
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", [*FORMATS, ".csv.gz", ".tsv.gz", ".jsonl.gz", ".json.gz"])
 def test_every_format_is_written_and_read_back(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     assert write_table(table(), path) == []
@@ -100,8 +106,9 @@ def test_every_format_is_written_and_read_back(tmp_path: Path, suffix: str) -> N
         assert pq.read_table(path).equals(table())
     elif suffix == ".arrow":
         assert pa.ipc.open_file(path).read_all().equals(table())
-    elif suffix == ".jsonl":
-        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    elif suffix.removesuffix(".gz") in (".jsonl", ".json"):
+        text = read_text(path)
+        rows = json.loads(text) if ".json." in f"{suffix}." else [json.loads(line) for line in text.splitlines()]
         assert rows[0]["phones"] == ["+79123456789", "+79123456780"]
         assert rows[0]["birth_date"] == "1990-02-28"
         assert rows[1] == {
@@ -113,8 +120,8 @@ def test_every_format_is_written_and_read_back(tmp_path: Path, suffix: str) -> N
             "updated_at": None,
             "active": False,
         }
-    elif suffix == ".csv":
-        rows = list(csv.reader(io.StringIO(path.read_text("utf-8"), newline="")))
+    elif suffix.removesuffix(".gz") in (".csv", ".tsv"):
+        rows = list(csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t" if "tsv" in suffix else ","))
         assert rows[0] == table().column_names
         assert rows[1][0:4] == ["Анна", "1", "1.5", "+79123456789; +79123456780"]
         assert rows[3][0] == 'Jānis, "Jr"'
@@ -134,7 +141,8 @@ def test_every_format_is_written_and_read_back(tmp_path: Path, suffix: str) -> N
 
 def test_extensions() -> None:
     assert output_format("a.PARQUET") == ".parquet"
-    for name in ("a.txt", "a", "a.xls"):
+    assert output_format("a.b.CSV.gz") == ".csv.gz"
+    for name in ("a.txt", "a", "a.xls", "a.gz", "a.xlsx.gz", ".csv"):
         with pytest.raises(ConfigError, match=r"use one of .parquet, .csv"):
             output_format(name)
 

@@ -163,3 +163,91 @@ def test_labelled_data(shared: Path) -> None:
         found = profile(shared / "data" / name / "records.csv", max_rows=5_000).roles()
         assert {column: found.get(column) for column in roles} == roles
         assert "birth_place" not in found
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "role"),
+    [
+        ("EMAIL;TYPE=INTERNET", ["max@mustermann.de", "erika@musterfrau.de", "a.b@c.org"], "email"),
+        ("TEL;TYPE=CELL", ["+49 170 1112233", "0170 1112234", "+49 171 9998877"], "phone"),
+        ("E-mail - Type", ["max@mustermann.de", "erika@musterfrau.de", "a.b@c.org"], "email"),
+        ("Zusatzfeld 7", ["max@mustermann.de", "erika@musterfrau.de", "a.b@c.org"], "email"),
+        ("Туған күні", ["12.03.1985", "01.01.1990", "05.06.1971"], "birth_date"),
+        ("Реквизит даты", ["12.03.1965", "01.01.1990", "05.06.1971", "07.08.1958"], "birth_date"),
+        ("Т.А.Ә.", ["Нұрсұлтан Серікұлы Әбілқайыр", "Қасымова Гүлнар Ерланқызы", "Қасымова Гүлнар"], "full_name"),
+        ("ИНН/КПП", ["7707083893/770701001", "500100732259", "7736050003/773601001"], "tax_id"),
+        ("ЄДРПОУ", ["12345678", "32855961", "14360570"], "tax_id"),
+        ("ЖСН", ["850312300123", "900101400111", "870505300222"], "tax_id"),
+        ("NIP", ["526-030-02-91", "1234563218", "5260250995"], "tax_id"),
+        ("Kd.-Nr.", ["10001", "10002", "10003", "10004"], "source_key"),
+        ("N° client", ["10001", "10002", "10003", "10004"], "source_key"),
+        ("Nr klienta", ["501", "502", "503", "504"], "source_key"),
+        # What says whose it is, or counts the rows, still objects.
+        ("Assistant's phone", ["+49 170 1112233", "0170 1112234", "+49 171 9998877"], None),
+        ("Fax", ["+49 170 1112233", "0170 1112234", "+49 171 9998877"], None),
+        ("№ п/п", ["501", "502", "503", "504"], None),
+        ("Title", ["Mr", "Dr.", "Mrs", "Mr"], None),
+    ],
+)
+def test_values_without_doubt_and_words_that_object(header: str, values: list[str], role: str | None) -> None:
+    assert detect({header: list(values)})[header] == role
+
+
+def test_an_address_in_one_cell_gives_way_to_its_parts() -> None:
+    found = detect(
+        {
+            "Address 1 - Formatted": ["Brīvības iela 10-5\nRīga, LV-1010\nLatvia", "Elizabetes iela 2\nRīga"],
+            "Address 1 - Street": ["Brīvības iela 10-5", "Elizabetes iela 2"],
+            "Address 1 - City": ["Rīga", "Rīga"],
+        }
+    )
+    assert found == {"Address 1 - Formatted": None, "Address 1 - Street": "street", "Address 1 - City": "city"}
+    assert detect({"Address 1 - Formatted": ["Brīvības iela 10-5, Rīga", "Elizabetes iela 2, Rīga"]}) == {"Address 1 - Formatted": "street"}
+
+
+def test_reasons_say_why_and_do_not_contradict_themselves() -> None:
+    table = pa.table(
+        {
+            "Business Street": ["1 Oak Street", None, None],
+            "Business City": ["London", None, None],
+            "Home Street": ["9 Mill Road", "3 Elm Road", "5 Park Lane"],
+            "Home City": ["York", "Leeds", "Hull"],
+        }
+    )
+    columns = {column["column"]: column for column in json.loads(_core.detect_roles(table))}
+    assert columns["Business Street"]["role"] is None
+    assert columns["Business Street"]["reasons"] == ["the header suggests street, but another address of the table is fuller"]
+
+
+def test_a_refusal_is_a_value_and_no_placeholder() -> None:
+    table = pa.table({"Имя": ["Иван", "Пётр", "Анна", "Олег"], "Согласие на рассылку": ["да", "нет", "нет", "нет"]})
+    consent = profile(table).tables[0].columns[1]
+    assert (consent.role, consent.filled, consent.distinct) == ("marketing_consent", 4, 2)
+    assert not [problem for problem in profile(table).tables[0].problems if "Согласие" in problem]
+
+
+def test_values_are_checked_as_matching_reads_them() -> None:
+    table = pa.table(
+        {
+            "Telefon": ["0341/558291", "030/8172635", "12", "0000000"],
+            "USt-IdNr.": ["DE136695976", "DE136695977", "DE123456789", None],
+            "Geburtsdatum": ["05.06.1975", "0/0/00", "31.02.1980", "07.08.1980"],
+        }
+    )
+    phone, vat, born = profile(table, phone_region="DE").tables[0].columns
+    assert phone.invalid == {"has too few digits": 1, "is a placeholder": 1}
+    assert vat.invalid == {"has a wrong check digit": 1, "is a placeholder": 1}
+    assert (born.filled, born.invalid) == (3, {"is no date": 1})
+
+
+def test_empty_columns_are_one_problem_and_ambiguous_dates_can_be_settled() -> None:
+    empty = {f"Feld {number}": pa.nulls(3, pa.string()) for number in range(40)}
+    table = pa.table({"Born on": ["03/04/1985", "05/06/1971", "07/08/1990"], **empty})
+    problems = profile(table).tables[0].problems
+    assert [problem for problem in problems if "no value at all" in problem] == [
+        "40 columns have no value at all: 'Feld 0', 'Feld 1', 'Feld 2', 'Feld 3', 'Feld 4', 'Feld 5' and 34 more"
+    ]
+    assert any("--date-order" in problem for problem in problems)
+    assert not any("--date-order" in problem for problem in profile(table, date_order="dmy").tables[0].problems)
+    with pytest.raises(ValueError, match="date_order"):
+        profile(table, date_order="dym")

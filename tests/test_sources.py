@@ -101,6 +101,13 @@ def test_offers_arrow_streams(tmp_path: Path) -> None:
 def test_errors_say_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         open_sources(tmp_path / "none.csv")
+    write_csv(tmp_path / "a.csv")
+    with pytest.raises(FileNotFoundError, match=r"did you mean .*a\.csv"):
+        open_sources(tmp_path / "aa.csv")
+    (tmp_path / "a.csv").unlink()
+    for nothing in (None, b"a.csv", {"a": 1}, 5):
+        with pytest.raises(ConfigError, match="cannot read a"):
+            open_sources(nothing)
     with pytest.raises(FileNotFoundError, match="pattern"):
         open_sources(str(tmp_path / "*.csv"))
     with pytest.raises(FileFormatError, match="folder"):
@@ -168,3 +175,13 @@ def test_typed_columns_have_the_same_text_in_any_batches() -> None:
         for size in (1, 2, 4)
     }
     assert len({tuple(table["at"].to_pylist()) for table in texts.values()}) == 1
+
+
+def test_a_folder_of_text_files_and_workbooks(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.tsv", "c.csv.gz", "notes.txt", ".hidden.csv", "settings.json"):
+        path = tmp_path / name
+        data = b"name,phone\nAnna,29123456\n"
+        path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data.replace(b",", b"\t") if name.endswith(".tsv") else data)
+    sources = open_sources(tmp_path)
+    assert [Path(source.name).name for source in sources] == ["a.tsv", "b.csv", "c.csv.gz"]
+    assert all(pa.table(source).to_pylist() == [{"name": "Anna", "phone": "29123456"}] for source in sources)

@@ -99,7 +99,11 @@ def _explain_rows(rows: list[dict[str, Any]], summary: dict[str, Any], model: Mo
 def explain_records(
     declared: list[tuple[str, str, list[tuple[str, str | None]]]], batches: list[Any], resolve: dict[str, Any], model: Model
 ) -> dict[str, Any]:
-    """Resolves two tables of one row each under a model and explains their pair."""
+    """Resolves two tables of one row each under a model and explains their pair.
+
+    ``not_compared`` lists the values that took no part: ``record`` (a or b), ``column``, ``role``, and the ``doubt``: a ``filler`` such as
+    0000000, or ``unreadable``.
+    """
     options = {"tmp_dir": tempfile.gettempdir(), "resolve": resolve}
     run = _core.DedupeRun(json.dumps(options), declared, model.text)
     for number, batch in enumerate(batches):
@@ -107,4 +111,11 @@ def explain_records(
     outcome = run.finish()
     ids = outcome.portion("records", 0).column("record_id").to_pylist()
     explained: dict[str, Any] = json.loads(outcome.explain(ids[0], ids[1]))
+    cells = [{name: text[0].as_py() for name, text in zip(batch.schema.names, batch.columns, strict=True)} for batch in batches]
+    explained["not_compared"] = [
+        {"record": record, "column": column, "role": role, "doubt": doubt}
+        for record, (_, _, columns), row in zip("ab", declared, cells, strict=True)
+        for column, role in columns
+        if role is not None and row.get(column) and (doubt := _core.value_doubt(role, row[column])) in ("filler", "unreadable")
+    ]
     return explained

@@ -1,6 +1,7 @@
 """Writing tables to files, each whole or not at all.
 
-The extension chooses the format: ``.parquet``, ``.csv``, ``.xlsx``, ``.arrow`` or ``.jsonl``. CSV and workbooks never carry a
+The extension chooses the format: ``.parquet``, ``.csv``, ``.tsv``, ``.xlsx``, ``.arrow``, ``.jsonl`` or ``.json`` (one array of objects);
+``.gz`` behind one of the text formats compresses it. CSV and workbooks never carry a
 live formula: what a spreadsheet might run is guarded by an apostrophe in CSV, and is a text cell in a workbook. Reading such a
 CSV back with crm_engine takes exactly that apostrophe away again.
 """
@@ -27,20 +28,23 @@ from crm_engine.errors import ConfigError
 
 Progress = Callable[[str, int, int], Any]
 
-FORMATS = (".parquet", ".csv", ".xlsx", ".arrow", ".jsonl")
-_ALIASES = {".feather": ".arrow", ".ipc": ".arrow", ".ndjson": ".jsonl", ".pq": ".parquet"}
+FORMATS = (".parquet", ".csv", ".tsv", ".xlsx", ".arrow", ".jsonl", ".json")
+_ALIASES = {".feather": ".arrow", ".ipc": ".arrow", ".ndjson": ".jsonl", ".pq": ".parquet", ".tab": ".tsv"}
+_COMPRESSED = tuple(f"{suffix}.gz" for suffix in (".csv", ".tsv", ".jsonl", ".json"))
 
 
 def output_format(path: str | os.PathLike[str]) -> str:
     """The format that the extension of ``path`` chooses, as its usual extension.
 
-    >>> output_format("contacts.XLSX")
-    '.xlsx'
+    >>> output_format("contacts.XLSX"), output_format("contacts.csv.gz")
+    ('.xlsx', '.csv.gz')
     """
-    suffix = Path(path).suffix.lower()
-    suffix = _ALIASES.get(suffix, suffix)
-    if suffix not in FORMATS:
-        known = ", ".join(FORMATS)
+    name = Path(path)
+    compressed = ".gz" if name.suffix.lower() == ".gz" else ""
+    plain = Path(name.stem if compressed else name.name).suffix.lower()
+    suffix = _ALIASES.get(plain, plain) + compressed
+    if suffix not in FORMATS + _COMPRESSED:
+        known = ", ".join((*FORMATS, _COMPRESSED[0]))
         what = f"the extension {suffix!r} is" if suffix else "a name without an extension is"
         raise ConfigError(f"{os.fspath(path)}: {what} no output format; use one of {known}")
     return suffix
@@ -100,10 +104,19 @@ def write_sheets(
 
 
 def _write_stream(stream: _Stream, path: Path, suffix: str, progress: Progress | None) -> None:
-    if suffix == ".csv":
-        _core.write_csv(stream, path, progress)
+    if suffix.endswith(".gz"):
+        with _beside(path) as plain:
+            _write_stream(stream, plain, suffix.removesuffix(".gz"), progress)
+            with open(plain, "rb") as read, pa.output_stream(str(path), compression="gzip") as write:
+                shutil.copyfileobj(read, write, 1 << 20)
+    elif suffix in (".csv", ".tsv"):
+        _core.write_csv(stream, path, progress, tabs=suffix == ".tsv")
     elif suffix == ".jsonl":
         _core.write_json_lines(stream, path, progress)
+    elif suffix == ".json":
+        with _beside(path) as lines:
+            _core.write_json_lines(stream, lines, progress)
+            _json_array(lines, path)
     else:
         reader = stream.reader
         with contextlib.ExitStack() as stack:
@@ -119,6 +132,26 @@ def _write_stream(stream: _Stream, path: Path, suffix: str, progress: Progress |
                 n_rows += table.num_rows
                 if progress is not None:
                     progress("write", n_rows, 0)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A file beside ``path`` for what is written on the way to it."""
+    scratch = path.with_name(f"{path.name}.{secrets.token_hex(6)}.part")
+    try:
+        yield scratch
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _json_array(lines: Path, path: Path) -> None:
+    """One JSON array of the objects that stand on the lines of a file."""
+    with open(lines, "rb") as objects, open(path, "wb") as array:
+        before = b"[\n"
+        for line in objects:
+            array.write(before + line.rstrip(b"\n"))
+            before = b",\n"
+        array.write(b"\n]\n" if before == b",\n" else b"[]\n")
 
 
 def _row_groups(reader: pa.RecordBatchReader, rows: int = 256 * 1024) -> Iterator[pa.Table]:

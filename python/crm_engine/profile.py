@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from crm_engine import _core
-from crm_engine.config import IGNORE, ColumnMapping, load_mapping
+from crm_engine.config import IGNORE, ColumnMapping, Settings, load_config
 from crm_engine.detection import detect_roles
 from crm_engine.errors import FileFormatError
 from crm_engine.sources import Source, TextBatch, open_sources
@@ -23,6 +23,10 @@ Progress = Callable[[str, int, int], Any]
 _PERSONAL = frozenset(
     "full_name family_name given_name middle_name birth_date tax_id email phone social street source_key latitude longitude note".split()
 )
+
+
+#: Empty columns that a message names.
+_MOST_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -100,17 +104,21 @@ def profile(
     mapping: str | os.PathLike[str] | Mapping[str, Any] | ColumnMapping | None = None,
     show_values: bool = False,
     max_rows: int | None = 1_000_000,
+    phone_region: str | None = None,
+    date_order: str | None = None,
     progress: Progress | None = None,
 ) -> Profile:
     """Looks at a source (anything that ``dedupe`` takes) and tells what its columns mean and what is wrong with it.
 
     ``mapping`` overrides what is found. Examples are masked unless ``show_values``. Of each table the first ``max_rows`` rows are
-    looked at, or all with ``None``.
+    looked at, or all with ``None``. ``phone_region`` and ``date_order`` are those of the config: with them numbers are checked against a
+    country's, and dates that can be read in two ways are no problem.
     """
-    said = load_mapping(mapping) if mapping is not None else ColumnMapping()
+    settings = load_config(mapping=mapping, phone_region=phone_region, date_order=date_order)
+    said = settings.mapping
     sources = open_sources(source, said.read, progress=progress)
     said.check_columns(dict.fromkeys(column for table in sources for column in table.columns))
-    tables = [_profile_table(table, said, show_values, max_rows, progress) for table in sources]
+    tables = [_profile_table(table, settings, show_values, max_rows, progress) for table in sources]
     if tables and not any(table.rows or table.file.get("counts", {}).get("rejected") for table in tables):
         raise FileFormatError(f"{tables[0].name}: the input has no rows", file=tables[0].name)
     return Profile(tables)
@@ -145,15 +153,16 @@ class _Head:
         return batch
 
 
-def _profile_table(source: Source, said: ColumnMapping, show_values: bool, max_rows: int | None, progress: Progress | None) -> TableProfile:
+def _profile_table(source: Source, settings: Settings, show_values: bool, max_rows: int | None, progress: Progress | None) -> TableProfile:
+    said, resolve = settings.mapping, settings.resolve
     head = _Head(source, max_rows)
     found, batches = detect_roles(source, iter(head))
     roles = said.apply([(column["column"], column["role"]) for column in found])
     stream = pa.RecordBatchReader.from_batches(source.schema, (text.batch for text in batches))
-    facts = json.loads(_core.column_facts(stream, [role for _, role in roles], progress))
+    facts = json.loads(_core.column_facts(stream, [role for _, role in roles], progress, resolve.get("phone_region")))
     columns = [_column(detected, role, column, said, show_values) for detected, (_, role), column in zip(found, roles, facts, strict=True)]
     report = source.report()
-    problems = [*report.get("warnings", []), *_problems(columns, facts, head.n_rows)]
+    problems = [*report.get("warnings", []), *_problems(columns, facts, head.n_rows, has_date_order="date_order" in resolve)]
     return TableProfile(source.name, head.n_rows, head.complete, report, columns, problems)
 
 
@@ -203,7 +212,7 @@ def masked(text: str) -> str:
     return "".join(shown)
 
 
-def _problems(columns: list[ColumnProfile], facts: list[dict[str, Any]], n_rows: int) -> list[str]:
+def _problems(columns: list[ColumnProfile], facts: list[dict[str, Any]], n_rows: int, *, has_date_order: bool) -> list[str]:
     problems = []
     roles = {column.role for column in columns}
     if n_rows and "source_key" not in roles:
@@ -224,9 +233,9 @@ def _problems(columns: list[ColumnProfile], facts: list[dict[str, Any]], n_rows:
                 f"{quoted}: mixed date orders, {dates['day_first']:,} with the day first and "
                 f"{dates['month_first']:,} with the month first; {dates['ambiguous']:,} can be read in both ways"
             )
-        elif dates["ambiguous"] and not dates["day_first"] and not dates["month_first"]:
+        elif dates["ambiguous"] and not dates["day_first"] and not dates["month_first"] and not has_date_order:
             problems.append(
-                f"{quoted}: {dates['ambiguous']:,} dates can be read in two ways and none shows which; set date_order in the config"
+                f"{quoted}: {dates['ambiguous']:,} dates can be read in two ways and none shows which; say which with --date-order"
             )
         for damage, count in column.damage.items():
             problems.append(f"{quoted}: {count:,} {damage}")
@@ -236,10 +245,14 @@ def _problems(columns: list[ColumnProfile], facts: list[dict[str, Any]], n_rows:
                 f"{quoted}: {fact['shared_values']:,} {what} stand in eight rows and more (one in {column.most_shared:,}); "
                 "shared ones weigh little"
             )
-        if column.filled == 0 and n_rows:
-            problems.append(f"{quoted}: has no value at all")
         if fact["placeholders"] and fact["placeholders"] >= max(3, n_rows // 50):
             problems.append(f"{quoted}: {fact['placeholders']:,} placeholders such as n/a are read as missing")
+    empty = [column.column for column in columns if column.filled == 0] if n_rows else []
+    if empty:
+        shown = ", ".join(f"'{name}'" for name in empty[:_MOST_NAMED]) + (
+            f" and {len(empty) - _MOST_NAMED} more" * (len(empty) > _MOST_NAMED)
+        )
+        problems.append(f"{len(empty)} {'column has' if len(empty) == 1 else 'columns have'} no value at all: {shown}")
     return problems
 
 

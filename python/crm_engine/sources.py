@@ -1,4 +1,4 @@
-"""One way to open everything: paths, globs, folders of Parquet, ``-`` for standard input, and Arrow objects.
+"""One way to open everything: paths, globs, folders, ``-`` for standard input, and Arrow objects.
 
 ::
 
@@ -13,6 +13,7 @@ and the word "NA" survive; numbers that come typed are written as people write t
 
 from __future__ import annotations
 
+import difflib
 import glob
 import json
 import os
@@ -39,6 +40,9 @@ Progress = Callable[[str, int, int], Any]
 #: What pyarrow raises on content that is broken or asks for too much.
 _UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowMemoryError, pa.ArrowKeyError, pa.ArrowIndexError)
 _BATCH_ROWS = 65_536
+#: What a folder is read for: .txt and .json are as often a note or a setting as a table.
+_TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
 _ARROW_SUFFIXES = (".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc", ".arrows")
 
 
@@ -205,9 +209,10 @@ def open_sources(
     *,
     progress: Progress | None = None,
 ) -> list[Source]:
-    """Opens paths, globs, folders of Parquet, ``-`` (standard input) and Arrow objects, one or a list of them.
+    """Opens paths, globs, folders, ``-`` (standard input) and Arrow objects, one or a list of them.
 
-    A path that does not exist is a ``FileNotFoundError``, a file that cannot be what it claims to be a ``FileFormatError``.
+    A path that does not exist is a ``FileNotFoundError`` that names a file of a similar name, a file that cannot be what it claims to be a
+    ``FileFormatError``, anything else than these a ``ConfigError``.
     """
     if not isinstance(options, ReadOptions):
         try:
@@ -215,6 +220,8 @@ def open_sources(
         except TypeError as error:
             raise ConfigError(f"read options: {error}") from error
     one = isinstance(sources, str | os.PathLike) or hasattr(sources, "__arrow_c_stream__") or hasattr(sources, "read")
+    if not one and (isinstance(sources, bytes | Mapping) or not isinstance(sources, Iterable)):
+        raise _no_source(sources)
     opened: list[Source] = []
     seen: set[str] = set()
     for number, source in enumerate([sources] if one else list(sources), 1):
@@ -234,25 +241,58 @@ def open_sources(
                     seen.add(key)
                     opened += _open_path(path, options, progress)
         else:
-            raise ConfigError(
-                f"cannot read a {type(source).__name__}: give a path, '-', or an object that offers Arrow (pyarrow, polars, pandas, duckdb)"
-            )
+            raise _no_source(source)
     return opened
+
+
+def _no_source(given: Any) -> ConfigError:
+    return ConfigError(
+        f"cannot read a {type(given).__name__}: give a path, '-', an object that offers "
+        "Arrow (pyarrow, polars, pandas, duckdb), or a list of these"
+    )
+
+
+def nearest_file(path: str) -> str:
+    """`; did you mean 'x'?` where the folder of a missing file has one of a similar name, otherwise the empty text."""
+    folder = os.path.dirname(path) or "."
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return f" (the folder {folder} does not exist either)" if not os.path.isdir(folder) else ""
+    near = difflib.get_close_matches(os.path.basename(path), names, 1)
+    return f"; did you mean {os.path.join(os.path.dirname(path), near[0])}?" if near else ""
+
+
+def _files_of(folder: str) -> list[str]:
+    """The tables of a folder: its Parquet and Arrow files, at any depth, or where it has none the text files and workbooks in it."""
+    found = sorted(str(path) for path in Path(folder).rglob("*") if path.suffix.lower() in _ARROW_SUFFIXES and path.is_file())
+    if found:
+        return found
+    found = sorted(str(path) for path in Path(folder).iterdir() if path.is_file() and _is_table_name(path.name))
+    if not found:
+        known = " ".join((*_ARROW_SUFFIXES[:1], *_TABLE_SUFFIXES))
+        raise FileFormatError(f"{folder}: a folder without tables ({known}); name the files, or use a glob", file=folder)
+    return found
+
+
+def _is_table_name(name: str) -> bool:
+    """Whether a file of a folder is one to read: no hidden one, no lock file of an office program (``~$x.xlsx``)."""
+    plain = Path(name.lower())
+    if plain.suffix in _COMPRESSED_SUFFIXES:
+        plain = Path(plain.stem)
+    return not name.startswith((".", "~$")) and plain.suffix in _TABLE_SUFFIXES
 
 
 def _paths(given: str) -> list[str]:
     if os.path.isdir(given):
-        found = sorted(str(path) for path in Path(given).rglob("*") if path.suffix.lower() in _ARROW_SUFFIXES and path.is_file())
-        if not found:
-            raise FileFormatError(
-                f"{given}: a folder without Parquet or Arrow files; name the files, or use a glob such as '{given}/*.csv'", file=given
-            )
-        return found
+        return _files_of(given)
     if not os.path.exists(given) and glob.has_magic(given):
         found = sorted(path for path in glob.glob(given, recursive=True) if os.path.isfile(path))
         if not found:
             raise FileNotFoundError(2, "no file matches the pattern", given)
         return found
+    if not os.path.exists(given):
+        raise FileNotFoundError(2, f"no such file or folder{nearest_file(given)}", given)
     return [given]
 
 

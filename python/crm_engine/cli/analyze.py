@@ -37,7 +37,7 @@ NAMES = ("channels", "owners", "churn", "value", "levels", "activity", "service"
     "--output",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="A table (.parquet .csv .xlsx .arrow .jsonl), a chart (.html .png .svg), a calendar (.ics), a card (.html .json).",
+    help="A table (.parquet .csv .tsv .xlsx .arrow .jsonl .json), a chart (.html .png .svg), a calendar (.ics), a card (.html .json).",
 )
 @terminal_options
 @tables_option

@@ -15,7 +15,11 @@ from crm_engine.cli.terminal import Terminal
 @base_option
 @click.option("--since", type=click.IntRange(min=0), default=0, metavar="RUN", help="Only what came after this run; everything otherwise.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Where the table goes (.parquet .csv .xlsx .arrow .jsonl)."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Where the table goes (.parquet .csv .tsv .xlsx .arrow .jsonl .json).",
 )
 @terminal_options
 def command(terminal: Terminal, path: Path, since: int, output: Path | None) -> None:

@@ -13,10 +13,12 @@ from crm_engine.cli import exits
 from crm_engine.cli.account import show_account
 from crm_engine.cli.options import (
     config_option,
+    date_order_option,
     input_argument,
     mapping_option,
     memory_options,
     output_option,
+    phone_region_option,
     source_name_option,
     strict_option,
     terminal_options,
@@ -45,6 +47,8 @@ def _print_schema(context: click.Context, _parameter: click.Parameter, value: bo
 @config_option
 @mapping_option
 @read_options
+@phone_region_option
+@date_order_option
 @click.option(
     "--model", "model_path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Decide with a saved model.json."
 )
@@ -81,7 +85,7 @@ def command(
     """Find out which rows of FILES are the same contact, and merge them to golden contacts. No configuration is needed.
 
     FILES are CSV and other delimited text, JSON lines, xlsx, xlsm, xlsb, xls, ods, Parquet, Arrow: any number, any mix, also
-    glob patterns, folders of Parquet, and - for standard input.
+    glob patterns, folders, and - for standard input.
 
     With -o FOLDER the result is contacts, records, lineage, pairs, rejects and skipped as Parquet, with summary.json and
     model.json; with -o FILE it is the golden contacts alone, in the format that the extension says.

@@ -28,9 +28,8 @@ def command(terminal: Terminal, result: Path, record_a: str, record_b: str) -> N
     A record is named by its record_id (see records and pairs), or as FILE:ROW; in a base by its record_id or the contact_id it founded.
 
     \b
-      crm-engine explain out/ 4011 87220
       crm-engine explain out/ hubspot.csv:17 contacts.xlsx:301
-      crm-engine explain out/ 4011 87220 --json
+      crm-engine explain out/ 1108152157446 2216304314892 --json
     """
     if is_base(result):
         with opened(result) as base:
@@ -65,6 +64,11 @@ def _show(console: Console, explained: dict[str, Any]) -> None:
             Text(f"{weight:+.1f}" if weight else "0", style=style),
         )
     console.print(grid)
+    why = {"filler": "a placeholder", "unreadable": "cannot be read as one"}
+    for cell in explained.get("not_compared", []):
+        console.print(
+            Text(f"{cell['role']} of {cell['record'].upper()} ('{cell['column']}'): {why[cell['doubt']]}, not compared", style="dim")
+        )
     verdict = (
         Text(f"the same contact {explained['contact_id_a']}", style="bold green")
         if explained["same_contact"]

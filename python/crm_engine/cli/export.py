@@ -47,7 +47,12 @@ _WORDS = {
     help="A suppression list: e-mail addresses, phones or contact ids that must not be in the file. May be repeated.",
 )
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The file (.parquet .csv .xlsx .arrow .jsonl)."
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The file (.parquet .csv .tsv .xlsx .arrow .jsonl .json).",
 )
 @click.option("--left-out", type=click.Path(path_type=Path), metavar="FILE", help="Also write who was left out, and why.")
 @click.option("--columns", metavar="A,B,...", help="The columns to write, in this order; contact_id comes first in any case.")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--output",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="A file (.parquet .csv .xlsx .arrow .jsonl), or a chart (.html .png .svg).",
+    help="A file (.parquet .csv .tsv .xlsx .arrow .jsonl .json), or a chart (.html .png .svg).",
 )
 @terminal_options
 @tables_option

@@ -59,7 +59,7 @@ debug_option = click.option(
 
 
 class InputPath(_TextType):
-    """A file, a folder of Parquet files, a glob pattern, or ``-`` for standard input; what matches nothing is wrong usage."""
+    """A file, a folder, a glob pattern, or ``-`` for standard input; what matches nothing is wrong usage."""
 
     name = "file"
 
@@ -68,7 +68,9 @@ class InputPath(_TextType):
         if text == "-" or os.path.exists(text):
             return text
         if not glob.has_magic(text):
-            self.fail(f"{text}: no such file or folder{_nearest_file(text)}", parameter, context)
+            from crm_engine.sources import nearest_file
+
+            self.fail(f"{text}: no such file or folder{nearest_file(text)}", parameter, context)
         if not glob.glob(text, recursive=True):
             self.fail(f"{text}: no file matches this pattern", parameter, context)
         return text
@@ -79,18 +81,6 @@ class InputPath(_TextType):
         return [CompletionItem(incomplete, type="file")]
 
 
-def _nearest_file(path: str) -> str:
-    import difflib
-
-    folder = os.path.dirname(path) or "."
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return f" (the folder {folder} does not exist either)" if not os.path.isdir(folder) else ""
-    near = difflib.get_close_matches(os.path.basename(path), names, 1)
-    return f"; did you mean {os.path.join(os.path.dirname(path), near[0])}?" if near else ""
-
-
 input_argument = click.argument("files", nargs=-1, required=True, type=InputPath(), metavar="FILES...")
 
 output_option = click.option(
@@ -98,7 +88,7 @@ output_option = click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Where the result goes: a file (.parquet .csv .xlsx .arrow .jsonl) or a folder.",
+    help="Where the result goes: a file (.parquet .csv .tsv .xlsx .arrow .jsonl .json) or a folder.",
 )
 
 config_option = click.option(
@@ -110,6 +100,18 @@ mapping_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="What the columns mean, as YAML; `crm-engine profile FILE --write-mapping` writes one to edit.",
+)
+
+phone_region_option = click.option(
+    "--phone-region",
+    metavar="CC",
+    help="Two-letter country of telephone numbers without a country code (DE); found from the data otherwise.",
+)
+
+date_order_option = click.option(
+    "--date-order",
+    type=click.Choice(["dmy", "mdy", "ymd"]),
+    help="How dates such as 03/04/1985 are read; found from each column otherwise. With points the day is first.",
 )
 
 strict_option = click.option("--strict", is_flag=True, help="End with exit code 3 if any row was rejected.")

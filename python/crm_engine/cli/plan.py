@@ -35,7 +35,7 @@ from crm_engine.cli.terminal import Terminal
     "--output",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="A table (.parquet .csv .xlsx .arrow .jsonl) or a chart (.html .png .svg).",
+    help="A table (.parquet .csv .tsv .xlsx .arrow .jsonl .json) or a chart (.html .png .svg).",
 )
 @terminal_options
 @tables_option

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from crm_engine.cli import exits
-from crm_engine.cli.options import input_argument, mapping_option, strict_option, terminal_options
+from crm_engine.cli.options import (
+    date_order_option,
+    input_argument,
+    mapping_option,
+    phone_region_option,
+    strict_option,
+    terminal_options,
+)
 from crm_engine.cli.reading import read_options
 from crm_engine.cli.terminal import Terminal
 
@@ -23,10 +30,13 @@ if TYPE_CHECKING:
 @input_argument
 @mapping_option
 @read_options
+@phone_region_option
+@date_order_option
 @click.option(
     "--write-mapping", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what was found as a mapping to edit."
 )
 @click.option("--show-values", is_flag=True, help="Show examples as they are; personal ones are masked otherwise.")
+@click.option("--all-columns", is_flag=True, help="Show columns without a value as well; else they are only counted.")
 @click.option("--rows", type=click.IntRange(min=1), metavar="N", help="Look at this many rows of each table. [default: 1000000]")
 @click.option("--all", "all_rows", is_flag=True, help="Look at all rows.")
 @strict_option
@@ -35,6 +45,9 @@ def command(
     terminal: Terminal,
     files: tuple[str, ...],
     mapping: Path | None,
+    phone_region: str | None,
+    date_order: str | None,
+    all_columns: bool,
     write_mapping: Path | None,
     show_values: bool,
     rows: int | None,
@@ -57,10 +70,13 @@ def command(
         raise click.UsageError("--rows and --all contradict each other; give one of them")
     with terminal.progress() as progress:
         max_rows = None if all_rows else rows or 1_000_000
-        found = profile(list(files), mapping=mapping, show_values=show_values, max_rows=max_rows, progress=progress)
+        found = profile(
+            list(files), mapping=mapping, show_values=show_values, max_rows=max_rows, phone_region=phone_region, date_order=date_order,
+            progress=progress,
+        )  # fmt: skip
     if write_mapping is not None:
         write_mapping_file(found, write_mapping)
-    terminal.result(found.to_dict(), lambda console: _show(console, found, show_values))
+    terminal.result(found.to_dict(), lambda console: _show(console, found, show_values, all_columns))
     if write_mapping is not None:
         terminal.note(f"wrote {write_mapping}; edit it and give it to `crm-engine dedupe --mapping {write_mapping}`")
     rejected = sum(table.file.get("counts", {}).get("rejected", 0) for table in found.tables)
@@ -68,16 +84,16 @@ def command(
         raise exits.RejectedRows(rejected)
 
 
-def _show(console: Console, found: Profile, show_values: bool) -> None:
+def _show(console: Console, found: Profile, show_values: bool, all_columns: bool) -> None:
     for number, table in enumerate(found.tables):
         if number:
             console.print()
-        _show_table(console, table)
+        _show_table(console, table, all_columns)
     if not show_values and any(column.examples for table in found.tables for column in table.columns):
         console.print("Personal examples are masked; --show-values shows them.", style="dim")
 
 
-def _show_table(console: Console, table: TableProfile) -> None:
+def _show_table(console: Console, table: TableProfile, all_columns: bool) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -95,8 +111,10 @@ def _show_table(console: Console, table: TableProfile) -> None:
         grid.add_column(name, justify=justify, no_wrap=name != "column", overflow="fold")  # type: ignore[arg-type]
     grid.add_column("example", overflow="ellipsis", no_wrap=True, max_width=28, style="dim")
     grid.add_column("why", overflow="fold", style="dim")
-    for column in table.columns:
-        grid.add_row(*_cells(column))
+    # Columns without a value stand last: they are many in exports of a CRM, and say the least.
+    for column in sorted(table.columns, key=lambda column: column.filled == 0):
+        if column.filled or all_columns or not table.rows:
+            grid.add_row(*_cells(column))
     console.print(grid)
     for reason in table.file.get("reasons") or []:
         console.print(Text.assemble(("· ", "dim"), (reason, "dim")))

@@ -6,6 +6,7 @@ use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
 use crm_core::{Error, Result, Role};
 use crm_resolve::Conventions;
 use crm_resolve::merge::{Canonicalizer, NormalCanonicalizer, contact_id, record_id_of_contact};
+use crm_resolve::records::{Doubt, value::doubt_of};
 use pyo3::prelude::*;
 use pyo3_arrow::PyArray;
 use std::sync::Arc;
@@ -53,7 +54,8 @@ pub fn contact_ids(py: Python<'_>, record_ids: PyArray) -> PyResult<Py<PyAny>> {
     to_pyarrow(py, ids)
 }
 
-/// Values of a role as golden records show them, a list per cell; null where a cell holds none.
+/// Values of a role as golden records show them, a list per cell; null where a cell holds none. What cannot be read as such a value identifies
+/// nobody and is left out.
 #[pyfunction]
 #[pyo3(signature = (role, values, phone_region=None))]
 pub fn normal_values(py: Python<'_>, role: &str, values: PyArray, phone_region: Option<String>) -> PyResult<Py<PyAny>> {
@@ -64,10 +66,13 @@ pub fn normal_values(py: Python<'_>, role: &str, values: PyArray, phone_region: 
         for text in texts(&values)?.iter() {
             let mut buffer = String::new();
             let normal = text.and_then(|text| canonicalizer.canonical(0, role, text, &mut buffer));
-            for part in normal.unwrap_or_default().split('\n').filter(|part| !part.is_empty()) {
+            let parts = normal.unwrap_or_default().split('\n').filter(|part| !part.is_empty());
+            let mut is_filled = false;
+            for part in parts.filter(|part| doubt_of(role, part) != Some(Doubt::Unreadable)) {
                 lists.values().append_value(part);
+                is_filled = true;
             }
-            lists.append(normal.is_some_and(|normal| !normal.is_empty()));
+            lists.append(is_filled);
         }
         Ok(Arc::new(lists.finish()) as ArrayRef)
     })?;

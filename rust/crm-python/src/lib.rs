@@ -31,7 +31,7 @@ mod _core {
     #[pymodule_export]
     use super::identity::{contact_ids, founding_records, normal_values, record_ids};
     #[pymodule_export]
-    use super::roles::{column_facts, detect_roles, list_roles, role_names};
+    use super::roles::{column_facts, detect_roles, list_roles, role_names, value_doubt};
     #[pymodule_export]
     use super::segment::{SegmentRun, rule_to_sql};
     #[pymodule_export]

@@ -1,6 +1,8 @@
 //! The roles of columns, found from headers and values.
 use arrow_array::RecordBatch;
 use crm_core::{Error, Result, Role};
+use crm_resolve::normalize::Region;
+use crm_resolve::records::Doubt;
 use crm_resolve::roles::FactsBuilder;
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
@@ -20,19 +22,24 @@ pub fn detect_roles(py: Python<'_>, stream: PyRecordBatchReader) -> PyResult<Str
     serde_json::to_string(&detection.columns).map_err(|error| to_python(py, Error::internal(error.to_string())))
 }
 
-/// What there is to tell of each column: `roles` has one role, or None, per column of `stream`; returns JSON.
+/// What there is to tell of each column: `roles` has one role, or None, per column of `stream`; returns JSON. Telephone numbers without a
+/// country code are taken to be of `phone_region`.
 #[pyfunction]
-#[pyo3(signature = (stream, roles, progress = None))]
+#[pyo3(signature = (stream, roles, progress = None, phone_region = None))]
 pub fn column_facts(
     py: Python<'_>,
     stream: PyRecordBatchReader,
     roles: Vec<Option<String>>,
     progress: Option<&Bound<'_, PyAny>>,
+    phone_region: Option<String>,
 ) -> PyResult<String> {
     let reader = stream.into_reader()?;
     let facts = gate(py, progress, |control| {
         let roles = roles.iter().map(|role| role.as_deref().map(str::parse::<Role>).transpose()).collect::<Result<Vec<_>>>()?;
-        let mut builder = FactsBuilder::new(roles);
+        let region = phone_region.as_deref().map(|code| {
+            Region::new(code).ok_or_else(|| Error::config(format!("phone_region is '{code}', which is no two-letter code of a country")))
+        });
+        let mut builder = FactsBuilder::new(roles, region.transpose()?);
         let mut n_rows = 0;
         for batch in reader {
             let batch = batch?;
@@ -43,6 +50,13 @@ pub fn column_facts(
         Ok(builder.finish())
     })?;
     serde_json::to_string(&facts).map_err(|error| to_python(py, Error::internal(error.to_string())))
+}
+
+/// Why a cell of a role takes no part, or not its full part, in comparing: filler, unreadable, wrong_check_digit, ambiguous; None where it does.
+#[pyfunction]
+pub fn value_doubt(py: Python<'_>, role: &str, cell: &str) -> PyResult<Option<&'static str>> {
+    let role: Role = role.parse().map_err(|error| to_python(py, error))?;
+    Ok(crm_resolve::records::value::doubt_of(role, cell).map(Doubt::name))
 }
 
 /// The canonical roles, in the order in which golden records show them.

@@ -10,12 +10,19 @@ use pyo3_arrow::PyRecordBatchReader;
 use crate::errors::to_python;
 use crate::gate::gate;
 
-/// Writes an Arrow stream as CSV; returns the number of rows.
+/// Writes an Arrow stream as CSV, or with tabs between the cells; returns the number of rows.
 #[pyfunction]
-#[pyo3(signature = (stream, path, progress = None))]
-pub fn write_csv(py: Python<'_>, stream: PyRecordBatchReader, path: PathBuf, progress: Option<&Bound<'_, PyAny>>) -> PyResult<u64> {
+#[pyo3(signature = (stream, path, progress = None, tabs = false))]
+pub fn write_csv(
+    py: Python<'_>,
+    stream: PyRecordBatchReader,
+    path: PathBuf,
+    progress: Option<&Bound<'_, PyAny>>,
+    tabs: bool,
+) -> PyResult<u64> {
     let source = batch_source(stream)?;
-    gate(py, progress, |control| output::write_csv(source, &path, control))
+    let delimiter = if tabs { b'\t' } else { b',' };
+    gate(py, progress, |control| output::write_csv(source, &path, delimiter, control))
 }
 
 /// Writes an Arrow stream as one JSON object per line; returns the number of rows.

@@ -6,16 +6,16 @@ use crm_core::{Control, Result};
 
 use super::{BatchSource, Cell, CellColumn, guard, write_error};
 
-/// Writes batches as UTF-8 text with commas and a header; returns the number of rows.
+/// Writes batches as UTF-8 text with a delimiter between cells (a comma, or a tab) and a header; returns the number of rows.
 ///
 /// A null is nothing, an empty text is `""`; text that a spreadsheet would run is [`guard`]ed, headers included.
-pub fn write_csv(mut source: BatchSource, path: &Path, control: &dyn Control) -> Result<u64> {
+pub fn write_csv(mut source: BatchSource, path: &Path, delimiter: u8, control: &dyn Control) -> Result<u64> {
     let failed = write_error(path);
     let mut file = BufWriter::with_capacity(1 << 16, File::create(path).map_err(&failed)?);
     let mut line = Vec::new();
     for (position, field) in source.schema.fields().iter().enumerate() {
         if position > 0 {
-            line.push(b',');
+            line.push(delimiter);
         }
         push_text(&mut line, field.name());
     }
@@ -36,7 +36,7 @@ pub fn write_csv(mut source: BatchSource, path: &Path, control: &dyn Control) ->
             }
             for (position, column) in columns.iter().enumerate() {
                 if position > 0 {
-                    line.push(b',');
+                    line.push(delimiter);
                 }
                 match column.get(row)? {
                     // A line of one empty cell would be a blank line, which readers skip.

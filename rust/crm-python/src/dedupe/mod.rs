@@ -1,5 +1,6 @@
 //! `dedupe` from Python: rows in, a resolved run out, its tables as batches.
 mod decisions;
+mod doubts;
 mod ingest;
 mod originals;
 mod reconcile;

@@ -17,6 +17,7 @@ use crm_resolve::{Edge, WEIGHT_ONE};
 use serde::Serialize;
 
 use crate::dedupe::decisions::{DecisionCounts, Decisions};
+use crate::dedupe::doubts::{self, DoubtfulValues};
 use crate::dedupe::ingest::{Ingested, Unsaid};
 use crate::dedupe::originals::{Originals, RowCursor};
 use crate::dedupe::resolver::Resolved;
@@ -49,6 +50,7 @@ pub struct Resolution {
     n_shared_ids: u64,
     /// Per layout and column what its cells say that golden records do not.
     unsaid: Vec<Vec<Unsaid>>,
+    doubts: Vec<DoubtfulValues>,
 }
 
 /// The numbers of a run.
@@ -71,6 +73,8 @@ pub struct Counts {
     disagreements: Vec<Disagreement>,
     /// Columns with cells that golden records leave out or that say neither yes nor no.
     unsaid: Vec<UnsaidColumn>,
+    /// Values that are not, or not fully, what their column holds.
+    doubtful_values: Vec<DoubtfulValues>,
     warnings: Vec<String>,
 }
 
@@ -173,6 +177,7 @@ impl Resolution {
         pairs.sort_by_cached_key(ordered);
         let comparisons = resolved.comparison_names();
         let (records_schema, record_places) = records_schema(&layouts);
+        let doubts = doubts::of_run(&resolved, &layouts, &samples);
         let canonicalizer = NormalCanonicalizer::new(layouts.iter().map(|layout| resolved.model.reading.of(&layout.source)));
         Ok(Self {
             files,
@@ -191,6 +196,7 @@ impl Resolution {
             record_places,
             n_shared_ids,
             unsaid,
+            doubts,
         })
     }
 
@@ -216,6 +222,7 @@ impl Resolution {
             warnings: self.warnings(&disagreements),
             disagreements,
             unsaid: self.unsaid().collect(),
+            doubtful_values: self.doubts.clone(),
             clustering: report,
             decisions: self.decisions.counts(&self.clusters),
         }
@@ -266,6 +273,7 @@ impl Resolution {
                 ));
             }
         }
+        warnings.extend(self.doubts.iter().map(DoubtfulValues::warning));
         let n_records = self.ids.len() as u64;
         let largest = self.clusters.report.largest_cluster;
         if largest >= 20 && largest * 100 > n_records || largest >= 8 && largest * 10 > n_records {
@@ -290,7 +298,7 @@ impl Resolution {
         }
         if self.n_shared_ids > 0 {
             warnings.push(format!(
-                "{} rows share source and source_key with another row (or repeat a row without a key): their record_id was made from their content",
+                "{} rows repeat another row of their source (the same key, or without a key column the same content): each is a record of its own",
                 self.n_shared_ids
             ));
         }

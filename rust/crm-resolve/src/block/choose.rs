@@ -1,6 +1,6 @@
 //! Which rules the fields at hand allow.
 use super::{Form, Part, Rule};
-use crate::records::value::{company_keys, email_keys, name_keys, phone_keys, postcode_keys, street_keys};
+use crate::records::value::{company_keys, email_keys, name_keys, phone_keys, postcode_keys, street_keys, tax_id_keys};
 use crate::records::{Kind, Records};
 
 /// The blocking rules for the fields of `records`, the most telling first; `identifying` are custom fields that tell records apart.
@@ -43,7 +43,7 @@ pub fn choose_rules(records: &Records, identifying: &[usize]) -> Vec<Rule> {
     let company_prefix = part(Kind::Company, Form::Derived(company_keys::PREFIX as u8));
     let email = part(Kind::Email, Form::Whole);
 
-    add("tax_id", &[part(Kind::TaxId, Form::Whole)], &[]);
+    add("tax_id", &[part(Kind::TaxId, Form::Derived(tax_id_keys::WHOLE as u8))], &[]);
     add("email", std::slice::from_ref(&email), &[initial.clone(), family_initial.clone()]);
     add("phone", &[part(Kind::Phone, Form::Whole)], &[initial.clone(), family_initial.clone(), year.clone()]);
     for field in identifying {

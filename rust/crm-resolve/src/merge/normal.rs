@@ -27,6 +27,7 @@ pub struct ConventionSample {
     times: LowestHashes,
     countries: LowestHashes,
     emails: LowestHashes,
+    unreadable_times: u64,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -64,7 +65,10 @@ impl ConventionSample {
         match role {
             Role::Phone => self.phones.add(row_hash, text),
             Role::BirthDate => self.birth_dates.add(row_hash, text),
-            Role::CreatedAt | Role::UpdatedAt => self.times.add(row_hash, text),
+            Role::CreatedAt | Role::UpdatedAt => {
+                self.times.add(row_hash, text);
+                self.unreadable_times += u64::from(!is_time(text));
+            }
             Role::Country => self.countries.add(row_hash, text),
             Role::Email => self.emails.add(row_hash, text),
             _ => {}
@@ -80,6 +84,7 @@ impl ConventionSample {
         self.times.merge(&other.times);
         self.countries.merge(&other.countries);
         self.emails.merge(&other.emails);
+        self.unreadable_times += other.unreadable_times;
     }
 
     /// The country of the national telephone numbers: the one that most rows name, if numbers are written as there; then the one that the
@@ -109,6 +114,16 @@ impl ConventionSample {
             return Some(region.as_str().to_owned());
         }
         Some(guess.region.as_str().to_owned())
+    }
+
+    /// Times of creation and change that cannot be read as any.
+    pub fn unreadable_times(&self) -> u64 {
+        self.unreadable_times
+    }
+
+    /// Times among the sampled ones that can be read in two ways, where neither the config nor the others tell which is meant.
+    pub fn ambiguous_times(&self, config: &ResolveConfig) -> u64 {
+        if self.settle(config).times.is_some() { 0 } else { settle_date_order(self.times.cells()).n_ambiguous as u64 }
     }
 
     /// What the sample shows; what the config says wins.
@@ -211,6 +226,17 @@ impl Canonicalizer for NormalCanonicalizer {
     }
 }
 
+/// Whether a cell is a time or holds none: a date with or without a clock, seconds or milliseconds since 1970, or a word for "no value".
+fn is_time(text: &str) -> bool {
+    let is_epoch = || matches!(text.len(), 10 | 13) && text.bytes().all(|byte| byte.is_ascii_digit());
+    iso_micros(text).is_some()
+        || is_epoch()
+        || match parse_date(text, &DateOptions::default()) {
+            Ok(_) => true,
+            Err(reason) => reason.is_missing(),
+        }
+}
+
 /// Whether a cell of a role holds a word or a sign instead of a value. What identifies and reaches a contact is full of fillers, but a status
 /// `deleted`, a language `no` and a country `NA` are values.
 pub fn is_filler(role: Role, text: &str) -> bool {
@@ -224,10 +250,14 @@ pub fn is_filler(role: Role, text: &str) -> bool {
     }
 }
 
-/// ISO where there is one reading; of two readings the text as it stands.
+/// ISO where there is one reading; what has two readings or none as it stands.
 fn date<'a>(text: &'a str, options: &DateOptions, buffer: &'a mut String) -> Option<&'a str> {
     use std::fmt::Write;
-    let value = parse_date(text, options).ok()?;
+    let value = match parse_date(text, options) {
+        Ok(value) => value,
+        Err(reason) if reason.is_missing() => return None,
+        Err(_) => return tidy(text, buffer),
+    };
     buffer.clear();
     // Writing to a text cannot fail.
     let _ = match value {
@@ -256,10 +286,11 @@ fn moment<'a>(text: &'a str, options: &DateOptions, buffer: &'a mut String) -> O
     Some(buffer)
 }
 
-/// Digits or capitals where a check digit does not object; a number with a typo stays as it is written.
+/// Digits or capitals where a check digit does not object; a number with a typo stays as it is written. One digit repeated is none.
 fn tax_id<'a>(text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
     match parse_tax_id(text) {
-        Ok(id) if id.generic => None,
+        Ok(id) if id.is_repeated_digit() => None,
+        Ok(id) if id.generic => tidy(text, buffer),
         Ok(id) if id.validity != TaxIdValidity::Invalid => {
             buffer.clear();
             buffer.push_str(id.text.as_str());
@@ -298,7 +329,17 @@ mod tests {
         check(Role::Phone, "+37167223344;ext=5", Some("+37167223344;ext=5"));
         check(Role::Phone, "29123456 / 67998877", Some("+37129123456\n+37167998877"));
         check(Role::BirthDate, "03.04.1985", Some("1985-04-03"));
-        check(Role::BirthDate, "31.02.1985", None);
+        check(Role::BirthDate, "31.02.1985", Some("31.02.1985"));
+        check(Role::BirthDate, "0/0/00", None);
+        check(Role::Email, "foo@bar", Some("foo@bar"));
+        check(Role::Email, "a@x.lv ::: b@x.lv ou c@x.fr", Some("a@x.lv\nb@x.lv\nc@x.fr"));
+        check(Role::Phone, "29123456 ::: 67001122", Some("+37129123456\n+37167001122"));
+        check(Role::Phone, "12", Some("12"));
+        check(Role::Phone, "7,91611E+10", Some("7,91611E+10"));
+        check(Role::Phone, "12 345 67 89", Some("12 345 67 89"));
+        check(Role::Phone, "000-00-00", None);
+        check(Role::TaxId, "DE123456789", Some("DE123456789"));
+        check(Role::TaxId, "0000000000", None);
         check(Role::UpdatedAt, "3.04.2024 14:05", Some("2024-04-03T14:05:00"));
         check(Role::UpdatedAt, "2024-04-03T14:05:00Z", Some("2024-04-03T14:05:00Z"));
         check(Role::TaxId, "LV 40003009497", Some("40003009497"));
@@ -309,6 +350,7 @@ mod tests {
         check(Role::Website, "n/a", None);
         check(Role::Social, "linkedin.com/in/Anna; @anna", Some("linkedin.com/in/Anna\n@anna"));
         check(Role::Tags, "vip; news; -", Some("vip\nnews"));
+        check(Role::Tags, "* myContacts ::: Draugi", Some("* myContacts\nDraugi"));
     }
 
     #[test]

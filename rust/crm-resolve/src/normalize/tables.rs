@@ -276,6 +276,18 @@ fn phones() {
         ("٢٩١٢٣٤٥٦", "LV", "+37129123456", 0),
         ("tel:+371-29123456;ext=7", "LV", "+37129123456", 7),
         ("+44 (0)20 7946 0958", "GB", "+442079460958", 0),
+        ("0341/558291", "DE", "+49341558291", 0),
+        ("089 / 38 19 47", "DE", "+4989381947", 0),
+        ("+49 38321/60123", "DE", "+493832160123", 0),
+        ("0664/8273645", "AT", "+436648273645", 0),
+        ("02/512.34.56", "BE", "+3225123456", 0),
+        ("067/123-45-67", "UA", "+380671234567", 0),
+        ("12 345 67 89 w. 12", "PL", "+48123456789", 12),
+        ("12 345 67 89 wew. 12", "PL", "+48123456789", 12),
+        ("0711 123456 Durchwahl 12", "DE", "+49711123456", 12),
+        ("01 5321848 DW 15", "AT", "+4315321848", 15),
+        ("01 43 55 12 34 poste 7", "FR", "+33143551234", 7),
+        ("(044) 222-33-44 дод. 5", "UA", "+380442223344", 5),
     ] {
         let phone = parse_phone(raw, Region::new(region)).unwrap();
         assert_eq!((phone.e164().as_str(), phone.extension), (e164, extension), "{raw} in {region}");
@@ -283,7 +295,75 @@ fn phones() {
     for filler in ["0000000", "11111111", "1234567"] {
         assert!(parse_phone(filler, Region::new("LV")).is_ok_and(|phone| phone.generic), "{filler}");
     }
+    for (filler, region, generic) in [
+        ("+7 916 123-45-67", "RU", false),
+        ("+37121234567", "LV", false),
+        ("+7 916 000-00-00", "RU", true),
+        ("(111) 111-1111", "US", true),
+        ("1234567890", "DE", true),
+    ] {
+        assert_eq!(parse_phone(filler, Region::new(region)).unwrap().generic, generic, "{filler}");
+    }
+    for (written, region, complete) in
+        [("555-0100", "US", false), ("+1 555-0100", "LV", false), ("212-555-0100", "US", true), ("29123456", "LV", true)]
+    {
+        assert_eq!(parse_phone(written, Region::new(region)).unwrap().is_complete(), complete, "{written}");
+    }
     for bad in ["", "нет", "n/a", "12", "abc"] {
         assert!(parse_phone(bad, Region::new("LV")).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn several_values_in_one_cell() {
+    for (cell, expected) in [
+        ("89161112255 / 89161112266", "89161112255|89161112266"),
+        ("601-234-567/602-345-678", "601-234-567|602-345-678"),
+        ("212.555.0149 / 917.555.0150", "212.555.0149|917.555.0150"),
+        ("0341/558291", "0341/558291"),
+        ("089 / 38 19 47", "089 / 38 19 47"),
+        ("+371 6712345/46", "+371 6712345/46"),
+        ("01 43 55 12 34 / 06 12 34 56 78", "01 43 55 12 34|06 12 34 56 78"),
+        ("0341/558291, 0171/2345678", "0341/558291|0171/2345678"),
+        ("+49 341/558291/+49 171/2345678", "+49 341/558291|+49 171/2345678"),
+        ("234567/345678", "234567|345678"),
+        ("89161112277 ::: 89161112288", "89161112277|89161112288"),
+        ("89161112299 | 84951112233", "89161112299|84951112233"),
+        ("89161112200 или 89161112201", "89161112200|89161112201"),
+        ("0143551238 ou 0612345679", "0143551238|0612345679"),
+        ("601234569 lub tel. 22 1234567", "601234569|tel. 22 1234567"),
+        ("0711 123456 und 0171 2345678", "0711 123456|0171 2345678"),
+        ("0711 123456 or 0171 2345678", "0711 123456|0171 2345678"),
+        ("8 916 111 22 02 8 916 111 22 03", "8 916 111 22 02|8 916 111 22 03"),
+        ("2125550154 2125550155", "2125550154|2125550155"),
+        ("601 234 570 601 234 571 601 234 572", "601 234 570|601 234 571|601 234 572"),
+        ("+371 29123456 +371 29123457", "+371 29123456|+371 29123457"),
+        ("(495) 123-45-67   8 916 111 22 03", "(495) 123-45-67|8 916 111 22 03"),
+        ("67-223-344, доб. 5", "67-223-344, доб. 5"),
+        ("0034 912 345 678", "0034 912 345 678"),
+    ] {
+        assert_eq!(split_phones(cell).collect::<Vec<_>>().join("|"), expected, "{cell}");
+    }
+    for (cell, expected) in [
+        ("a@x.lv ::: b@y.lv", "a@x.lv|b@y.lv"),
+        ("a@x.lv ou b@y.lv", "a@x.lv|b@y.lv"),
+        ("a@x.lv / b@y.lv", "a@x.lv|b@y.lv"),
+        ("Anna Ozola <a@x.lv>, Jānis Kalns <b@y.lv>", "Anna Ozola <a@x.lv>|Jānis Kalns <b@y.lv>"),
+        ("Anna <a@x.lv>; Jānis <b@y.lv>", "Anna <a@x.lv>|Jānis <b@y.lv>"),
+    ] {
+        assert_eq!(split_emails(cell).collect::<Vec<_>>().join("|"), expected, "{cell}");
+    }
+}
+
+#[test]
+fn dates_with_points_have_the_day_first() {
+    let read = |text: &str, order| parse_date(text, &DateOptions { order, ..DateOptions::default() }).unwrap().day();
+    for text in ["05.06.1975", "5.6.75", "5. 6. 1975", "05.06.1975 10:30"] {
+        assert_eq!(read(text, DateOrder::Unknown), Date::new(1975, 6, 5), "{text}");
+    }
+    assert_eq!(read("05.06.1975", DateOrder::MonthFirst), Date::new(1975, 5, 6));
+    assert_eq!(read("05/06/1975", DateOrder::Unknown), None);
+    assert_eq!(read("05-06-1975", DateOrder::Unknown), None);
+    assert_eq!(settle_date_order(["05.06.1975", "06/13/1975"]).order(), DateOrder::MonthFirst);
+    assert_eq!(settle_date_order(["05.06.1975", "07/08/1975"]).order(), DateOrder::DayFirst);
 }

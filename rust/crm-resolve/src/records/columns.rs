@@ -1,11 +1,11 @@
 //! Which columns become which fields, and how their cells become numbers.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::RecordBatch;
 use crm_core::{Error, Result, Role, TextColumn, content_hash};
 use hashbrown::HashMap;
 
-use super::dictionary::{Dictionary, Draft, Memo, ValueId};
+use super::dictionary::{Dictionary, Doubt, Draft, Memo, ValueId};
 use super::names::NameColumns;
 use super::{Field, Kind, Lists, text_column, value};
 use crate::normalize::{split_emails, split_phones};
@@ -25,6 +25,8 @@ pub(super) struct Group {
     /// Dates with slashes that must be read day first, and month first.
     n_day_first: u64,
     n_month_first: u64,
+    /// Per mapping and column the values in doubt.
+    doubts: Vec<Vec<DoubtCounts>>,
     scratch: value::Scratch,
     fields: Vec<Field>,
     numbers: Vec<Vec<u32>>,
@@ -48,6 +50,7 @@ pub(super) struct Finished {
     pub renamed: HashMap<ValueId, ValueId>,
     /// That order.
     pub slashed_dates: Option<DateOrder>,
+    pub doubts: BTreeMap<(String, Doubt), u64>,
     pub fields: Vec<Field>,
     pub dictionary: Dictionary,
     pub lists: Lists,
@@ -118,6 +121,7 @@ impl Group {
     fn new(columns: Vec<Vec<String>>, fields: &[(&str, Kind)], source: Source, reading: &Reading, settles_dates: bool) -> Self {
         let field =
             |(name, kind): &(&str, Kind)| Field { name: (*name).to_owned(), kind: *kind, dictionary: 0, counts: vec![0], n_filled: 0 };
+        let doubts = columns.iter().map(|columns| vec![DoubtCounts::default(); columns.len()]).collect();
         Self {
             columns,
             source,
@@ -128,6 +132,7 @@ impl Group {
             settles_dates,
             n_day_first: 0,
             n_month_first: 0,
+            doubts,
             scratch: value::Scratch::new(reading),
             fields: fields.iter().map(field).collect(),
             numbers: vec![Vec::new(); fields.len()],
@@ -167,7 +172,27 @@ impl Group {
         for field in &mut self.fields {
             field.counts.resize(self.dictionary.len(), 0);
         }
-        Finished { renamed, slashed_dates, fields: self.fields, dictionary: self.dictionary, lists: self.lists, tokens: self.tokens }
+        let doubts = self.doubts_by_column(slashed_dates.is_some());
+        Finished {
+            renamed,
+            slashed_dates,
+            doubts,
+            fields: self.fields,
+            dictionary: self.dictionary,
+            lists: self.lists,
+            tokens: self.tokens,
+        }
+    }
+
+    /// Values in doubt by column; dates of which the column's order leaves one reading are in none.
+    fn doubts_by_column(&self, is_order_settled: bool) -> BTreeMap<(String, Doubt), u64> {
+        let mut by_column = BTreeMap::new();
+        for (column, counts) in self.columns.iter().flatten().zip(self.doubts.iter().flatten()) {
+            for (doubt, count) in counts.iter().filter(|(doubt, _)| !(is_order_settled && *doubt == Doubt::Ambiguous)) {
+                *by_column.entry((column.clone(), doubt)).or_insert(0) += count;
+            }
+        }
+        by_column
     }
 
     /// The order that the dates that leave no doubt agree on.
@@ -220,32 +245,35 @@ impl Group {
                     store.row(mapping, cell, &mut numbers);
                 }
                 Source::One(kind) => {
-                    for column in &columns {
+                    for (place, column) in columns.iter().enumerate() {
                         let Some(cell) = column.get(row).filter(|cell| !cell.is_empty()) else { continue };
                         if *kind == Kind::BirthDate {
                             let hint = value::date_order_hint(cell);
                             self.n_day_first += u64::from(hint > 0);
                             self.n_month_first += u64::from(hint < 0);
                         }
-                        numbers[0] = number(*kind, cell, &mut self.memo, &mut self.dictionary, scratch, &mut draft);
-                        if numbers[0] != 0 {
+                        let (id, doubt) = number(*kind, cell, &mut self.memo, &mut self.dictionary, scratch, &mut draft);
+                        self.doubts[mapping][place].add(doubt);
+                        numbers[0] = id;
+                        if id != 0 {
                             break;
                         }
                     }
                 }
                 Source::List(kind) => {
                     list.clear();
-                    for column in &columns {
+                    for (place, column) in columns.iter().enumerate() {
                         let Some(cell) = column.get(row).filter(|cell| !cell.is_empty()) else { continue };
-                        let mut push = |part: &str| {
-                            let id = number(*kind, part, &mut self.memo, &mut self.dictionary, scratch, &mut draft);
+                        let mut add = |part: &str| {
+                            let (id, doubt) = number(*kind, part, &mut self.memo, &mut self.dictionary, scratch, &mut draft);
+                            self.doubts[mapping][place].add(doubt);
                             list.extend((id != 0).then_some(id));
                         };
                         // As golden records split them, so that each number that they list is one that was compared.
                         match kind {
-                            Kind::Phone => split_phones(cell).for_each(&mut push),
-                            Kind::Email => split_emails(cell).for_each(&mut push),
-                            _ => cell.split([';', ',', '|', '\n']).for_each(&mut push),
+                            Kind::Phone => split_phones(cell).for_each(&mut add),
+                            Kind::Email => split_emails(cell).for_each(&mut add),
+                            _ => cell.split([';', ',', '|', '\n']).for_each(&mut add),
                         }
                     }
                     for id in &list {
@@ -266,7 +294,7 @@ impl Group {
                             }
                             cell = &joined;
                         }
-                        numbers[0] = number(*kind, cell, &mut self.memo, &mut self.dictionary, scratch, &mut draft);
+                        (numbers[0], _) = number(*kind, cell, &mut self.memo, &mut self.dictionary, scratch, &mut draft);
                     }
                 }
             }
@@ -286,6 +314,24 @@ impl Group {
             self.hashes.push(hash);
         }
         Ok(())
+    }
+}
+
+/// How many values of a column are in which [`Doubt`].
+#[derive(Debug, Clone, Default)]
+struct DoubtCounts([u64; 5]);
+
+impl DoubtCounts {
+    /// Counts a value by the number of its doubt; 0 is none.
+    #[inline]
+    fn add(&mut self, doubt: u32) {
+        if doubt != 0 {
+            self.0[doubt as usize] += 1;
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (Doubt, u64)> + '_ {
+        (1..).zip(&self.0[1..]).filter(|(_, count)| **count > 0).filter_map(|(number, count)| Some((Doubt::of_number(number)?, *count)))
     }
 }
 
@@ -324,11 +370,12 @@ fn number(
     dictionary: &mut Dictionary,
     scratch: &mut value::Scratch,
     draft: &mut Draft,
-) -> ValueId {
+) -> (ValueId, u32) {
     let hash = content_hash(cell.as_bytes());
-    if let Some([id, _]) = memo.get(hash) {
-        return id;
+    if let Some([id, doubt]) = memo.get(hash) {
+        return (id, doubt);
     }
+    draft.doubt = None;
     match kind {
         Kind::BirthDate => value::date(cell, scratch, draft),
         Kind::Email => value::email(cell, scratch, draft),
@@ -346,6 +393,7 @@ fn number(
         Kind::Text => value::text(cell, scratch, draft),
     }
     let id = dictionary.insert(draft);
-    memo.put(hash, [id, 0]);
-    id
+    let doubt = draft.doubt.map_or(0, |doubt| doubt as u32);
+    memo.put(hash, [id, doubt]);
+    (id, doubt)
 }

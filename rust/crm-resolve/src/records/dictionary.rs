@@ -15,6 +15,40 @@ pub struct Draft {
     pub text: Vec<u8>,
     /// Derived keys.
     pub keys: Keys,
+    /// Why the cell is not, or not fully, what its field holds.
+    pub doubt: Option<Doubt>,
+}
+
+/// What is wrong with a cell that holds something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u32)]
+pub enum Doubt {
+    /// It looks like a value and stands for none (`0000000`, `1900-01-01`): it is not compared.
+    Filler = 1,
+    /// It cannot be read as what its field holds.
+    Unreadable,
+    /// It says what kind of number it is, and its check digit does not fit.
+    WrongCheckDigit,
+    /// It can be read in two ways.
+    Ambiguous,
+}
+
+impl Doubt {
+    /// Its name in summaries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Filler => "filler",
+            Self::Unreadable => "unreadable",
+            Self::WrongCheckDigit => "wrong_check_digit",
+            Self::Ambiguous => "ambiguous",
+        }
+    }
+
+    /// The doubt of a number, as `doubt as u32` gives it.
+    pub(super) fn of_number(number: u32) -> Option<Self> {
+        [Self::Filler, Self::Unreadable, Self::WrongCheckDigit, Self::Ambiguous].into_iter().find(|doubt| *doubt as u32 == number)
+    }
 }
 
 impl Draft {
@@ -22,6 +56,7 @@ impl Draft {
     pub fn clear(&mut self) {
         self.text.clear();
         self.keys = [0; 6];
+        self.doubt = None;
     }
 }
 

@@ -7,7 +7,7 @@ mod dictionary;
 mod names;
 pub mod value;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::RecordBatch;
 use crm_core::{Error, Result, Role, TextColumn};
@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use crate::{Mapping, Model, Reading, ResolveConfig};
 use columns::Group;
 pub(crate) use dictionary::letters_of;
-pub use dictionary::{Dictionary, Keys, ValueId, key_of};
+pub use dictionary::{Dictionary, Doubt, Keys, ValueId, key_of};
 
 /// How a field is normalized and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -91,6 +91,7 @@ pub struct Records {
     source_names: Vec<String>,
     tokens: HashMap<ValueId, Box<[ValueId]>>,
     reading: Reading,
+    doubts: BTreeMap<(String, Doubt), u64>,
 }
 
 /// Lists of values, numbered.
@@ -232,6 +233,11 @@ impl Records {
         // Values are numbered as they first appear, and what is shown must not depend on the order of rows.
         texts.sort_unstable();
         Some(texts.join("; "))
+    }
+
+    /// Per column how many values are in which doubt, of those columns whose values have a form.
+    pub fn doubts(&self) -> &BTreeMap<(String, Doubt), u64> {
+        &self.doubts
     }
 
     /// How the cells were read.
@@ -471,6 +477,7 @@ impl RecordsBuilder {
             source_names: self.source_names,
             tokens: HashMap::new(),
             reading: self.reading,
+            doubts: BTreeMap::new(),
         };
         let mut renamed = Vec::new();
         for group in self.groups {
@@ -479,6 +486,9 @@ impl RecordsBuilder {
             if finished.slashed_dates.is_some() {
                 records.reading.slashed_dates = finished.slashed_dates;
                 renamed.push((records.fields.len(), finished.renamed));
+            }
+            for (key, count) in finished.doubts {
+                *records.doubts.entry(key).or_insert(0) += count;
             }
             records.fields.extend(finished.fields.into_iter().map(|field| Field { dictionary, ..field }));
             records.dictionaries.push(finished.dictionary);

@@ -1,9 +1,12 @@
 //! From a cell to a [`Draft`]: canonical text and derived keys, one function per kind.
-use super::dictionary::{Draft, key_of};
+use crm_core::Role;
+
+use super::dictionary::{Doubt, Draft, key_of};
 use crate::normalize::{
     self, CompanyName, DateOptions, DateValue, Email, PhoneValidity, Region, Street, Suffix, TaxIdValidity, city_key_into, family_key_into,
     given_key_into, is_no_name, is_placeholder, latin_into, nickname_classes, parse_company, parse_country, parse_date, parse_email,
     parse_gender, parse_phone, parse_postcode, parse_street, parse_suffix, parse_tax_id, phonetic_key_into, region_key_into, skeleton_into,
+    split_emails, split_phones,
 };
 use crate::{DateOrder, Reading};
 
@@ -43,6 +46,36 @@ pub fn order_of(order: Option<DateOrder>) -> normalize::DateOrder {
         Some(DateOrder::Mdy) => normalize::DateOrder::MonthFirst,
         Some(DateOrder::Ymd) | None => normalize::DateOrder::Unknown,
     }
+}
+
+/// The doubt about a cell of a role, alone: what of it is not compared, and why. The first of several values that is in doubt.
+///
+/// ```
+/// use crm_core::Role;
+/// use crm_resolve::records::{Doubt, value::doubt_of};
+/// assert_eq!(doubt_of(Role::Phone, "000-00-00"), Some(Doubt::Filler));
+/// assert_eq!(doubt_of(Role::Email, "anna(at)inbox"), Some(Doubt::Unreadable));
+/// assert_eq!(doubt_of(Role::Phone, "+371 29123456"), None);
+/// ```
+pub fn doubt_of(role: Role, cell: &str) -> Option<Doubt> {
+    let (mut scratch, mut draft) = (Scratch::default(), Draft::default());
+    let read: fn(&str, &mut Scratch, &mut Draft) = match role {
+        Role::Email => email,
+        Role::Phone => phone,
+        Role::BirthDate => date,
+        Role::TaxId => |cell, _, draft| tax_id(cell, draft),
+        _ => return None,
+    };
+    let parts: Vec<&str> = match role {
+        Role::Email => split_emails(cell).collect(),
+        Role::Phone => split_phones(cell).collect(),
+        _ => vec![cell],
+    };
+    parts.into_iter().find_map(|part| {
+        draft.clear();
+        read(part, &mut scratch, &mut draft);
+        draft.doubt
+    })
 }
 
 /// Where a [`Draft`]'s keys stand for names.
@@ -190,19 +223,38 @@ pub fn date(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
         normalize::DateOrder::Unknown => scratch.slashed,
         configured => configured,
     };
+    let mut unreadable = false;
     let (reading, other) = match parse_date(cell, &DateOptions { order, ..scratch.dates }) {
-        Ok(value) if value.is_generic() => return,
+        Ok(value) if value.is_generic() => {
+            draft.doubt = Some(Doubt::Filler);
+            return;
+        }
         Ok(DateValue::Day(date)) => (packed(date), 0),
         Ok(DateValue::Ambiguous { day_first, month_first }) => (packed(day_first), packed(month_first)),
         Ok(DateValue::Month { year, month }) => (u32::from(year.unsigned_abs()) * 10_000 + u32::from(month) * 100, 0),
         Ok(DateValue::Year(year)) => (u32::from(year.unsigned_abs()) * 10_000, 0),
-        Err(normalize::Reason::ImpossibleDate) => (impossible_date(cell), 0),
-        Err(_) => return,
+        Err(normalize::Reason::ImpossibleDate) => {
+            unreadable = true;
+            (impossible_date(cell), 0)
+        }
+        Err(reason) => {
+            draft.doubt = unread(reason);
+            return;
+        }
     };
-    if reading == 0 {
-        return;
+    if reading != 0 {
+        draft_date(reading, other, draft);
     }
-    draft_date(reading, other, draft);
+    draft.doubt = match other {
+        _ if unreadable => Some(Doubt::Unreadable),
+        0 => None,
+        _ => Some(Doubt::Ambiguous),
+    };
+}
+
+/// The doubt about a cell that was not read: none where it simply has no value.
+fn unread(reason: normalize::Reason) -> Option<Doubt> {
+    (!reason.is_missing()).then_some(Doubt::Unreadable)
 }
 
 /// A date by its reading and, if it has one, its other reading.
@@ -269,7 +321,12 @@ pub mod email_keys {
 /// An e-mail address, by its mailbox.
 pub fn email(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
-    if parse_email(cell, &mut scratch.email).is_err() || scratch.email.generic {
+    if let Err(reason) = parse_email(cell, &mut scratch.email) {
+        draft.doubt = unread(reason);
+        return;
+    }
+    if scratch.email.generic {
+        draft.doubt = Some(Doubt::Filler);
         return;
     }
     let mailbox = scratch.email.mailbox.as_str();
@@ -298,10 +355,17 @@ pub mod phone_keys {
 /// extension.
 pub fn phone(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     draft.clear();
-    let Ok(phone) = parse_phone(cell, scratch.phone_region) else { return };
-    if phone.generic {
-        return;
-    }
+    let phone = match parse_phone(cell, scratch.phone_region) {
+        Ok(phone) if phone.generic => {
+            draft.doubt = Some(Doubt::Filler);
+            return;
+        }
+        Ok(phone) => phone,
+        Err(reason) => {
+            draft.doubt = unread(reason).filter(|_| !is_placeholder(cell));
+            return;
+        }
+    };
     let mut digits = [0u8; 20];
     let (mut at, mut rest) = (digits.len(), phone.number);
     while rest > 0 && at > 0 {
@@ -335,19 +399,33 @@ pub fn phone(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
 pub mod tax_id_keys {
     /// 1 when a check digit vouches for the number.
     pub const IS_VALID: usize = 0;
+    /// What brings records together; a number that is surely mistyped brings none.
+    pub const WHOLE: usize = 1;
 }
 
 /// A number that the state gives; what no state's form fits is kept as it is.
 pub fn tax_id(cell: &str, draft: &mut Draft) {
     match parse_tax_id(cell) {
-        Ok(id) if id.generic => draft.clear(),
+        Ok(id) if id.generic => {
+            draft.clear();
+            draft.doubt = Some(Doubt::Filler);
+        }
         Ok(id) => {
             draft.clear();
             draft.text.extend_from_slice(id.text.as_bytes());
             draft.keys[tax_id_keys::IS_VALID] = u32::from(id.validity == TaxIdValidity::Valid);
+            if id.is_surely_wrong() {
+                draft.doubt = Some(Doubt::WrongCheckDigit);
+            } else {
+                draft.keys[tax_id_keys::WHOLE] = key_of(&draft.text);
+            }
         }
         Err(normalize::Reason::Placeholder | normalize::Reason::Empty) => draft.clear(),
-        Err(_) => identifier(cell, draft),
+        Err(_) => {
+            identifier(cell, draft);
+            draft.keys[tax_id_keys::WHOLE] = optional_bytes(&draft.text);
+            draft.doubt = Some(Doubt::Unreadable);
+        }
     }
 }
 
@@ -424,6 +502,10 @@ fn words_key(text: &str) -> u32 {
     let mut sorted: Vec<&str> = text.split(' ').collect();
     sorted.sort_unstable();
     key_of(sorted.join(" ").as_bytes())
+}
+
+fn optional_bytes(part: &[u8]) -> u32 {
+    if part.is_empty() { 0 } else { key_of(part) }
 }
 
 fn optional(part: &str) -> u32 {

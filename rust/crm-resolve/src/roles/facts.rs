@@ -7,7 +7,9 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::validity::{Damage, check_value, damage_of, date_reading};
+use crate::normalize::Region;
+
+use super::validity::{Damage, check_value, damage_of, date_reading, is_without_value};
 
 /// Examples kept per column.
 const EXAMPLES: usize = 5;
@@ -58,6 +60,7 @@ pub struct DateOrders {
 #[derive(Debug)]
 pub struct FactsBuilder {
     columns: Vec<ColumnBuilder>,
+    phone_region: Option<Region>,
 }
 
 #[derive(Debug, Default)]
@@ -70,20 +73,21 @@ struct ColumnBuilder {
 }
 
 impl FactsBuilder {
-    /// Columns are known by their roles, in the order of the batches' columns.
-    pub fn new(roles: impl IntoIterator<Item = Option<Role>>) -> Self {
-        Self { columns: roles.into_iter().map(|role| ColumnBuilder { role, ..ColumnBuilder::default() }).collect() }
+    /// Columns are known by their roles, in the order of the batches' columns; telephone numbers without a country code are of `phone_region`.
+    pub fn new(roles: impl IntoIterator<Item = Option<Role>>, phone_region: Option<Region>) -> Self {
+        Self { columns: roles.into_iter().map(|role| ColumnBuilder { role, ..ColumnBuilder::default() }).collect(), phone_region }
     }
 
     /// Adds rows: columns are looked at side by side.
     pub fn push(&mut self, batch: &RecordBatch, control: &dyn Control) -> Result<()> {
         control.check()?;
         let schema = batch.schema();
+        let region = self.phone_region;
         self.columns.par_iter_mut().enumerate().try_for_each(|(place, column)| {
             let cells = TextColumn::new(schema.field(place).name(), batch.column(place))?;
             for start in (0..cells.len()).step_by(8_192) {
                 control.check()?;
-                (start..cells.len().min(start + 8_192)).for_each(|row| column.add(cells.get(row).unwrap_or("")));
+                (start..cells.len().min(start + 8_192)).for_each(|row| column.add(cells.get(row).unwrap_or(""), region));
             }
             Ok(())
         })
@@ -96,13 +100,13 @@ impl FactsBuilder {
 }
 
 impl ColumnBuilder {
-    fn add(&mut self, cell: &str) {
+    fn add(&mut self, cell: &str, phone_region: Option<Region>) {
         self.facts.rows += 1;
         let value = cell.trim();
         if value.is_empty() {
             return;
         }
-        if super::values::is_missing(value) {
+        if is_without_value(self.role, value) {
             self.facts.placeholders += 1;
             return;
         }
@@ -113,7 +117,7 @@ impl ColumnBuilder {
         if let Some(damage) = damage_of(self.role, value) {
             *self.facts.damage.entry(Damage::name(damage)).or_insert(0) += 1;
         }
-        match self.role.map_or(Ok(()), |role| check_value(role, value)) {
+        match self.role.map_or(Ok(()), |role| check_value(role, value, phone_region)) {
             Ok(()) => keep(&mut self.examples, hash, value),
             Err(reason) => {
                 *self.facts.invalid.entry(reason).or_insert(0) += 1;

@@ -17,6 +17,10 @@ pub struct HeaderEvidence {
     pub whole: bool,
     /// Whether the header names something that is no role ("Number of employees", "Fax", "Phone type").
     pub no_role: bool,
+    /// Whether those words only say in which form ("E-mail type"): values that leave no doubt then say more than the header.
+    pub only_form: bool,
+    /// Whether the header says that the column has all parts of an address ("Address 1 - Formatted").
+    pub all_parts: bool,
     /// Whether the header says nothing (`col1`, `Поле 3`, `Unnamed: 0`).
     pub unhelpful: bool,
     /// What kind of address or channel a column belongs to (`billing`, `home`), where the header says so.
@@ -28,7 +32,7 @@ const QUALIFIERS: &str = "work home mobile main primary secondary other business
     user member guest patient student employee buyer billing shipping mailing delivery legal actual postal residential registered permanent \
     current my your default alternative alternate additional extra new direct general office value of no number nr field raw original the cell \
     subscriber account prospect attendee participant recipient individual people primary invoice bill ship st nd rd first1 second third \
-    cust usr clnt acct normalized clean cleaned text str txt varchar s c b d f m x e from via hq head headquarter headquarters properties default preferred formatted in \
+    cust usr clnt acct normalized clean cleaned text str txt varchar s c b d f m x e from via hq head headquarter headquarters properties default preferred formatted in internet pref voice \
     рабочий рабочая рабочее рабоч домашний домашняя личный личная личн мобильный мобильная основной основная основное другой другая другое доп \
     дополнительный дополнительная дополнительное клиента контакта покупателя заказчика компании организации контактный контактное лица частный \
     частная юр юридический юридическое факт фактический почтовый для раб дом моб второй вторая первый первая главный контакт лида номер гл абонента \
@@ -52,6 +56,13 @@ const NEGATIVES: &str = "type types label count counts opt out unsubscribed boun
     tips veids fakss statuss skaits pasutijuma bankas banka vecais vadītāja direktora \
     typ type1 ehepartner conjoint conyuge";
 
+/// Those of [`NEGATIVES`] that say in which form a value is given, and not whose it is.
+const FORMS: &str =
+    "type types label format preference verified valid validity status flag тип вид подтвержден проверен статус tips veids statuss typ";
+
+/// Words for an address in one cell.
+const ALL_PARTS: &str = "formatted full complete полный полностью pilna vollstandige complete completa pelny";
+
 /// Words that tell the addresses of one contact apart.
 const GROUPS: &str = "billing shipping mailing home work business other delivery legal actual residential registered permanent temporary secondary alternate \
     alternative invoice юр юридический юридическии факт фактический доставки проживания регистрации прописки домашний рабочий другой \
@@ -74,6 +85,8 @@ struct Lexicon {
     negatives: HashSet<String>,
     unhelpful: HashSet<String>,
     groups: HashSet<String>,
+    forms: HashSet<String>,
+    all_parts: HashSet<String>,
 }
 
 fn lexicon() -> &'static Lexicon {
@@ -106,6 +119,8 @@ fn lexicon() -> &'static Lexicon {
             negatives: words(NEGATIVES),
             unhelpful: words(UNHELPFUL),
             groups: words(GROUPS),
+            forms: words(FORMS),
+            all_parts: words(ALL_PARTS),
         }
     })
 }
@@ -156,8 +171,30 @@ fn push_word(words: &mut Vec<String>, word: &mut String) {
     }
 }
 
+/// A property of a vCard as words: `TEL;TYPE=CELL,VOICE` is a cell telephone; parameters other than the type say nothing of the meaning.
+fn vcard_words(header: &str) -> Option<String> {
+    let (property, parameters) = header.split_once(';')?;
+    if !parameters.contains('=') || !property.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return None;
+    }
+    let types =
+        parameters.split(';').filter_map(|parameter| parameter.split_once('=')).filter(|(name, _)| name.eq_ignore_ascii_case("type"));
+    Some(types.fold(property.to_owned(), |words, (_, value)| words + " " + value))
+}
+
 /// What `header` says of its column.
 pub fn header_evidence(header: &str) -> HeaderEvidence {
+    let of_vcard = vcard_words(header);
+    let mut evidence = evidence_of_words(of_vcard.as_deref().unwrap_or(header));
+    let lexicon = lexicon();
+    let tokens = fold(header);
+    let negatives: Vec<&String> = tokens.iter().filter(|token| lexicon.negatives.contains(*token)).collect();
+    evidence.only_form = evidence.no_role && !negatives.is_empty() && negatives.iter().all(|token| lexicon.forms.contains(*token));
+    evidence.all_parts = tokens.iter().any(|token| lexicon.all_parts.contains(token));
+    evidence
+}
+
+fn evidence_of_words(header: &str) -> HeaderEvidence {
     let lexicon = lexicon();
     let all = fold(header);
     let tokens: Vec<&str> = all.iter().map(String::as_str).filter(|token| !is_number(token)).collect();
@@ -262,5 +299,5 @@ impl Lexicon {
 
 fn whole(found: &[(Option<Role>, f64)], matched: &str, share: f64, group: String) -> HeaderEvidence {
     let roles: Vec<(Role, f64)> = found.iter().filter_map(|(role, strength)| role.map(|role| (role, strength * share))).collect();
-    HeaderEvidence { no_role: roles.is_empty(), roles, matched: matched.trim().to_owned(), whole: true, unhelpful: false, group }
+    HeaderEvidence { no_role: roles.is_empty(), roles, matched: matched.trim().to_owned(), whole: true, group, ..HeaderEvidence::default() }
 }

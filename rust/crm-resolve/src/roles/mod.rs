@@ -75,10 +75,13 @@ pub fn detect(names: &[String], batches: &[RecordBatch]) -> Result<Detection> {
             value_evidence(cells)
         } else {
             // Whether rows are counted shows only in neighbours.
-            let counts_rows = value_evidence(cells.clone().take(1_000)).counts_rows;
-            ValueEvidence { counts_rows, ..value_evidence(cells.step_by(step)) }
+            let ValueEvidence { counts_rows, counts_up, .. } = value_evidence(cells.clone().take(1_000));
+            ValueEvidence { counts_rows, counts_up, ..value_evidence(cells.step_by(step)) }
         };
-        evidence.push((header_evidence(name), values));
+        let header = header_evidence(name);
+        // Of a list in parts a later part begins with another number; then the header tells ("№ п/п").
+        let counts_rows = values.counts_rows || (values.counts_up && header.no_role);
+        evidence.push((header, ValueEvidence { counts_rows, ..values }));
     }
     Ok(settle(names, &evidence))
 }
@@ -92,6 +95,7 @@ struct Claim {
 
 fn settle(names: &[String], evidence: &[(HeaderEvidence, ValueEvidence)]) -> Detection {
     let mut claims: Vec<Vec<Claim>> = evidence.iter().map(|(header, values)| claims_of(header, values)).collect();
+    favour_parts_of_address(evidence, &mut claims);
     favour_main_address(evidence, &mut claims);
     favour_neighbours(&mut claims);
     favour_neighbours_of_family_names(evidence, &mut claims);
@@ -135,13 +139,13 @@ fn claims_of(header: &HeaderEvidence, values: &ValueEvidence) -> Vec<Claim> {
     let claim = |role: &Role| {
         let header_says = header.roles.iter().any(|(known, _)| known == role);
         let (by_values, reason) = weigh::value_weight(*role, values, header_says);
-        let mut weight = weigh::header_weight(*role, header) + by_values;
+        let mut weight = weigh::header_weight(*role, header, weigh::is_evident(*role, values)) + by_values;
         if header_says && values.n_rows > 0 {
             // Of two columns for one role the fuller one serves better.
             weight += 0.6 * (values.fill() - 1.0) + if values.n_filled == 0 { -0.5 } else { 0.0 };
         }
-        // What counts rows is nobody's telephone, postcode or tax id.
-        if values.counts_rows && !(header_says && matches!(role, Role::SourceKey)) {
+        // What counts up is nobody's telephone, postcode or tax id.
+        if values.counts_up && !(header_says && matches!(role, Role::SourceKey)) {
             weight = weight.min(-1.0);
         }
         Claim { weight, reason }
@@ -150,6 +154,24 @@ fn claims_of(header: &HeaderEvidence, values: &ValueEvidence) -> Vec<Claim> {
 }
 
 const ADDRESS: [Role; 5] = [Role::Street, Role::City, Role::Postcode, Role::Region, Role::Country];
+
+/// Where a table has an address's parts, the same address in one cell would only repeat them.
+fn favour_parts_of_address(evidence: &[(HeaderEvidence, ValueEvidence)], claims: &mut [Vec<Claim>]) {
+    let names = |column: usize, role: Role| evidence[column].0.roles.first().is_some_and(|(known, _)| *known == role);
+    let (whole, parts): (Vec<usize>, Vec<usize>) = (0..claims.len()).partition(|column| evidence[*column].0.all_parts);
+    for column in whole.into_iter().filter(|column| names(*column, Role::Street)) {
+        let beside = |role: Role| {
+            parts.iter().any(|part| {
+                let values = &evidence[*part].1;
+                names(*part, role) && (values.n_rows == 0 || values.n_filled * 10 >= evidence[column].1.n_filled * 9)
+            })
+        };
+        if beside(Role::Street) && (beside(Role::City) || beside(Role::Postcode)) {
+            let reason = Some("the table has the address in parts as well".to_owned());
+            claims[column][place(Role::Street)] = Claim { weight: -1.0, reason };
+        }
+    }
+}
 
 /// Of several addresses (billing and shipping, home and work) the fullest is the contact's: their parts must not be mixed.
 fn favour_main_address(evidence: &[(HeaderEvidence, ValueEvidence)], claims: &mut [Vec<Claim>]) {
@@ -181,7 +203,11 @@ fn favour_main_address(evidence: &[(HeaderEvidence, ValueEvidence)], claims: &mu
                 .enumerate()
                 .any(|(other, (header, _))| is_address(other) && header.group == main && header.roles[0].0 == role);
             if in_main {
-                claims[place(role)].weight = claims[place(role)].weight.min(-0.5);
+                let claim = &mut claims[place(role)];
+                if claim.weight > -0.5 {
+                    let reason = Some("another address of the table is fuller".to_owned());
+                    *claim = Claim { weight: -0.5, reason };
+                }
             }
         }
     }
@@ -232,7 +258,7 @@ fn favour_neighbours_of_streets(evidence: &[(HeaderEvidence, ValueEvidence)], cl
     let is_town = |values: &ValueEvidence| {
         values.letters > 0.9 && values.given_name < 0.15 && values.full_name < 0.4 && values.n_distinct >= 8 && values.legal_form < 0.1
     };
-    let is_postcode = |values: &ValueEvidence| values.postcode > 0.9 && !values.counts_rows && values.n_distinct >= 8;
+    let is_postcode = |values: &ValueEvidence| values.postcode > 0.9 && !values.counts_up && values.n_distinct >= 8;
     for (role, fits, reason) in [
         (Role::City, &is_town as &dyn Fn(&ValueEvidence) -> bool, "words of letters beside a column of streets"),
         (Role::Postcode, &is_postcode, "possible postcodes beside a column of streets"),

@@ -3,9 +3,12 @@ use crm_core::Role;
 
 use super::facts::DateOrders;
 use super::shapes;
+use crate::normalize::{DateOptions, Reason, Region, parse_date, parse_phone, parse_tax_id, split_phones};
 
 /// Why a value cannot be what its column holds; `Ok` where it can, or where nothing can be said.
-pub fn check_value(role: Role, value: &str) -> Result<(), &'static str> {
+///
+/// Telephone numbers without a country code are taken to be of `phone_region`.
+pub fn check_value(role: Role, value: &str, phone_region: Option<Region>) -> Result<(), &'static str> {
     let require = |valid: bool, reason: &'static str| if valid { Ok(()) } else { Err(reason) };
     let digits = value.chars().filter(|c| c.is_numeric()).count();
     match role {
@@ -13,14 +16,13 @@ pub fn check_value(role: Role, value: &str) -> Result<(), &'static str> {
         Role::Email => require(shapes::is_email(value), "is no e-mail address"),
         Role::Phone if digits == 0 => Err("has no digits"),
         Role::Phone if digits < 5 => Err("has too few digits"),
-        Role::Phone => require(digits <= 60, "has too many digits"),
+        Role::Phone => check_phones(value, phone_region),
         Role::BirthDate | Role::CreatedAt | Role::UpdatedAt => {
-            let year_alone = value.len() == 4 && digits == 4;
             let epoch = matches!(value.len(), 10 | 13) && digits == value.len() && role != Role::BirthDate;
-            require(year_alone || epoch || shapes::date(value).is_some(), if digits == 0 { "has no digits" } else { "is no date" })
+            let is_date = epoch || parse_date(value, &DateOptions::default()).is_ok();
+            require(is_date, if digits == 0 { "has no digits" } else { "is no date" })
         }
-        Role::TaxId if digits == 0 => Err("has no digits"),
-        Role::TaxId => check_tax_id(value, digits),
+        Role::TaxId => check_tax_id(value),
         Role::Website => require(shapes::is_website(value) || shapes::is_social(value), "is no web address"),
         Role::Gender => require(shapes::is_gender(value), "is no word for a sex that is known"),
         Role::Latitude => require(shapes::decimal(value).is_some_and(|(degrees, _)| degrees.abs() <= 90.0), "is not between -90 and 90"),
@@ -35,14 +37,38 @@ pub fn check_value(role: Role, value: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Only numbers of a length that has check digits can be found wrong.
-fn check_tax_id(value: &str, digits: usize) -> Result<(), &'static str> {
-    let only_digits = value.chars().all(|c| c.is_ascii_digit());
-    let inn_length = only_digits && matches!(digits, 12);
-    if inn_length && shapes::tax_id(value).is_none() {
-        return Err("has a wrong check digit");
+/// Each number of the cell as matching reads it.
+fn check_phones(value: &str, region: Option<Region>) -> Result<(), &'static str> {
+    for part in split_phones(value) {
+        match parse_phone(part, region) {
+            Ok(phone) if phone.generic => return Err("is a placeholder"),
+            Ok(phone) if phone.country_code != 0 && !phone.is_complete() => return Err("has not as many digits as numbers of its country"),
+            Err(Reason::TooLong) => return Err("has too many digits"),
+            Err(reason) if !reason.is_missing() => return Err("is no telephone number"),
+            _ => {}
+        }
     }
     Ok(())
+}
+
+/// As in matching: only a number that says what it is can be found wrong.
+fn check_tax_id(value: &str) -> Result<(), &'static str> {
+    match parse_tax_id(value) {
+        Ok(id) if id.generic => Err("is a placeholder"),
+        Ok(id) if id.is_surely_wrong() => Err("has a wrong check digit"),
+        Err(Reason::NoDigits) => Err("has no digits"),
+        Err(reason) if !reason.is_missing() => Err("is no tax id"),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a cell holds no value: a word for none, or a date of zeros.
+pub fn is_without_value(role: Option<Role>, value: &str) -> bool {
+    let is_date = matches!(role, Some(Role::BirthDate | Role::CreatedAt | Role::UpdatedAt));
+    // "No" is a refusal where consent is asked, and an answer in most columns that are nobody's name or address.
+    let is_answer = matches!(role, None | Some(Role::MarketingConsent)) && shapes::is_boolean(value);
+    (super::values::is_missing(value) && !is_answer)
+        || (is_date && parse_date(value, &DateOptions::default()).is_err_and(crate::normalize::Reason::is_missing))
 }
 
 /// Damage that a program did to a value before it came here.
@@ -195,6 +221,9 @@ pub fn date_reading(value: &str, orders: &mut DateOrders) {
         orders.day_first += 1;
     } else if b > 12 && a <= 12 {
         orders.month_first += 1;
+    } else if a != b && head.contains('.') {
+        // Points are European: the day is first.
+        orders.day_first += 1;
     } else if a != b {
         orders.ambiguous += 1;
     }

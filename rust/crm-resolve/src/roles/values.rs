@@ -87,7 +87,11 @@ pub struct ValueEvidence {
     pub within_180: f64,
     /// More than 60 characters.
     pub long: f64,
-    /// Whether the rows count 1, 2, 3, ... in the order of the file.
+    /// Forms of address: Mr, Frau, kungs.
+    pub salutation: f64,
+    /// Whether the values are consecutive numbers in the order of the file, whatever the first.
+    pub counts_up: bool,
+    /// Whether they are 1, 2, 3, ...: they count the rows.
     pub counts_rows: bool,
 }
 
@@ -113,7 +117,10 @@ fn is_given_name(word: &str) -> bool {
 }
 
 fn is_patronymic(word: &str) -> bool {
-    const ENDS: [&str; 12] = ["вич", "вна", "ична", "ovich", "evich", "ovna", "evna", "ovics", "evics", "ievna", "ievich", "ович"];
+    const ENDS: [&str; 20] = [
+        "вич", "вна", "ична", "ovich", "evich", "ovna", "evna", "ovics", "evics", "ievna", "ievich", "ович", "ұлы", "қызы", "улы", "кызы",
+        "уулу", "оглы", "uly", "qyzy",
+    ];
     let lower = word.to_lowercase();
     lower.chars().count() > 5 && ENDS.iter().any(|end| lower.ends_with(end))
 }
@@ -126,6 +133,7 @@ pub fn value_evidence<'a>(cells: impl Iterator<Item = Option<&'a str>>) -> Value
     let mut sample: std::collections::BTreeSet<(u64, &str)> = std::collections::BTreeSet::new();
     let mut counting = 0_usize;
     let mut previous: Option<i64> = None;
+    let mut first: Option<i64> = None;
     for cell in cells {
         evidence.n_rows += 1;
         let value = cell.map_or("", str::trim);
@@ -134,7 +142,9 @@ pub fn value_evidence<'a>(cells: impl Iterator<Item = Option<&'a str>>) -> Value
             continue;
         }
         evidence.n_filled += 1;
-        let number = value.parse::<i64>().ok();
+        // A plus is a telephone's: +371 29123456 and +371 29123457 count nothing.
+        let number = if value.starts_with('+') { None } else { value.parse::<i64>().ok() };
+        first = first.or(number);
         if let (Some(before), Some(now)) = (previous, number) {
             counting += usize::from(now == before + 1);
         }
@@ -152,8 +162,9 @@ pub fn value_evidence<'a>(cells: impl Iterator<Item = Option<&'a str>>) -> Value
         }
     }
     evidence.n_distinct = counts.len();
-    evidence.counts_rows =
+    evidence.counts_up =
         evidence.n_filled >= 3 && evidence.n_filled == evidence.n_rows && counting + 1 >= evidence.n_filled - evidence.n_filled / 20;
+    evidence.counts_rows = evidence.counts_up && first.is_some_and(|first| first <= 1);
     evidence.n_sampled = sample.len();
     let mut tally = Tally::default();
     for (_, value) in &sample {
@@ -206,6 +217,7 @@ impl Tally {
         sums.gender += n_rows * one(shapes::is_gender(value));
         sums.boolean += n_rows * one(shapes::is_boolean(value));
         sums.suffix += n_rows * one(shapes::is_suffix(value));
+        sums.salutation += n_rows * one(shapes::is_salutation(value));
         sums.contact_type += n_rows * one(shapes::is_contact_type(value));
         sums.country += n_rows * one(shapes::is_country(value));
         sums.language += n_rows * one(shapes::is_language(value));
@@ -250,10 +262,12 @@ impl Tally {
         sums.n_distinct = evidence.n_distinct;
         sums.n_sampled = evidence.n_sampled;
         sums.counts_rows = evidence.counts_rows;
+        sums.counts_up = evidence.counts_up;
         let rows = self.n_rows.max(1.0);
         for share in [
             &mut sums.gender,
             &mut sums.boolean,
+            &mut sums.salutation,
             &mut sums.suffix,
             &mut sums.contact_type,
             &mut sums.country,
@@ -293,7 +307,7 @@ impl Tally {
         }
         self.years.sort_unstable();
         if let Some(last) = self.years.len().checked_sub(1) {
-            sums.years = (self.years[last / 10], self.years[last / 2], self.years[last * 9 / 10]);
+            sums.years = (self.years[last / 10], self.years[last / 2], self.years[last - last / 10]);
         }
         self.tax_kinds.sort_unstable();
         sums.tax_id_kind = self.tax_kinds.chunk_by(|a, b| a == b).max_by_key(|run| run.len()).map_or("", |run| run[0]);

@@ -4,6 +4,16 @@ use crm_core::Role;
 use super::header::HeaderEvidence;
 use super::values::ValueEvidence;
 
+/// Whether nearly all values are of a form that only this role's have.
+pub fn is_evident(role: Role, v: &ValueEvidence) -> bool {
+    let share = match role {
+        Role::Email => v.email,
+        Role::Phone => v.phone_strong,
+        _ => 0.0,
+    };
+    share >= 0.9 && v.n_filled >= 2
+}
+
 /// What the values add to the log-odds of a role, with the reason in words; `None` where they say nothing.
 pub fn value_weight(role: Role, v: &ValueEvidence, header_says: bool) -> (f64, Option<String>) {
     if v.n_sampled == 0 {
@@ -133,6 +143,7 @@ fn raw_weight(role: Role, v: &ValueEvidence, header_says: bool) -> (f64, Option<
             said(weight + veto, v.street, "streets")
         }
         Role::Latitude | Role::Longitude => coordinate(role, v),
+        Role::JobTitle if v.salutation > 0.5 => (-5.0, Some(format!("{} are forms of address", percent(v.salutation)))),
         Role::JobTitle => said(
             if v.job_title >= 0.15 {
                 2.0 + 3.0 * v.job_title.min(0.6)
@@ -180,7 +191,7 @@ fn phone(v: &ValueEvidence, header_says: bool) -> (f64, Option<String>) {
         return (2.5 + 2.5 * v.phone_strong, reason);
     }
     // Bare digits: a serial number counts up, a telephone does not.
-    (if v.counts_rows { -4.0 } else { 0.9 }, reason)
+    (if v.counts_up { -4.0 } else { 0.9 }, reason)
 }
 
 fn birth_date(v: &ValueEvidence) -> (f64, Option<String>) {
@@ -200,11 +211,18 @@ fn birth_date(v: &ValueEvidence) -> (f64, Option<String>) {
     }
     let spread = late - early;
     if middle <= 2008 && early >= 1000 && (spread >= 15 || v.n_sampled < 8) {
+        // Nobody kept contacts in a computer before 1990: such dates need no header.
         return (
-            if spread >= 25 || middle < 1990 { 3.4 } else { 2.4 },
+            if middle < 1990 && late <= 2012 {
+                4.6
+            } else if spread >= 25 || middle < 1990 {
+                3.4
+            } else {
+                2.4
+            },
             Some(match early == late {
                 true => format!("the dates lie around {middle}, as dates of birth do"),
-                false => format!("the dates lie between {early} and {late}, as dates of birth do"),
+                false => format!("most dates lie between {early} and {late}, as dates of birth do"),
             }),
         );
     }
@@ -324,6 +342,9 @@ fn source_key(v: &ValueEvidence, header_says: bool) -> (f64, Option<String>) {
     if v.email + v.date > 0.5 || v.long > 0.3 {
         return (-4.0, None);
     }
+    if v.counts_up && header_says {
+        return (2.0, Some("every value is different".to_owned()));
+    }
     if v.machine_key > 0.9 && v.postcode_strong < 0.3 && v.tax_id < 0.5 {
         return (4.0, Some("every value is different and made by a machine".to_owned()));
     }
@@ -331,11 +352,16 @@ fn source_key(v: &ValueEvidence, header_says: bool) -> (f64, Option<String>) {
 }
 
 /// The log-odds that a header alone gives a role.
-pub fn header_weight(role: Role, header: &HeaderEvidence) -> f64 {
+///
+/// `is_evident`: nearly all values can be nothing else. Then words that the header has beside, or for something else, do not object; unless they
+/// say that the values are another's ("Assistant's phone", "Fax").
+pub fn header_weight(role: Role, header: &HeaderEvidence, is_evident: bool) -> f64 {
     if let Some((_, strength)) = header.roles.iter().find(|(known, _)| *known == role) {
         return (strength / (1.0 - strength)).ln();
     }
-    if header.no_role {
+    if is_evident && (!header.no_role || header.only_form) {
+        -1.0
+    } else if header.no_role {
         -6.0
     } else if header.unhelpful {
         -1.5

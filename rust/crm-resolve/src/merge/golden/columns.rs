@@ -56,8 +56,11 @@ fn choose<'a>(portion: &Portion<'_>, column: &GoldenColumn, range: &Range<usize>
     if column.strategy == Strategy::Union && column.kind == Kind::Custom {
         return Some(buffer.join_all());
     }
-    let candidates: Vec<Candidate<'_>> =
+    let mut candidates: Vec<Candidate<'_>> =
         buffer.spans.iter().map(|(member, span)| Candidate { member: *member as usize, value: &buffer.text[span.clone()] }).collect();
+    if matches!(column.kind, Kind::Role(Role::BirthDate | Role::CreatedAt | Role::UpdatedAt)) {
+        keep_read_dates(&mut candidates);
+    }
     let is_undated = column.is_default && !portion.precedence.is_dated(range);
     let strategy = if is_undated { Strategy::MostFrequent } else { column.strategy };
     let chosen = match column.kind {
@@ -76,6 +79,14 @@ fn choose<'a>(portion: &Portion<'_>, column: &GoldenColumn, range: &Range<usize>
     }?;
     let chosen = if keeps_spelling(column.kind) { best_spelling(chosen, &candidates) } else { chosen };
     Some((chosen.member, chosen.value))
+}
+
+/// What could not be read as a date stands only where no record has one that could.
+fn keep_read_dates(candidates: &mut Vec<Candidate<'_>>) {
+    let is_read = |text: &str| text.len() >= 4 && text.bytes().take(4).all(|byte| byte.is_ascii_digit());
+    if candidates.iter().any(|candidate| is_read(candidate.value)) {
+        candidates.retain(|candidate| is_read(candidate.value));
+    }
 }
 
 fn keeps_spelling(kind: Kind) -> bool {

@@ -7,7 +7,7 @@ use crate::normalize::{
     Email, PhoneValidity, Region, looks_like_website, parse_email, parse_phone, split_emails, split_phones, split_websites, website_into,
 };
 
-/// Addresses in canonical form, those that are none left out.
+/// Addresses in canonical form; what cannot be read as one stays as it is written.
 pub fn emails<'a>(text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
     if is_plain_email(text.as_bytes()) {
         return Some(text);
@@ -15,8 +15,10 @@ pub fn emails<'a>(text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
     let mut email = Email::default();
     buffer.clear();
     for part in split_emails(text) {
-        if parse_email(part, &mut email).is_ok() {
-            push_part(buffer, &email.address);
+        match parse_email(part, &mut email) {
+            Ok(()) => push_part(buffer, &email.address),
+            Err(reason) if reason.is_missing() || is_filler(Role::Email, part) => {}
+            Err(_) => push_tidy(buffer, part),
         }
     }
     filled(buffer)
@@ -46,27 +48,25 @@ pub fn is_plain_email(bytes: &[u8]) -> bool {
         && is_plain(domain, b"")
 }
 
-/// E.164, with `;ext=` before an extension (RFC 3966); a number of no known country as it is written.
+/// E.164, with `;ext=` before an extension (RFC 3966); a number of no known country, without its area code, or that cannot be read as one,
+/// as it is written.
 pub fn phones<'a>(text: &'a str, region: Option<Region>, buffer: &'a mut String) -> Option<&'a str> {
     buffer.clear();
     let mut one = String::new();
     for part in split_phones(text) {
-        let Ok(phone) = parse_phone(part, region) else { continue };
-        // 0000000 is no number; one that only looks made up is still the contact's.
-        if phone.generic && phone.validity != PhoneValidity::Valid {
-            continue;
-        }
-        one.clear();
-        if phone.validity == PhoneValidity::Unplaced {
-            if let Some(written) = tidy(part, &mut one).map(str::to_owned) {
-                push_part(buffer, &written);
+        match parse_phone(part, region) {
+            // 0000000 is no number; one that only looks made up is still the contact's.
+            Ok(phone) if phone.ends_in_one_digit() && phone.validity != PhoneValidity::Valid => {}
+            Ok(phone) if phone.is_complete() => {
+                one.clear();
+                phone.write_e164(&mut one);
+                if phone.extension != 0 {
+                    one.push_str(&format!(";ext={}", phone.extension));
+                }
+                push_part(buffer, &one);
             }
-        } else {
-            phone.write_e164(&mut one);
-            if phone.extension != 0 {
-                one.push_str(&format!(";ext={}", phone.extension));
-            }
-            push_part(buffer, &one);
+            Err(reason) if reason.is_missing() || is_filler(Role::Phone, part) => {}
+            Ok(_) | Err(_) => push_tidy(buffer, part),
         }
     }
     filled(buffer)
@@ -95,12 +95,20 @@ pub fn websites<'a>(text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
 pub fn parts<'a>(role: Role, text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
     buffer.clear();
     let mut one = String::new();
-    for part in text.split([';', ',', '|', '\n']).filter(|part| !is_filler(role, part)) {
+    // Google Contacts puts three colons between the labels of a contact.
+    for part in text.split(":::").flat_map(|part| part.split([';', ',', '|', '\n'])).filter(|part| !is_filler(role, part)) {
         if let Some(part) = tidy(part, &mut one) {
             push_part(buffer, part);
         }
     }
     filled(buffer)
+}
+
+fn push_tidy(buffer: &mut String, part: &str) {
+    let mut one = String::new();
+    if let Some(part) = tidy(part, &mut one) {
+        push_part(buffer, part);
+    }
 }
 
 fn push_part(buffer: &mut String, part: &str) {

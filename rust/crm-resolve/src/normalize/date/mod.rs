@@ -107,7 +107,8 @@ impl DateValue {
 ///
 /// Understood: ISO (`1985-04-03`, `1985-04-03T10:00:00Z`, `19850403`), numbers with `.`, `/`, `-` or spaces in day or month order, two-digit years, month names and
 /// their short forms in English, Russian, Latvian and German (`3 апреля 1985 г.`, `Apr 3, 1985`, `1985. gada 3. aprīlis`, `03-APR-85`), a year or a year and month alone.
-/// A day that is not in the calendar is [`Reason::ImpossibleDate`], zeros (`0000-00-00`) are a placeholder.
+/// Points are European: `03.04.1985` has the day first unless the options say otherwise. A day that is not in the calendar is
+/// [`Reason::ImpossibleDate`], zeros (`0000-00-00`) are a placeholder.
 ///
 /// ```
 /// use crm_resolve::normalize::{Date, DateOptions, DateOrder, DateValue, parse_date};
@@ -135,7 +136,9 @@ pub fn parse_date(raw: &str, options: &DateOptions) -> Result<DateValue, Reason>
         Ok(fields) => fields,
         Err(reason) => return Err(placeholder_reason(text).unwrap_or(reason)),
     };
-    let value = read_fields(&fields, options);
+    // Whoever writes the month first writes slashes or hyphens.
+    let order = if options.order == DateOrder::Unknown && fields.is_pointed() { DateOrder::DayFirst } else { options.order };
+    let value = read_fields(&fields, &DateOptions { order, ..*options });
     match value {
         Err(reason) => Err(placeholder_reason(text).unwrap_or(reason)),
         ok => ok,

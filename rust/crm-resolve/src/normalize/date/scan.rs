@@ -14,11 +14,18 @@ pub(super) struct Fields {
     numbers: [Field; 3],
     n: usize,
     pub month: Option<u8>,
+    n_points: u8,
+    n_other_marks: u8,
 }
 
 impl Fields {
     pub(super) fn numbers(&self) -> &[Field] {
         &self.numbers[..self.n]
+    }
+
+    /// Whether points, and nothing else, stand between the numbers.
+    pub(super) fn is_pointed(&self) -> bool {
+        self.n_points >= 2 && self.n_other_marks == 0
     }
 
     pub(super) fn read(text: &str) -> Result<Self, Reason> {
@@ -55,6 +62,10 @@ impl Fields {
                     ))
                 {
                     return Err(Reason::BadFormat);
+                }
+                if (1..3).contains(&fields.n) {
+                    fields.n_points = fields.n_points.saturating_add(u8::from(c == '.'));
+                    fields.n_other_marks = fields.n_other_marks.saturating_add(u8::from(matches!(c, '/' | '-')));
                 }
                 rest = &rest[width..];
             }

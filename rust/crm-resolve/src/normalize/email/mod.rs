@@ -58,7 +58,8 @@ impl Email {
     }
 }
 
-/// The several addresses of one cell, each as written with its display name: separated by `;`, `,`, spaces between addresses or line breaks.
+/// The several addresses of one cell, each as written with its display name: separated by `;`, `,`, `|`, `/`, `:::`, a word (`or`, `ou`, `или`),
+/// spaces between addresses or line breaks.
 /// Commas inside quotes (`"Smith, J" <j@x.com>`) do not separate.
 ///
 /// ```
@@ -70,12 +71,22 @@ pub fn split_emails(cell: &str) -> impl Iterator<Item = &str> {
     let mut rest = cell;
     std::iter::from_fn(move || {
         loop {
-            rest = rest.trim_start_matches(|c: char| matches!(c, ';' | ',') || c.is_whitespace());
+            let is_separator = |c: char| matches!(c, ';' | ',' | ':' | '|' | '/') || c.is_whitespace();
+            rest = rest.trim_start_matches(is_separator);
+            // A word between two addresses: "or", "ou", "или".
+            if rest.len() < cell.len()
+                && let Some((word, after)) = rest.split_once(char::is_whitespace)
+                && word.len() <= 12
+                && word.chars().all(char::is_alphabetic)
+                && after.trim_start().split(is_separator).next().is_some_and(|next| next.contains('@') && !next.starts_with(['<', '@']))
+            {
+                rest = after.trim_start();
+            }
             if rest.is_empty() {
                 return None;
             }
             let (part, following) = rest.split_at(part_end(rest));
-            rest = following.trim_start_matches(['|', '/']);
+            rest = following;
             let part = part.trim();
             if !part.is_empty() {
                 return Some(part);

@@ -2,6 +2,7 @@
 mod metadata;
 mod region;
 mod scan;
+mod split;
 #[cfg(test)]
 mod tests;
 
@@ -9,7 +10,7 @@ use metadata::{Digits, Length, MAX_DIGITS, Metadata, Plan};
 pub use region::{PhoneRegionGuess, count_phones_of, infer_phone_region};
 use scan::Scan;
 pub(super) use scan::digit_value;
-pub use scan::split_phones;
+pub use split::split_phones;
 
 use super::Reason;
 
@@ -112,7 +113,7 @@ pub struct Phone {
     pub validity: PhoneValidity,
     /// The default region did not fit and another reading was taken (`8 912…` in a Latvian list).
     pub guessed: bool,
-    /// A filler such as 0000000 or 1234567: must not count as evidence.
+    /// A filler such as 0000000 or 1234567, alone or behind a code: must not count as evidence.
     pub generic: bool,
 }
 
@@ -140,6 +141,23 @@ impl Phone {
         let mut text = String::with_capacity(16);
         self.write_e164(&mut text);
         text
+    }
+
+    /// Whether it has as many digits as its country's numbers: a number without its area code (`555-0100`) has not.
+    pub fn is_complete(&self) -> bool {
+        if self.validity == PhoneValidity::Valid {
+            return true;
+        }
+        let metadata = Metadata::get();
+        let mut code = [0u8; 3];
+        let n_national = (decimal_len(self.number) as usize).saturating_sub(write_code(self.country_code, &mut code));
+        let plan = if self.country_code == 0 { None } else { metadata.code(self.country_code) };
+        plan.is_some_and(|plan| metadata.length(plan, n_national) == Length::Possible)
+    }
+
+    /// Whether its last seven digits are the same.
+    pub fn ends_in_one_digit(&self) -> bool {
+        (self.number % 10_000_000).is_multiple_of(1_111_111)
     }
 
     /// The last seven digits: what survives wrong or missing country and area codes. For blocking, not for matching.
@@ -203,7 +221,7 @@ pub fn parse_phone(raw: &str, default_region: Option<Region>) -> Result<Phone, R
         }
     }
     phone.extension = scan.extension;
-    phone.generic = generic || is_filler(&digits.as_slice()[digits.len.saturating_sub(7)..]);
+    phone.generic = generic || is_filler_number(&phone, digits.as_slice());
     Ok(phone)
 }
 
@@ -378,6 +396,13 @@ fn write_code(code: u16, out: &mut [u8; 3]) -> usize {
     };
     out[..3 - skip].copy_from_slice(&digits[skip..]);
     3 - skip
+}
+
+/// Whether what stands behind the country or area code is a filler. A run at the end of a number that its country's plan allows
+/// (`+7 916 123-45-67`) is somebody's; one digit repeated is nobody's.
+fn is_filler_number(phone: &Phone, digits: &[u8]) -> bool {
+    let tail = &digits[digits.len().saturating_sub(7)..];
+    (tail.len() == 7 && phone.ends_in_one_digit()) || (phone.validity != PhoneValidity::Valid && is_filler(tail))
 }
 
 /// Fillers: one digit repeated, or a run up or down the keypad.

@@ -2,7 +2,8 @@
 use std::sync::OnceLock;
 
 use super::metadata::{Digits, Metadata, Plan};
-use super::scan::{Scan, split_phones};
+use super::scan::Scan;
+use super::split::split_phones;
 use super::{PhoneValidity, Region, interpret};
 
 /// How many cells are looked at.

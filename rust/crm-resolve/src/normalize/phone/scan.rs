@@ -1,30 +1,52 @@
-//! From written text to digits: labels, punctuation, extensions, vanity letters, several numbers in one cell.
+//! From written text to digits: labels, punctuation, extensions, vanity letters.
 use super::super::Reason;
 use super::metadata::Digits;
+use super::split::{digits_follow, slash_separates};
 
 /// Longest text that is looked at, as in libphonenumber.
 const MAX_TEXT: usize = 250;
 /// Words before an extension, longest first where one begins another.
-const LABELS: [&str; 18] = [
+const LABELS: [&str; 37] = [
+    "extensión",
     "extension",
     "extn",
     "ext",
     "xtn",
     "ex",
     "anexo",
+    "ramal",
     "доп",
     "доб",
+    "дод",
     "внутр",
     "вн",
+    "ішкі",
     "iekšējais",
     "iekš",
     "papildu",
+    "sise",
+    "interno",
     "int",
     "poste",
+    "wewnętrzny",
+    "wewnetrzny",
+    "wewn",
     "wew",
     "durchwahl",
+    "nebenstelle",
+    "nst",
+    "dw",
+    "apparat",
+    "app",
+    "toestel",
+    "linka",
+    "klapka",
+    "kl",
+    "w",
     "x",
 ];
+/// Labels of one letter or two may be other words: what follows them must be as short as an extension is.
+const LONGEST_AFTER_SHORT_LABEL: u32 = 99_999;
 
 pub(super) struct Scan {
     pub plus: bool,
@@ -84,7 +106,10 @@ impl Scan {
                 started = true;
             } else if !started {
                 // Anything before the first digit is a label.
-            } else if matches!(c, ';' | '\n' | '|') || (matches!(c, ',' | '/' | '\\') && digits_follow(&text[at + width..]) >= 5) {
+            } else if matches!(c, ';' | '\n' | '|')
+                || (c == ',' && digits_follow(&text[at + width..]) >= 5)
+                || (matches!(c, '/' | '\\') && slash_separates(&text[..at], &text[at + width..]))
+            {
                 if let Some(extension) = text[at..].strip_prefix(";ext=").and_then(extension_digits) {
                     scan.extension = extension;
                 } else if c == ';'
@@ -103,8 +128,7 @@ impl Scan {
             } else if c.is_alphabetic() {
                 if !after_letter
                     && scan.digits.len >= 4
-                    && let Some(rest) = after_label(&text[at..])
-                    && let Some(extension) = extension_digits(rest)
+                    && let Some(extension) = labelled_extension(&text[at..])
                 {
                     scan.extension = extension;
                     break;
@@ -157,16 +181,15 @@ fn keypad(c: char) -> Option<u8> {
     })
 }
 
-fn after_label(text: &str) -> Option<&str> {
+/// The extension behind one of [`LABELS`] at the beginning of `text`.
+fn labelled_extension(text: &str) -> Option<u32> {
     LABELS.iter().find_map(|label| {
         let mut rest = text.chars();
-        for expected in label.chars() {
-            let found = rest.next()?;
-            if found != expected && found.to_lowercase().next() != Some(expected) {
-                return None;
-            }
-        }
-        Some(rest.as_str())
+        let is_label = label
+            .chars()
+            .all(|expected| rest.next().is_some_and(|found| found == expected || found.to_lowercase().next() == Some(expected)));
+        let extension = if is_label { extension_digits(rest.as_str()) } else { None };
+        extension.filter(|extension| label.len() > 2 || *label == "x" || *label == "ex" || *extension <= LONGEST_AFTER_SHORT_LABEL)
     })
 }
 
@@ -179,62 +202,4 @@ fn extension_digits(text: &str) -> Option<u32> {
         return None;
     }
     text[..end].parse().ok()
-}
-
-fn digits_follow(text: &str) -> usize {
-    text.chars().take(24).filter(|&c| digit_value(c).is_some()).count()
-}
-
-/// The several numbers of one cell, each as written: `29123456; 67123456`, `(495) 123-45-67, 8 912 …`, one per line,
-/// joined by `/`, `|`, `or`, `или`, `vai`. A part with fewer than five digits (an extension, `+371 6712345/46`) stays with the
-/// part before it. The parts borrow from the cell and are trimmed.
-///
-/// ```
-/// use crm_resolve::normalize::split_phones;
-/// let parts: Vec<&str> = split_phones("+371 29123456; 67-223-344, доб. 5").collect();
-/// assert_eq!(parts, ["+371 29123456", "67-223-344, доб. 5"]);
-/// ```
-pub fn split_phones(cell: &str) -> impl Iterator<Item = &str> {
-    let mut rest = cell;
-    std::iter::from_fn(move || {
-        loop {
-            if rest.trim().is_empty() {
-                return None;
-            }
-            let end = split_at(rest);
-            let (part, following) = rest.split_at(end);
-            rest = following.trim_start_matches([';', ',', '/', '|', '\n', '\r', '\\']);
-            for word in ["or ", "или ", "vai ", "and ", "и ", "un "] {
-                rest = rest.strip_prefix(word).unwrap_or(rest);
-            }
-            let part = part.trim();
-            if !part.is_empty() {
-                return Some(part);
-            }
-        }
-    })
-}
-
-fn split_at(text: &str) -> usize {
-    let mut digits = 0;
-    for (at, c) in text.char_indices() {
-        if digit_value(c).is_some() {
-            digits += 1;
-            continue;
-        }
-        if digits < 5 && (c != '\n' || digits == 0) {
-            continue;
-        }
-        let after = &text[at + c.len_utf8()..];
-        let breaks = match c {
-            ';' | ',' | '/' | '|' | '\n' | '\\' => digits_follow(after) >= 5 && !after.trim_start().starts_with("ext"),
-            '+' => true,
-            ' ' => ["or ", "или ", "vai ", "and ", "un ", "и "].iter().any(|word| after.starts_with(word)) && digits_follow(after) >= 5,
-            _ => false,
-        };
-        if breaks {
-            return if c == ' ' { at + 1 } else { at };
-        }
-    }
-    text.len()
 }

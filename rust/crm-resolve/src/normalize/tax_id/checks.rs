@@ -38,6 +38,27 @@ pub(super) fn baltic_code_ok(digits: &[u8]) -> bool {
     check == u32::from(digits[10])
 }
 
+/// Polish PESEL: a birth date whose month tells the century, and a check digit.
+pub(super) fn pesel_ok(digits: &[u8]) -> bool {
+    let (month, day) = (digits[2] * 10 + digits[3], digits[4] * 10 + digits[5]);
+    let is_date = (1..=12).contains(&(month % 20)) && month <= 92 && (1..=31).contains(&day);
+    is_date && (weighted(digits, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3]) + u32::from(digits[10])).is_multiple_of(10)
+}
+
+/// Polish NIP.
+pub(super) fn nip_ok(digits: &[u8]) -> bool {
+    weighted(&digits[..9], &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11 == u32::from(digits[9])
+}
+
+/// Kazakh IIN and BIN: a check digit in two stages.
+pub(super) fn kz_iin_ok(digits: &[u8]) -> bool {
+    let mut check = weighted(&digits[..11], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]) % 11;
+    if check == 10 {
+        check = weighted(&digits[..11], &[3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2]) % 11;
+    }
+    check == u32::from(digits[11])
+}
+
 pub(super) fn luhn(digits: &[u8]) -> bool {
     let sum: u32 = digits
         .iter()

@@ -28,6 +28,12 @@ pub enum TaxIdKind {
     LvPersonalCode,
     /// Estonian or Lithuanian personal code, 11 digits.
     BalticPersonalCode,
+    /// Polish personal number, 11 digits.
+    Pesel,
+    /// Polish taxpayer number, 10 digits.
+    Nip,
+    /// Kazakh number of a person or company (IIN, BIN), 12 digits.
+    KzIin,
     /// European VAT number with its country prefix.
     EuVat,
     /// US social security number, 9 digits.
@@ -50,11 +56,35 @@ impl TaxIdKind {
             TaxIdKind::LvRegistration => "lv_registration",
             TaxIdKind::LvPersonalCode => "lv_personal_code",
             TaxIdKind::BalticPersonalCode => "baltic_personal_code",
+            TaxIdKind::Pesel => "pesel",
+            TaxIdKind::Nip => "nip",
+            TaxIdKind::KzIin => "kz_iin",
             TaxIdKind::EuVat => "eu_vat",
             TaxIdKind::Ssn => "ssn",
             TaxIdKind::Ein => "ein",
             TaxIdKind::Other => "other",
         }
+    }
+}
+
+impl TaxIdKind {
+    /// What people call it; `None` for an identifier of no known kind.
+    pub fn title(self) -> Option<&'static str> {
+        Some(match self {
+            TaxIdKind::InnCompany | TaxIdKind::InnPerson => "INN",
+            TaxIdKind::Ogrn | TaxIdKind::Ogrnip => "OGRN",
+            TaxIdKind::Snils => "SNILS",
+            TaxIdKind::LvRegistration => "Latvian registration number",
+            TaxIdKind::LvPersonalCode => "Latvian personal code",
+            TaxIdKind::BalticPersonalCode => "Baltic personal code",
+            TaxIdKind::Pesel => "PESEL",
+            TaxIdKind::Nip => "NIP",
+            TaxIdKind::KzIin => "Kazakh IIN or BIN",
+            TaxIdKind::EuVat => "VAT number",
+            TaxIdKind::Ssn => "SSN",
+            TaxIdKind::Ein => "EIN",
+            TaxIdKind::Other => return None,
+        })
     }
 }
 
@@ -82,6 +112,19 @@ pub struct TaxId {
     pub validity: TaxIdValidity,
     /// A filler: one digit repeated, 1234567890, 123-45-6789.
     pub generic: bool,
+}
+
+impl TaxId {
+    /// Whether it says what it is and its check digit does not fit: no digits without a prefix, which may be of a kind that is not known.
+    pub fn is_surely_wrong(&self) -> bool {
+        self.validity == TaxIdValidity::Invalid && matches!(self.kind, TaxIdKind::EuVat | TaxIdKind::Ssn)
+    }
+
+    /// Whether all its digits are the same: nobody's number.
+    pub fn is_repeated_digit(&self) -> bool {
+        let mut digits = self.text.as_bytes().iter().filter(|byte| byte.is_ascii_digit());
+        digits.next().is_some_and(|first| digits.all(|digit| digit == first))
+    }
 }
 
 /// Reads a tax id of any known kind; a label in front (`ИНН`, `VAT`, `PVN`, `reģ. nr.`, `p.k.`) and what follows a slash (the KPP after an INN) are taken off.
@@ -280,12 +323,18 @@ fn classify(written: &str, clean: ShortText) -> (TaxIdKind, ShortText, TaxIdVali
         }
         10 => {
             let ok = weighted(&digits[..9], &[2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10 == u32::from(digits[9]);
+            if !ok && checks::nip_ok(&digits[..10]) {
+                return (Nip, clean, TaxIdValidity::Valid);
+            }
             (InnCompany, clean, checked(ok))
         }
         11 => eleven(clean, &digits, hyphens[0]),
         12 => {
             let first = weighted(&digits[..10], &[7, 2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10 == u32::from(digits[10]);
             let second = weighted(&digits[..11], &[3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10 == u32::from(digits[11]);
+            if !(first && second) && checks::kz_iin_ok(&digits[..12]) {
+                return (KzIin, clean, TaxIdValidity::Valid);
+            }
             (InnPerson, clean, checked(first && second))
         }
         13 if matches!(digits[0], 1 | 2 | 5) => (Ogrn, clean, checked(ogrn_ok(&digits[..13]))),
@@ -330,6 +379,9 @@ fn eleven(clean: ShortText, digits: &[u8; 16], first_hyphen: usize) -> (TaxIdKin
     }
     if snils {
         return (TaxIdKind::Snils, clean, TaxIdValidity::Valid);
+    }
+    if checks::pesel_ok(&digits[..11]) {
+        return (TaxIdKind::Pesel, clean, TaxIdValidity::Valid);
     }
     if matches!(digits[0], 4 | 5 | 9) || latvian_form.2 == TaxIdValidity::Unknown {
         return latvian_form;

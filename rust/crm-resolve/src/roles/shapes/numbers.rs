@@ -1,76 +1,56 @@
 //! Telephones, tax ids, postcodes, coordinates, keys.
 use super::dates::date_year;
+use crate::normalize::{TaxIdKind, TaxIdValidity, parse_phone, parse_tax_id, split_phones};
 
 /// How a text looks as a telephone number: `None` if it does not, otherwise whether it is written as only telephones are.
 pub fn phone(text: &str) -> Option<bool> {
     let text = text.trim();
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    if !(6..=40).contains(&digits) || letters > 8 || date_year(text).is_some() {
+    if !(6..=60).contains(&digits) || letters > 10 || date_year(text).is_some() {
         return None;
     }
-    let first = text.split([',', ';', '/']).next().unwrap_or(text);
+    let first = split_phones(text).next().unwrap_or(text);
     let first_digits = first.chars().filter(char::is_ascii_digit).count();
     if !(6..=17).contains(&first_digits) || !text.chars().all(|c| c.is_alphanumeric() || " +-().,;/#*:–—\u{a0}".contains(c)) {
         return None;
     }
-    if letters > 0
-        && !["доб", "вн", "ext", "x", "tel", "тел", "mob", "моб", "д", "int", "fax", "ф", "p"]
-            .iter()
-            .any(|word| text.to_lowercase().contains(word))
-    {
+    if letters > 0 && !is_labelled(text, first) {
         return None;
     }
-    let strong = text.starts_with('+') || (text.contains('(') && digits >= 7)
+    let strong = text.starts_with('+')
+        // An area code and a slash, as in German lists: 0341/558291.
+        || (first.starts_with('0') && first_digits >= 8 && first.matches('/').count() == 1) || (text.contains('(') && digits >= 7)
         // Groups of digits with separators: 029-555-123, 8 912 345 67 89.
-        || (first_digits >= 8 && first.trim().split([' ', '-', '.', '–']).filter(|part| !part.is_empty()).count() >= 3);
+        || (first_digits >= 8 && first.trim().split([' ', '-', '.', '–', '/']).filter(|part| !part.is_empty()).count() >= 3);
     Some(strong)
 }
 
-/// Whether a tax or registration number has right check digits, and of which kind it is.
+/// Whether the letters in a cell are those of a label, an extension or a word between two numbers.
+fn is_labelled(text: &str, first: &str) -> bool {
+    const WORDS: [&str; 14] = ["доб", "вн", "ext", "x", "tel", "тел", "mob", "моб", "д", "int", "fax", "ф", "p", "cell"];
+    let lower = text.to_lowercase();
+    let reads_on = || parse_phone(first, None).is_ok_and(|phone| phone.extension != 0) || first.len() < text.len();
+    WORDS.iter().any(|word| lower.contains(word)) || reads_on()
+}
+
+/// Whether a tax or registration number has right check digits (or the form of one that has none), and of which kind it is.
 pub fn tax_id(text: &str) -> Option<&'static str> {
-    let trimmed = text.trim();
-    let digits: Vec<u32> = trimmed.chars().filter_map(|c| c.to_digit(10)).collect();
-    let other: String = trimmed.chars().filter(|c| !c.is_ascii_digit() && !matches!(c, ' ' | '-' | '.')).collect();
-    let weighted = |weights: &[u32]| digits.iter().zip(weights).map(|(digit, weight)| digit * weight).sum::<u32>();
-    let dashes = trimmed.bytes().filter(|byte| *byte == b'-').count();
-    if other.is_empty() {
-        if digits.len() == 10 && dashes == 0 && weighted(&[2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10 == digits[9] {
-            return Some("INN");
-        }
-        if digits.len() == 12
-            && weighted(&[7, 2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10 == digits[10]
-            && weighted(&[3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10 == digits[11]
-        {
-            return Some("INN");
-        }
-        if digits.len() == 11 && dashes <= 1 {
-            if matches!(digits[0], 4 | 5 | 9) && (weighted(&[9, 1, 4, 8, 3, 10, 2, 5, 7, 6]) + digits[10]) % 11 == 3 {
-                return Some("Latvian registration number");
-            }
-            let personal = (1101 - weighted(&[1, 6, 3, 7, 9, 10, 5, 8, 4, 2]) as i64).rem_euclid(11) % 10 == i64::from(digits[10]);
-            if dashes == 1 && trimmed.find('-') == Some(6) && (personal || digits[..2] == [3, 2]) {
-                return Some("Latvian personal code");
-            }
-            if dashes == 0
-                && (weighted(&[1, 3, 7, 9, 1, 3, 7, 9, 1, 3]) + digits[10]).is_multiple_of(10)
-                && (1..=92).contains(&(digits[2] * 10 + digits[3]))
-            {
-                return Some("PESEL");
-            }
-        }
-        if digits.len() == 9 && dashes == 2 && trimmed.len() == 11 && trimmed.find('-') == Some(3) {
-            return Some("SSN");
-        }
+    let text = text.trim();
+    // A label in front belongs to a cell of one's own: a text with digits in it is no number.
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    if text.len() > 40 || digits < 8 || text.chars().filter(|c| c.is_alphabetic()).count() > 10 {
         return None;
     }
-    let upper = trimmed.to_uppercase();
-    const VAT: &[&str] = &[
-        "LV", "LT", "EE", "DE", "FR", "PL", "ATU", "BE", "NL", "ES", "IT", "SE", "FI", "DK", "CZ", "SK", "GB", "IE", "PT", "HU", "RO",
-        "BG", "HR", "SI", "EL", "CY", "LU", "MT",
-    ];
-    let starts = VAT.iter().any(|prefix| upper.starts_with(prefix));
-    (starts && (8..=12).contains(&digits.len()) && other.chars().count() <= 4).then_some("VAT number")
+    let id = parse_tax_id(text).ok().filter(|id| !id.generic)?;
+    let has_form = match id.kind {
+        TaxIdKind::Ssn => text.contains('-'),
+        TaxIdKind::LvPersonalCode => text.find('-') == Some(6),
+        TaxIdKind::EuVat => true,
+        _ => false,
+    };
+    let counts = id.validity == TaxIdValidity::Valid || (has_form && id.validity == TaxIdValidity::Unknown);
+    counts.then(|| id.kind.title()).flatten()
 }
 
 /// How a text looks as a postcode: `None` if it does not, otherwise whether only postcodes are written so.

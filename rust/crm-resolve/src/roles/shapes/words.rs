@@ -100,6 +100,57 @@ pub fn is_job_title(text: &str) -> bool {
     lower.split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word))
 }
 
+/// Whether it is a form of address or a title before a name, as lists of people have it in a column of its own.
+pub fn is_salutation(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "mx",
+        "dr",
+        "prof",
+        "sir",
+        "madam",
+        "herr",
+        "hr",
+        "frau",
+        "fr",
+        "m",
+        "mme",
+        "mlle",
+        "monsieur",
+        "madame",
+        "sr",
+        "sra",
+        "srta",
+        "senor",
+        "senora",
+        "sig",
+        "pan",
+        "pani",
+        "kungs",
+        "kundze",
+        "k-gs",
+        "k-dze",
+        "г-н",
+        "г-жа",
+        "господин",
+        "госпожа",
+        "пан",
+        "пані",
+        "mgr",
+        "inz",
+        "ing",
+        "mag",
+        "dipl",
+        "dott",
+    ];
+    let lower = text.to_lowercase();
+    let mut words = lower.split([' ', '.', ',', '/']).filter(|word| !word.is_empty()).peekable();
+    words.peek().is_some() && words.all(|word| WORDS.contains(&word))
+}
+
 /// Whether it carries a legal form of a company, or words of a trade.
 pub fn has_legal_form(text: &str) -> bool {
     company_confidence(text.trim()) >= 0.5
