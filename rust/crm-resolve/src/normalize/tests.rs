@@ -226,8 +226,10 @@ mod properties {
             let mut inn = *b"7707083893";
             inn[place] = b'0' + (inn[place] - b'0' + step) % 10;
             let found = parse_tax_id(std::str::from_utf8(&inn).unwrap()).unwrap();
-            // Two remainders share a check digit (10 counts as 0), so a rare digit slips through; none may be called anything but an INN.
-            prop_assert_eq!(found.kind, TaxIdKind::InnCompany);
+            // Two remainders share a check digit (10 counts as 0), so a rare digit slips through; none may be called anything but an INN,
+            // unless it is right as a number of another country.
+            let is_nip = found.kind == TaxIdKind::Nip && found.validity == TaxIdValidity::Valid;
+            prop_assert!(found.kind == TaxIdKind::InnCompany || is_nip, "{:?}", found.kind);
         }
     }
 }

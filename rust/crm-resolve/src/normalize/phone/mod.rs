@@ -155,9 +155,13 @@ impl Phone {
         plan.is_some_and(|plan| metadata.length(plan, n_national) == Length::Possible)
     }
 
-    /// Whether its last seven digits are the same.
+    /// Whether its last seven digits are the same, or all of a shorter number behind its country's code.
     pub fn ends_in_one_digit(&self) -> bool {
-        (self.number % 10_000_000).is_multiple_of(1_111_111)
+        let mut code = [0u8; 3];
+        let n_code = if self.country_code == 0 { 0 } else { write_code(self.country_code, &mut code) };
+        let n_digits = (decimal_len(self.number) as usize).saturating_sub(n_code).clamp(5, 7);
+        let end = 10_u64.pow(n_digits as u32);
+        (self.number % end).is_multiple_of((end - 1) / 9)
     }
 
     /// The last seven digits: what survives wrong or missing country and area codes. For blocking, not for matching.
