@@ -181,7 +181,12 @@ def test_a_dry_run_erases_nothing(template: Template, tmp_path: Path) -> None:
 def test_what_was_set_is_known_of_the_person_too(template: Template, tmp_path: Path) -> None:
     """An address, a phone and a tax id that somebody typed in, the address twice: kept out, and searched for in rejects."""
     path = tmp_path / "broken.csv"
-    path.write_text("id,name,email\n1,Anna Ozola,a@x.lv\n5,x,typed.first@inbox.lv,too,many\n6,y,other@inbox.lv,too,many\n", "utf-8")
+    path.write_text(
+        "id,name,email\n"
+        + "".join(f"{number},Person {number},p{number}@x.lv\n" for number in range(1, 5))
+        + "5,x,typed.first@inbox.lv,too,many\n6,y,other@inbox.lv,too,many\n",
+        "utf-8",
+    )
     with template.copy() as base:
         take_in(base, [*people(10), CANARY])
         base.import_contacts(path, source_name="old", mapping={"id": "source_key"})
