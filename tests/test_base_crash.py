@@ -182,7 +182,11 @@ def test_ctrl_c_and_sigterm_at_any_point_leave_the_old_state_or_the_new(template
         shutil.copytree(start, path)
         # Enough rows that files of the engine's own are registered; unwinding, as the command line does, on both signals.
         # pyarrow looks for pandas at its first array, and an interrupt within that import comes out as another error.
-        unwinding = "import pyarrow, signal\npyarrow.array([1])\nfor number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, signal.default_int_handler)\n"
+        unwinding = (
+            "import pyarrow, signal\n"
+            "pyarrow.array([1])\n"
+            "for number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, signal.default_int_handler)\n"
+        )
         code = unwinding + change(path, kind, 1_100, 900 + number)
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout is not None
