@@ -182,9 +182,10 @@ def test_what_was_set_is_known_of_the_person_too(template: Template, tmp_path: P
     """An address, a phone and a tax id that somebody typed in, the address twice: kept out, and searched for in rejects."""
     path = tmp_path / "broken.csv"
     path.write_text(
-        "id,name,email\n"
-        + "".join(f"{number},Person {number},p{number}@x.lv\n" for number in range(1, 5))
-        + "5,x,typed.first@inbox.lv,too,many\n6,y,other@inbox.lv,too,many\n",
+        "id,name,city,email\n"
+        + "".join(f"{number},Person {number},Riga,p{number}@x.lv\n" for number in range(1, 5))
+        # Whether the name or the city holds the comma cannot be told: rejects.
+        + "5,x,y,z,typed.first@inbox.lv\n6,u,v,w,other@inbox.lv\n",
         "utf-8",
     )
     with template.copy() as base:
