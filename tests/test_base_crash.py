@@ -229,7 +229,7 @@ def test_eight_processes_import_at_once_and_readers_run_throughout(template: Tem
             "number = int(sys.argv[1])\n"
             f"base = crm.Base.open({str(path)!r})\n"
             "try:\n    take_in(base, people(15, seed=number), source=f's{number}', wait=float(sys.argv[2]))\n    print('done')\n"
-            "except crm.LockedError as error:\n    assert 'locked by process' in str(error)\n    print('locked')\n"
+            "except crm.LockedError as error:\n    assert 'is locked by' in str(error)\n    print('locked')\n"
         )
         n = 8
         waits = ["240"] * (n - 2) + ["0"] * 2
