@@ -34,16 +34,15 @@ import pyarrow.parquet as pq
 
 from crm_engine import _core
 from crm_engine.errors import ConfigError, FileFormatError
+from crm_engine.table_files import ARROW_SUFFIXES, PARQUET_SUFFIXES, UNREADABLE, format_error
 
 Progress = Callable[[str, int, int], Any]
 
-#: What pyarrow raises on content that is broken or asks for too much.
-_UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowMemoryError, pa.ArrowKeyError, pa.ArrowIndexError)
 _BATCH_ROWS = 65_536
 #: What a folder is read for: .txt and .json are as often a note or a setting as a table.
 _TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
-_ARROW_SUFFIXES = (".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc", ".arrows")
+_ARROW_SUFFIXES = (*PARQUET_SUFFIXES, *ARROW_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -182,17 +181,17 @@ class ArrowSource(Source):
         while True:
             try:
                 batch = next(self._batches, None)
-            except (*_UNREADABLE, OSError) as error:
-                raise _format_error(self.name, error) from error
+            except (*UNREADABLE, OSError) as error:
+                raise format_error(self.name, error) from error
             if batch is None:
                 return
             first = self._n_rows + 1
             self._n_rows += batch.num_rows
             try:
                 columns = [as_text(column) for column in batch.columns]
-            except (*_UNREADABLE, OverflowError, ValueError) as error:
+            except (*UNREADABLE, OverflowError, ValueError) as error:
                 # Dates and times that the format can hold and no calendar does, say.
-                raise _format_error(self.name, error) from error
+                raise format_error(self.name, error) from error
             rows = pa.array(range(first, self._n_rows + 1), pa.uint64())
             text = pa.RecordBatch.from_arrays(columns, schema=self.schema) if columns else batch
             yield TextBatch(text, rows)
@@ -386,8 +385,8 @@ def _parquet(name: str, where: Any) -> Source:
     try:
         file = pq.ParquetFile(where)
         return ArrowSource(name, "parquet", file.schema_arrow, file.iter_batches(batch_size=_BATCH_ROWS))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError) as error:
-        raise _format_error(name, error) from error
+    except (*UNREADABLE, OSError) as error:
+        raise format_error(name, error) from error
 
 
 def _arrow_ipc(name: str, path: str) -> Source:
@@ -399,14 +398,8 @@ def _arrow_ipc(name: str, path: str) -> Source:
             stream = pa.ipc.open_stream(source)
             return ArrowSource(name, "arrow", stream.schema, stream)
         return ArrowSource(name, "arrow", file.schema, (file.get_batch(idx) for idx in range(file.num_record_batches)))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise _format_error(name, error) from error
-
-
-def _format_error(name: str, error: Exception) -> Exception:
-    if isinstance(error, OSError) and error.errno is not None:
-        return error
-    return FileFormatError(f"{name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}", file=name)
+    except (*UNREADABLE, OSError) as error:
+        raise format_error(name, error) from error
 
 
 def _arrow_object(source: Any, name: str) -> Source:

@@ -19,6 +19,9 @@ from crm_engine.errors import FileFormatError, UnreadRowsWarning
 PARQUET_SUFFIXES = (".parquet", ".pq", ".parq")
 ARROW_SUFFIXES = (".arrow", ".feather", ".ipc", ".arrows")
 
+#: What pyarrow raises on content that is broken or asks for too much.
+UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowMemoryError, pa.ArrowKeyError, pa.ArrowIndexError)
+
 
 def is_parquet(path: str | os.PathLike[str]) -> bool:
     """Whether ``path`` is a Parquet file or a folder of such."""
@@ -45,11 +48,16 @@ def told(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turns what pyarrow raises about content into a ``FileFormatError`` that names the file; errors of the system stay themselves."""
     try:
         yield
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, pa.ArrowIndexError, pa.ArrowMemoryError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FileFormatError(f"{path}: {reason}", file=os.fspath(path)) from error
+    except (*UNREADABLE, OSError) as error:
+        raise format_error(path, error) from error
+
+
+def format_error(path: str | os.PathLike[str], error: Exception) -> Exception:
+    """What is raised for ``error``, met in reading ``path``: errors of the system stay themselves."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return FileFormatError(f"{path}: {reason}", file=os.fspath(path))
 
 
 def read_parquet(path: str | os.PathLike[str]) -> pa.Table:
