@@ -38,6 +38,12 @@ def uncertain(folder: Path) -> set[tuple[int, int]]:
     return {(row["record_id_a"], row["record_id_b"]) for row in pairs if row["decision"] != "match"}
 
 
+def test_a_review_of_nothing_says_nothing(tmp_path: Path) -> None:
+    crm.dedupe(pa.table({"name": ["Anna Ozola", "Jānis Bērziņš"], "email": ["a@x.lv", "j@y.lv"]})).write(tmp_path / "out")
+    assert crm.write_review(tmp_path / "out", tmp_path / "review.xlsx")["groups"] == 0
+    assert crm.read_review(tmp_path / "review.xlsx").decisions.num_rows == 0
+
+
 def labels_of(sheet: Any) -> dict[str, int]:
     return {cell.value: cell.column for cell in sheet[1]}
 
