@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from crm_engine._core import version as _version
 from crm_engine.errors import (
+    AmbiguousDatesWarning,
     ConfigError,
     CrmError,
     FileFormatError,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 __version__ = _version()
 
 __all__ = [
+    "AmbiguousDatesWarning",
     "Analysis",
     "Audience",
     "Base",

@@ -39,10 +39,13 @@ ANALYSES: dict[str, Callable[..., Analysis]] = {
 }
 
 
-def analyze(name: str, tables: Any, *, today: dt.date | None = None, timezone: str | None = None, **options: Any) -> Analysis:
+def analyze(
+    name: str, tables: Any, *, today: dt.date | None = None, timezone: str | None = None, date_order: str | None = None, **options: Any
+) -> Analysis:
     """Runs one analysis over a folder, a mapping of names to tables, or a base; ``options`` are those of the analysis.
 
-    Without ``today`` the last day on which anything happened is taken, so that an old export does not look deserted.
+    Without ``today`` the last day on which anything happened is taken, so that an old export does not look deserted. ``date_order`` (``dmy``,
+    ``mdy``) says how dates are read that can be read in two ways and whose column does not tell.
 
     >>> import pyarrow as pa, datetime as dt
     >>> orders = pa.table({"contact_id": ["a", "a", "b"], "placed_at": ["2026-01-05", "2026-02-01", "2026-02-03"], "amount": ["10", "20", "5.50"], "currency": ["EUR"] * 3})
@@ -62,7 +65,7 @@ def analyze(name: str, tables: Any, *, today: dt.date | None = None, timezone: s
         _check_number(name, option, given, parameters[option])
     if name == "activity" and "contact" not in options:
         raise ConfigError("analysis 'activity' needs the contact whose card is wanted: contact=..., or --contact ID")
-    related = Related(tables, today, timezone)
+    related = Related(tables, today, timezone, date_order)
     found = function(related, **options)
     if related.warnings:
         found.summary["warnings"] = list(related.warnings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import table_files
-from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.errors import AmbiguousDatesWarning, ConfigError, SchemaError
+from crm_engine.written import plain_numbers, written_times
 from crm_engine.yaml_tree import plain_yaml
-
-#: Orders of date parts that exports use where they are not ISO 8601; tried one after the other for a whole column.
-_TIME_FORMATS = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%Y/%m/%d", "%d/%m/%Y")
 
 PERIODS = ("day", "week", "month", "quarter", "year")
 
@@ -100,10 +99,11 @@ def first_column(table: pa.Table, names: Sequence[str], of: str, option: str | N
     raise SchemaError(f"{of} has none of the columns {', '.join(names)}; {remedy}")
 
 
-def times(values: Any, name: str, of: str, first_row: int = 0) -> pa.ChunkedArray:
-    """A column as timestamps; text is ISO 8601 or one of the usual local orders, one for the whole column.
+def times(values: Any, name: str, of: str, first_row: int = 0, *, order: str | None = None) -> pa.ChunkedArray:
+    """A column as timestamps; text is ISO 8601 or dates as people write them, one order of day and month for the whole column.
 
-    ``first_row`` is the number of rows that came before these, for messages.
+    ``first_row`` is the number of rows that came before these, for messages; ``order`` says what comes first (``dmy``, ``mdy``) where the
+    column does not. Where nobody does the day is taken, with an :class:`~crm_engine.errors.AmbiguousDatesWarning`.
     """
     values = _chunked(values)
     kind = values.type
@@ -114,11 +114,10 @@ def times(values: Any, name: str, of: str, first_row: int = 0) -> pa.ChunkedArra
     if pa.types.is_null(kind):
         return values.cast(pa.timestamp("us"))
     if pa.types.is_dictionary(kind):
-        return times(values.cast(kind.value_type), name, of, first_row)
+        return times(values.cast(kind.value_type), name, of, first_row, order=order)
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
         raise SchemaError(f"{of}: column {name!r} has the type {kind}, and times are needed; cast it to a timestamp")
-    text = pc.utf8_trim_whitespace(values.cast(pa.string()))
-    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    text = _trimmed(values)
     zoned = pc.fill_null(pc.match_substring_regex(text, r"(Z|[+-]\d\d:?\d\d)$"), False)
     try:
         if pc.any(zoned).as_py():
@@ -126,19 +125,21 @@ def times(values: Any, name: str, of: str, first_row: int = 0) -> pa.ChunkedArra
         return text.cast(pa.timestamp("us"))
     except pa.ArrowInvalid:
         pass
-    best: pa.ChunkedArray | None = None
-    for form in _TIME_FORMATS:
-        found = pc.strptime(text, form, "us", error_is_null=True)
-        if found.null_count == text.null_count:
-            return found
-        if best is None or found.null_count < best.null_count:
-            best = found
-    assert best is not None
-    iso = _iso_or_null(text)
-    if iso.null_count < best.null_count:
-        best = iso
-    row = int(np.flatnonzero((pc.is_null(best).to_numpy(zero_copy_only=False)) & pc.is_valid(text).to_numpy(zero_copy_only=False))[0])
-    raise SchemaError(f"{of}: row {first_row + row + 1} of column {name!r} is no date or time; write it as 2026-01-31 or 31.01.2026")
+    found = written_times(text, order)
+    iso = _iso_or_null(text) if found.values.null_count > text.null_count else None
+    read = found.values if iso is None else pc.coalesce(found.values, iso)
+    if read.null_count > text.null_count:
+        row = int(np.flatnonzero((pc.is_null(read).to_numpy(zero_copy_only=False)) & pc.is_valid(text).to_numpy(zero_copy_only=False))[0])
+        raise SchemaError(f"{of}: row {first_row + row + 1} of column {name!r} is no date or time; write it as 2026-01-31 or 31.01.2026")
+    if found.is_ambiguous:
+        warnings.warn(AmbiguousDatesWarning(of, name), stacklevel=2)
+    return read
+
+
+def _trimmed(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts without blanks at their ends; empty ones are none."""
+    text = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
 def _iso_or_null(text: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -166,12 +167,12 @@ def money(values: Any, name: str, of: str) -> pa.ChunkedArray:
         return values.cast(pa.decimal128(38, 2))
     if pa.types.is_dictionary(kind):
         return money(values.cast(kind.value_type), name, of)
-    text = pc.utf8_trim_whitespace(values.cast(pa.string()))
-    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
-    good = pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{1,28}(\.\d{1,9})?$"), True)
+    text, good = _plain(_trimmed(values), r"^[+-]?\d{1,28}(\.\d{1,9})?$")
     if pc.all(good).as_py() is False:
         row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
-        raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no amount; write it as 1234.50")
+        raise SchemaError(
+            f"{of}: row {row + 1} of column {name!r} is no amount; write it as 1234.50 or 1 234,50, and its currency in a column of its own"
+        )
     digits = pc.max(pc.utf8_length(pc.replace_substring_regex(text, r"^[^.]*\.?", ""))).as_py() or 0
     return text.cast(pa.decimal128(38, max(2, digits)))
 
@@ -187,14 +188,21 @@ def numbers(values: Any, name: str, of: str) -> np.ndarray:
         or pa.types.is_decimal(values.type)
         or pa.types.is_null(values.type)
     ):
-        text = pc.utf8_trim_whitespace(values.cast(pa.string()))
-        text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
-        good = pc.fill_null(pc.match_substring_regex(text, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), True)
+        text, good = _plain(_trimmed(values), r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
         if pc.all(good).as_py() is False:
             row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
             raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no number")
         values = text
     return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
+
+
+def _plain(text: pa.ChunkedArray, pattern: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Numbers as they are written in programs, and which of them are; groups and decimal commas are looked for where some are not."""
+    good = pc.fill_null(pc.match_substring_regex(text, pattern), True)
+    if pc.all(good).as_py() is False:
+        text, _ = plain_numbers(text)
+        good = pc.fill_null(pc.match_substring_regex(text, pattern), True)
+    return text, good
 
 
 def texts(values: Any) -> pa.ChunkedArray:

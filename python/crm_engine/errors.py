@@ -12,8 +12,8 @@
     ├── LimitError         a limit on memory or size was reached
     └── InternalError      a fault of crm_engine itself
 
-What the operating system says (``FileNotFoundError``, ``PermissionError``, ...) stays itself. :class:`UnreadRowsWarning` is a warning:
-the result stands, without some rows of its input.
+What the operating system says (``FileNotFoundError``, ``PermissionError``, ...) stays itself. :class:`UnreadRowsWarning` and
+:class:`AmbiguousDatesWarning` are warnings: the result stands, without some rows of its input, or with one of two readings of its dates.
 """
 
 from __future__ import annotations
@@ -87,3 +87,15 @@ class UnreadRowsWarning(UserWarning):
         super().__init__(f"{file}: {rows} could not be read and {'is' if n_rows == 1 else 'are'} left out{first}")
         self.file = file
         self.n_rows = n_rows
+
+
+class AmbiguousDatesWarning(UserWarning):
+    """Dates of a column can be read day first or month first, and nothing says which; the day was taken."""
+
+    def __init__(self, table: str, column: str) -> None:
+        super().__init__(
+            f"{table}: the dates of column {column!r} can be read with the day or the month first, and were read with the day first; "
+            "say date_order (--date-order dmy or mdy)"
+        )
+        self.table = table
+        self.column = column

@@ -42,7 +42,15 @@ _MOST = Decimal(10) ** 15
 _OPTIONS = ("period", "owner", "metric", "product", "target", "currency")
 
 
-def plan(plans: Any, tables: Any, *, today: dt.date | None = None, timezone: str | None = None, tolerance: float = 0.1) -> Analysis:
+def plan(
+    plans: Any,
+    tables: Any,
+    *,
+    today: dt.date | None = None,
+    timezone: str | None = None,
+    tolerance: float = 0.1,
+    date_order: str | None = None,
+) -> Analysis:
     """Targets against facts.
 
     ``plans`` is a CSV or other table with ``period`` (2026, 2026-Q2, 2026-05, 2026-W07), ``owner`` (empty is all), ``metric``, ``product``,
@@ -55,7 +63,7 @@ def plan(plans: Any, tables: Any, *, today: dt.date | None = None, timezone: str
     [{'target': Decimal('2.00'), 'fact': Decimal('1.00'), 'attainment': 0.5}]
     """
     targets = _targets(plans)
-    related = Related(tables, today, timezone)
+    related = Related(tables, today, timezone, date_order)
     facts = _Facts(related)
     rows = []
     for target in targets:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import table_files
-from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.errors import AmbiguousDatesWarning, ConfigError, SchemaError
+from crm_engine.written import plain_numbers, written_times
 
 _BATCH_ROWS = 131_072
+#: Roles whose values are texts though all may be digits: their type must not depend on which contacts a file holds.
+_CODES = ("postcode", "phone", "tax_id")
 
 
 def first_column(names: Iterable[str], wanted: Iterable[str], message: str) -> str:
@@ -27,7 +32,9 @@ def first_column(names: Iterable[str], wanted: Iterable[str], message: str) -> s
 
 def contact_key(schema: pa.Schema, key: str | None) -> str:
     """The column that identifies a contact: ``key``, or else ``contact_id`` or ``id``."""
-    key = key or first_column(schema.names, ("contact_id", "id"), "contacts have neither 'contact_id' nor 'id'; say key=")
+    key = key or first_column(
+        schema.names, ("contact_id", "id"), "contacts have neither 'contact_id' nor 'id'; name the column that identifies one: key= (--key)"
+    )
     if key not in schema.names:
         raise SchemaError(f"contacts have no column '{key}'")
     return key
@@ -53,7 +60,8 @@ class ReadableTable:
         return self.reader(list(self.schema.names)).read_all()
 
     @classmethod
-    def open(cls, source: Any, name: str) -> ReadableTable:
+    def open(cls, source: Any, name: str, *, date_order: str | None = None) -> ReadableTable:
+        """What ``source`` is; in text files dates that can be read in two ways follow ``date_order``."""
         if isinstance(source, pa.RecordBatch):
             source = pa.Table.from_batches([source])
         if isinstance(source, pa.Table):
@@ -66,7 +74,7 @@ class ReadableTable:
                 return cls._parquet(source)
             if table_files.is_arrow(source):
                 return cls.open(table_files.read_arrow(source), name)
-            return cls.open(_narrowed(table_files.read_text(source)), name)
+            return cls.open(_narrowed(table_files.read_text(source), name, date_order), name)
         raise ConfigError(f"{name} is a path or an Arrow table, not a {type(source).__name__}")
 
     @classmethod
@@ -133,15 +141,17 @@ def _few_values(path: Path, columns: list[str]) -> set[str]:
     return few
 
 
-def _narrowed(table: pa.Table) -> pa.Table:
+def _narrowed(table: pa.Table, name: str, date_order: str | None) -> pa.Table:
     """A table of texts; every column gets the narrowest type that all of its values have."""
-    return pa.table({name: _typed(table[name]) for name in table.column_names})
+    return pa.table({column: _typed(table[column], column, name, date_order) for column in table.column_names})
 
 
-def _typed(column: Any) -> Any:
-    text = pc.utf8_trim_whitespace(column)
+def _typed(values: Any, column: str, table: str, date_order: str | None) -> Any:
+    text = pc.utf8_trim_whitespace(values)
     text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
     if text.null_count == len(text):
+        return text
+    if column in _CODES:
         return text
     # Leading zeros and plus signs belong to codes and phone numbers, not to numbers.
     code = pc.any(pc.match_substring_regex(text, r"^(\+|-?0[0-9]|[0-9]{16,})")).as_py()
@@ -153,4 +163,18 @@ def _typed(column: Any) -> Any:
             return text.cast(kind)
         except pa.ArrowInvalid:
             continue
+    return _as_people_write(text, column, table, date_order, is_code=code)
+
+
+def _as_people_write(text: Any, column: str, table: str, date_order: str | None, *, is_code: bool) -> Any:
+    """Dates in a local order, and numbers of which one at least has a decimal comma; else the texts."""
+    found = written_times(text, date_order)
+    if found.values.null_count == text.null_count:
+        if found.is_ambiguous:
+            warnings.warn(AmbiguousDatesWarning(table, column), stacklevel=2)
+        return found.values if found.has_clock else found.values.cast(pa.date32())
+    numbers, has_comma = plain_numbers(text)
+    if has_comma and not is_code:
+        with contextlib.suppress(pa.ArrowInvalid):
+            return numbers.cast(pa.float64())
     return text

@@ -27,6 +27,7 @@ from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.readable import ReadableTable, contact_key, first_column
 from crm_engine.rules import RuleFile, load_rules
 from crm_engine.segment_passes import SegmentPasses
+from crm_engine.written import check_date_order
 
 Progress = Callable[[str, int, int], Any]
 
@@ -47,6 +48,7 @@ def segment(
     key: str | None = None,
     threads: int | None = None,
     memory_limit: int | str | None = None,
+    date_order: str | None = None,
     progress: Progress | None = None,
 ) -> SegmentResult:
     """Finds the members of every segment.
@@ -54,6 +56,7 @@ def segment(
     ``contacts`` and the values of ``related`` are paths or anything that offers an Arrow stream; ``rules`` is a path, YAML text, a dict,
     or ``"builtin:NAME"``. ``today`` is what the rules mean by it: by default the rules file's own, or else the day of the run.
     ``previous`` is an earlier result or its ``memberships`` (a table or a file): then ``entered`` and ``left`` tell what changed.
+    ``date_order`` (``dmy``, ``mdy``) says how dates of text files are read that can be read in two ways and whose column does not tell.
     ``key`` names the column that identifies a contact, ``contact_id`` or ``id`` by default.
     ``memory_limit`` (bytes, or ``"2.5GiB"``) bounds what the run holds beside tables that are in memory already: where all contacts with
     their features are too many, they are taken a stretch at a time, and the related tables are read once for each. The result is the same;
@@ -68,9 +71,10 @@ def segment(
     if not file.segments and not file.assign:
         raise ConfigError("the rules have neither segments nor an assignment")
     day = _day(today) or file.today or datetime.date.today()
-    people = ReadableTable.open(contacts, "contacts")
+    check_date_order(date_order)
+    people = ReadableTable.open(contacts, "contacts", date_order=date_order)
     key = contact_key(people.schema, key)
-    tables = {name: ReadableTable.open(table, name) for name, table in (related or {}).items()}
+    tables = {name: ReadableTable.open(table, name, date_order=date_order) for name, table in (related or {}).items()}
     declared = [(name, table.schema, *_references(name, table.schema, key, file)) for name, table in tables.items()]
     limit = _core.parse_byte_size(memory_limit) if isinstance(memory_limit, str) else memory_limit
     run = _core.SegmentRun(file.spec(day), people.schema, key, declared, threads or len(os.sched_getaffinity(0)), limit)

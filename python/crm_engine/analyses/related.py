@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from crm_engine import _core
 from crm_engine.columns import codes, column, first_column, load_table, local, money, numbers, texts, times
 from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.written import check_date_order
 
 #: Amounts are summed as cents in 64 bits.
 _MOST_MONEY = Decimal(10) ** 15
@@ -59,10 +60,12 @@ class Analysis:
 class Related:
     """Tables by name, from a folder of files or a mapping; contacts are numbered alike in all of them."""
 
-    def __init__(self, tables: Any, today: dt.date | dt.datetime | None = None, timezone: str | None = None) -> None:
+    def __init__(
+        self, tables: Any, today: dt.date | dt.datetime | None = None, timezone: str | None = None, date_order: str | None = None
+    ) -> None:
         if isinstance(tables, Related):
             raise TypeError("already opened")
-        self.timezone = timezone
+        self.timezone, self.date_order = timezone, check_date_order(date_order)
         self._sources: dict[str, Any] = {}
         if isinstance(tables, Mapping):
             self._sources = dict(tables)
@@ -225,7 +228,7 @@ class Rows:
 
     def _time(self, name: str) -> np.ndarray:
         values = (
-            local(times(column(self.table, name, self.name), name, self.name), self.related.timezone)
+            local(times(column(self.table, name, self.name), name, self.name, order=self.related.date_order), self.related.timezone)
             .cast(pa.timestamp("s"), safe=False)
             .cast(pa.int64())
         )

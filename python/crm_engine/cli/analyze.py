@@ -51,6 +51,7 @@ def command(
     contact: str | None,
     table: str | None,
     output: Path | None,
+    date_order: str | None,
 ) -> None:
     """Answer a question from the tables in FOLDER (orders, deals, interactions, tasks, campaigns, costs, ...), or in a base.
 
@@ -70,7 +71,7 @@ def command(
     if contact is not None:
         options["contact"] = contact
     with opened(Path(tables)) if is_base(tables) else contextlib.nullcontext(tables) as where:
-        result = analyze(name, where, today=today.date() if today else None, timezone=timezone, **options)
+        result = analyze(name, where, today=today.date() if today else None, timezone=timezone, date_order=date_order, **options)
     for warning in result.summary.get("warnings", ()):
         terminal.warn(warning)
     if output is not None:

@@ -82,6 +82,7 @@ def command(
     template: Path | None,
     key: str | None,
     today: str | None,
+    date_order: str | None,
 ) -> None:
     """Write the contacts of a file or of a base, all or the members of segments, without those who must not be written to.
 
@@ -119,8 +120,8 @@ def command(
             columns=_names(columns), template=template, purpose=purpose, suppress=suppress, today=today,
         )  # fmt: skip
         return
-    people = ReadableTable.open(contacts, "contacts").table()
-    members = segment(people, rule_files(rules), related_files(related), today=today, key=key) if rules else None
+    people = ReadableTable.open(contacts, "contacts", date_order=date_order).table()
+    members = segment(people, rule_files(rules), related_files(related), today=today, key=key, date_order=date_order) if rules else None
     for warning in members.warnings if members is not None else []:
         terminal.warn(warning)
     chosen = audience(people, members, segments, purpose=purpose, suppress=suppress, key=key)

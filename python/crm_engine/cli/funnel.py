@@ -50,6 +50,7 @@ def command(
     payments: str | None,
     table: str | None,
     output: Path | None,
+    date_order: str | None,
 ) -> None:
     """How far deals get through stages, or contacts through steps.
 
@@ -65,6 +66,8 @@ def command(
     options = load_config(config, "funnel")
     if by:
         options["by"] = list(by)
+    if date_order:
+        options["date_order"] = date_order
     with terminal.progress() as progress:
         if "steps" in options:
             if len(files) != 1:

@@ -48,6 +48,7 @@ def command(
     tolerance: float,
     table: str | None,
     output: Path | None,
+    date_order: str | None,
 ) -> None:
     """Compare PLANS (CSV or YAML: period, owner, metric, product, target, currency) with what happened.
 
@@ -60,7 +61,7 @@ def command(
 
     folder = tables or str(Path(plans).parent)
     with opened(Path(folder)) if is_base(folder) else contextlib.nullcontext(folder) as where:
-        result = plan(plans, where, today=today.date() if today else None, timezone=timezone, tolerance=tolerance)
+        result = plan(plans, where, today=today.date() if today else None, timezone=timezone, tolerance=tolerance, date_order=date_order)
     for warning in result.summary.get("warnings", ()):
         terminal.warn(warning)
     if output is not None:

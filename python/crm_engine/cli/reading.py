@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from crm_engine.cli.exits import RejectedRows
-from crm_engine.cli.options import strict_option
+from crm_engine.cli.options import date_order_option, strict_option
 from crm_engine.cli.terminal import Terminal
 
 _OPTIONS = (
@@ -50,18 +50,19 @@ def _mapping(path: Path | None, given: dict[str, Any]) -> Any:
 
 
 def tables_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--strict`` for a command that reads tables: rows that could not be read are warnings, and with it the exit code 3."""
+    """``--date-order`` and ``--strict`` for a command that reads tables: rows that cannot be read are warnings, or else exit code 3."""
 
     @functools.wraps(command)
     def with_unread(*args: Any, terminal: Terminal, strict: bool, **options: Any) -> Any:
-        from crm_engine.errors import UnreadRowsWarning
+        from crm_engine.errors import AmbiguousDatesWarning, UnreadRowsWarning
 
         with warnings.catch_warnings():
             warnings.simplefilter("always", UnreadRowsWarning)
+            warnings.simplefilter("always", AmbiguousDatesWarning)
             warnings.showwarning = terminal.hear
             result = command(*args, terminal=terminal, **options)
         if strict and terminal.unread:
             raise RejectedRows(sum(warning.n_rows for warning in terminal.unread))
         return result
 
-    return strict_option(with_unread)
+    return date_order_option(strict_option(with_unread))

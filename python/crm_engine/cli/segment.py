@@ -66,6 +66,7 @@ def command(
     schema: bool,
     list_sets: bool,
     show: str | None,
+    date_order: str | None,
 ) -> None:
     """Find the members of every segment that RULES define. RULES are YAML files, or built-in sets as builtin:NAME. CONTACTS is a table, or
     a base, which keeps the memberships and tells who entered and who left since the last time.
@@ -104,7 +105,17 @@ def command(
         # A question about one contact leaves no trace.
         result = base.segment(files, today=today, keep=explain is None, threads=threads, memory_limit=memory_limit)
     else:
-        result = segment(contacts, files, tables, today=today, previous=previous, key=key, threads=threads, memory_limit=memory_limit)
+        result = segment(
+            contacts,
+            files,
+            tables,
+            today=today,
+            previous=previous,
+            key=key,
+            threads=threads,
+            memory_limit=memory_limit,
+            date_order=date_order,
+        )
     for warning in result.warnings:
         terminal.warn(warning)
     summary = result.summary

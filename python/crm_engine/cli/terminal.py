@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crm_engine.errors import UnreadRowsWarning
+from crm_engine.errors import AmbiguousDatesWarning, UnreadRowsWarning
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +31,7 @@ class Terminal:
         self.verbose = verbose
         self.stdout_taken = False
         #: What was said of rows that could not be read; part of the summary.
-        self.unread: list[UnreadRowsWarning] = []
+        self.heard: list[UnreadRowsWarning | AmbiguousDatesWarning] = []
 
     def note(self, text: str) -> None:
         """A message on standard error, unless ``--quiet``."""
@@ -50,19 +50,24 @@ class Terminal:
 
     def hear(self, message: Warning | str, *_: Any, **__: Any) -> None:
         """Shows a Python warning; in place of ``warnings.showwarning`` while a command runs."""
-        if isinstance(message, UnreadRowsWarning):
-            if str(message) in map(str, self.unread):
+        if isinstance(message, UnreadRowsWarning | AmbiguousDatesWarning):
+            if str(message) in map(str, self.heard):
                 return
-            self.unread.append(message)
+            self.heard.append(message)
         self.warn(str(message))
+
+    @property
+    def unread(self) -> list[UnreadRowsWarning]:
+        """What was heard of rows that could not be read."""
+        return [warning for warning in self.heard if isinstance(warning, UnreadRowsWarning)]
 
     def result(self, summary: dict[str, Any], show: Callable[[Console], None]) -> None:
         """Ends a command: with ``--json`` prints the summary as one JSON object, otherwise lets ``show`` print for people.
 
         Where standard output carries the data itself, the readable form goes to standard error.
         """
-        if self.unread:
-            summary = {**summary, "warnings": [*summary.get("warnings", []), *map(str, self.unread)]}
+        if self.heard:
+            summary = {**summary, "warnings": [*summary.get("warnings", []), *map(str, self.heard)]}
         if self.as_json:
             print_json(summary)
         elif not self.quiet:

@@ -79,7 +79,7 @@ class DealColumns:
         )
         self.reason_codes, self.reasons = self._optional(deals, options, "lost_reason", n_rows, None)
         created = options.get("created_at", "created_at")
-        self.created = times(deals[created], created, "deals") if created in deals.column_names else None
+        self.created = times(deals[created], created, "deals", order=options.get("date_order")) if created in deals.column_names else None
 
     @staticmethod
     def _optional(

@@ -18,12 +18,13 @@ from crm_engine.errors import ConfigError, CrmError, SchemaError
 from crm_engine.funnels.deal_columns import TICKS
 from crm_engine.funnels.options import breakdowns, list_of, names
 from crm_engine.funnels.step_tables import breakdown_plan, event_tables, same_dimension
+from crm_engine.written import check_date_order
 
 Progress = Callable[[str, int, int], Any]
 
 MODES = ("default", "strict_deduplication", "strict_order", "strict_increase", "strict_once")
 OPTIONS = (
-    "contact", "time", "window", "mode", "order", "steps", "exclude", "where", "by", "breakdowns", "attempts", "contacts_key", "name", "grouped",
+    "contact", "time", "window", "mode", "order", "steps", "exclude", "where", "by", "breakdowns", "attempts", "contacts_key", "name", "grouped", "date_order",
 )  # fmt: skip
 #: The level of a number that is no contact's.
 _ABSENT = 255
@@ -138,13 +139,14 @@ def event_funnel(
     """
     options = load_config(config, "event funnel")
     check_options(options, OPTIONS, "event funnel")
+    check_date_order(options.get("date_order"))
     steps = _steps(options.get("steps"))
     if options.get("grouped"):
         return _grouped(events, options, steps, contacts, today, progress)
     table = load_table(events, "events")
     contact_name, time_name = _key_names(table, options)
     contact, values = _numbered(column(table, contact_name, "events"), contact_name)
-    when = times(column(table, time_name, "events"), time_name, "events")
+    when = times(column(table, time_name, "events"), time_name, "events", order=options.get("date_order"))
     request = _request(options, steps, when.type.unit, today)
     dimensions, native = _dimensions(options, table, contacts, values)
     plan = breakdown_plan(options, dimensions)
@@ -206,7 +208,8 @@ def _grouped(
     def prepared(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
         given = pa.chunked_array([batch[contact_name]])
         contact = _numbered(given, contact_name)[0].combine_chunks() if values_of is None else numbers.number(given)
-        when = times(batch[time_name], time_name, "events", first_row)
+        # A batch cannot tell the order of the whole column.
+        when = times(batch[time_name], time_name, "events", first_row, order=options.get("date_order") or "dmy")
         when = when.cast(pa.timestamp(unit, when.type.tz)).cast(pa.int64()).combine_chunks()
         return pa.record_batch([contact, when, *batch.columns], schema=schema)
 

@@ -20,13 +20,14 @@ from crm_engine.funnels.forecast import forecast, forecast_check
 from crm_engine.funnels.options import check_timezone, list_of_names, names
 from crm_engine.funnels.payments import paid
 from crm_engine.funnels.pipeline_tables import PipelineTables
+from crm_engine.written import check_date_order
 
 Progress = Callable[[str, int, int], Any]
 
 STAGES = ("qualification", "presentation", "proposal", "contracting", "won")
 OPTIONS = (
     "stages", "lost", "count", "by", "breakdowns", "cohort", "forecast", "timezone", "pipelines", "pipeline_column", "deal", "stage",
-    "entered_at", "amount", "currency", "created_at", "lost_reason", "name", "default_currency",
+    "entered_at", "amount", "currency", "created_at", "lost_reason", "name", "default_currency", "date_order",
 )  # fmt: skip
 
 
@@ -91,6 +92,7 @@ def pipeline_funnel(
     stage_table = None if deal_stages is None else load_table(deal_stages, "deal_stages")
     payment_table = None if payments is None else load_table(payments, "payments")
     check_timezone(options.get("timezone"))
+    check_date_order(options.get("date_order"))
     if not options.get("pipelines"):
         return PipelineFunnel(_one_pipeline(deal_table, stage_table, options, payment_table, today, progress))
     return PipelineFunnel(_several(deal_table, stage_table, options, payment_table, today, progress))
@@ -218,7 +220,7 @@ def _stage_rows(history: pa.Table | None, ids: pa.ChunkedArray | None, options: 
     name = options.get("entered_at") or first_column(
         history, ("entered_at", "changed_at", "at", "time", "created_at"), "deal_stages", "entered_at"
     )
-    when = times(column(history, name, "deal_stages"), name, "deal_stages")
+    when = times(column(history, name, "deal_stages"), name, "deal_stages", order=options.get("date_order"))
     stage = column(history, options.get("stage", "stage"), "deal_stages")
     if not pa.types.is_dictionary(stage.type) and not pa.types.is_string(stage.type):
         stage = stage.cast(pa.string())

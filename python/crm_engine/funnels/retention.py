@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from crm_engine.columns import PERIODS, check_options, column, first_column, load_config, load_table, period, texts, times
 from crm_engine.errors import ConfigError
+from crm_engine.written import check_date_order
 
 
 def retention(events: Any, config: Any = None) -> pa.Table:
@@ -24,7 +25,7 @@ def retention(events: Any, config: Any = None) -> pa.Table:
     [(0, 2), (1, 1)]
     """
     options = load_config(config, "retention")
-    check_options(options, ("contact", "time", "period", "start", "return", "timezone"), "retention")
+    check_options(options, ("contact", "time", "period", "start", "return", "timezone", "date_order"), "retention")
     unit = options.get("period", "month")
     if unit not in PERIODS:
         raise ConfigError(f"retention: period {unit!r} is unknown; use one of {', '.join(PERIODS)}")
@@ -36,7 +37,8 @@ def retention(events: Any, config: Any = None) -> pa.Table:
     # Empty text is no contact, as in event funnels.
     who = texts(column(table, contact_name, "events")).dictionary_encode().unify_dictionaries()
     contact = np.concatenate([chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy() for chunk in who.chunks] or [np.zeros(0, np.int64)])
-    days = period(times(column(table, time_name, "events"), time_name, "events"), unit, options.get("timezone"))
+    when = times(column(table, time_name, "events"), time_name, "events", order=check_date_order(options.get("date_order")))
+    days = period(when, unit, options.get("timezone"))
     number = _period_numbers(days, unit)
     valid = (contact >= 0) & days.is_valid().to_numpy()
     n_contacts = int(contact.max()) + 1 if len(contact) else 0
