@@ -20,7 +20,7 @@ PARQUET_SUFFIXES = (".parquet", ".pq", ".parq")
 ARROW_SUFFIXES = (".arrow", ".feather", ".ipc", ".arrows")
 
 #: What pyarrow raises on content that is broken or asks for too much.
-UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowMemoryError, pa.ArrowKeyError, pa.ArrowIndexError)
+UNREADABLE = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, pa.ArrowMemoryError, pa.ArrowKeyError, pa.ArrowIndexError)
 
 
 def is_parquet(path: str | os.PathLike[str]) -> bool:

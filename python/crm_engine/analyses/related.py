@@ -178,8 +178,8 @@ class Related:
         return pairs["point"].combine_chunks(), pairs["key_min"].combine_chunks()
 
     def names(self, contacts: np.ndarray) -> pa.Array:
-        """The keys of numbered contacts."""
-        return pa.array(list(self.contact_names), pa.string()).take(pa.array(contacts))
+        """The keys of numbered contacts; -1 is none."""
+        return pa.array(list(self.contact_names), pa.string()).take(pa.array(contacts, mask=contacts < 0))
 
 
 class Rows:

@@ -366,6 +366,13 @@ class Base:
 
         return segment(self, rules, today=today, keep=keep, wait=wait, **options)
 
+    def funnel(self, config: Any = None, **options: Any) -> Any:
+        """How far deals get through stages or, with ``steps`` in ``config``, contacts through steps: over the base's tables, see
+        :func:`crm_engine.funnels.over_tables.funnel`."""
+        from crm_engine.funnels.over_tables import funnel
+
+        return funnel(self, config, **options)
+
     def analyze(self, name: str, **options: Any) -> Any:
         """``crm.analyze`` over the base's tables."""
         from crm_engine.analyze import analyze

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from crm_engine.cli.analyze import plain
+from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import InputPath, terminal_options
 from crm_engine.cli.reading import tables_option
 from crm_engine.cli.terminal import Terminal
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=InputPath(), metavar="FILES...")
+@click.argument("files", nargs=-1, type=InputPath(), metavar="FILES...")
+@click.option("--base", "base_path", type=click.Path(exists=True, file_okay=False), metavar="BASE", help="The base whose tables to read.")
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path, exists=True),
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 def command(
     terminal: Terminal,
     files: tuple[str, ...],
+    base_path: str | None,
     config: Path | None,
     by: tuple[str, ...],
     contacts: str | None,
@@ -54,13 +58,14 @@ def command(
 ) -> None:
     """How far deals get through stages, or contacts through steps.
 
-    FILES are DEALS and the history of their STAGES, or with steps in --config one file of EVENTS.
+    FILES are DEALS and the history of their STAGES, or with steps in --config one file of EVENTS; or a base, or a folder with tables by their
+    known names (deals.csv, deal_stages.csv, interactions.parquet, orders.csv, ...).
 
     \b
       crm-engine funnel deals.csv deal_stages.csv --by owner -o funnel.html
       crm-engine funnel interactions.parquet --config steps.yaml -o funnel.csv
+      crm-engine funnel --base base/ --by owner -o funnel.html
     """
-    from crm_engine import event_funnel, pipeline_funnel
     from crm_engine.columns import load_config
 
     options = load_config(config, "funnel")
@@ -68,17 +73,13 @@ def command(
         options["by"] = list(by)
     if date_order:
         options["date_order"] = date_order
+    main = "steps" if "steps" in options else "stages"
     with terminal.progress() as progress:
-        if "steps" in options:
-            if len(files) != 1:
-                raise click.UsageError(f"an event funnel reads one file of events, and {len(files)} are given")
-            funnel: Any = event_funnel(files[0], options, contacts=contacts, progress=progress)
-            main = "steps"
+        folder = _folder(files, base_path)
+        if folder is not None:
+            funnel = _of_tables(folder, options, contacts, payments, progress)
         else:
-            if len(files) > 2:
-                raise click.UsageError(f"a pipeline funnel reads deals and their stages, and {len(files)} files are given")
-            funnel = pipeline_funnel(files[0], files[1] if len(files) == 2 else None, options, payments=payments, progress=progress)
-            main = "stages"
+            funnel = _of_files(files, options, contacts, payments, progress)
     for warning in funnel.summary.get("warnings", []):
         terminal.warn(warning)
     if output is not None:
@@ -87,6 +88,38 @@ def command(
     summary = dict(funnel.summary)
     summary[main] = funnel.totals.to_pylist()
     terminal.result(plain(summary), lambda console: _show(console, funnel, main))
+
+
+def _folder(files: tuple[str, ...], base_path: str | None) -> str | None:
+    """The base or the folder of tables, where it is one."""
+    if (base_path is None) == (not files):
+        raise click.UsageError("say what the funnel is over: FILES, or --base BASE")
+    if base_path is not None and not is_base(base_path):
+        raise click.UsageError(f"{base_path} is no base; `crm-engine init` makes one")
+    if base_path is not None:
+        return base_path
+    return files[0] if len(files) == 1 and Path(files[0]).is_dir() else None
+
+
+def _of_tables(folder: str, options: dict[str, Any], contacts: str | None, payments: str | None, progress: Any) -> Any:
+    from crm_engine.funnels.over_tables import funnel
+
+    if contacts or payments:
+        raise click.UsageError("a base or a folder has its contacts and payments itself; leave --contacts and --payments out")
+    with opened(Path(folder)) if is_base(folder) else contextlib.nullcontext(folder) as tables:
+        return funnel(tables, options, progress=progress)
+
+
+def _of_files(files: tuple[str, ...], options: dict[str, Any], contacts: str | None, payments: str | None, progress: Any) -> Any:
+    from crm_engine import event_funnel, pipeline_funnel
+
+    if "steps" in options:
+        if len(files) != 1:
+            raise click.UsageError(f"an event funnel reads one file of events, and {len(files)} are given")
+        return event_funnel(files[0], options, contacts=contacts, progress=progress)
+    if len(files) > 2:
+        raise click.UsageError(f"a pipeline funnel reads deals and their stages, and {len(files)} files are given")
+    return pipeline_funnel(files[0], files[1] if len(files) == 2 else None, options, payments=payments, progress=progress)
 
 
 def _write(funnel: Any, name: str, main: str, output: Path) -> None:

@@ -29,7 +29,7 @@ OPTIONS = (
 #: The level of a number that is no contact's.
 _ABSENT = 255
 _CONTACT_NAMES = ("contact_id", "contact", "customer_id", "customer_no", "user_id")
-_TIME_NAMES = ("time", "occurred_at", "ts", "timestamp", "at", "placed_at", "event_time", "created_at")
+TIME_NAMES = ("time", "occurred_at", "ts", "timestamp", "at", "placed_at", "event_time", "created_at")
 
 
 class EventFunnel:
@@ -179,7 +179,7 @@ def _funnel(
 def _key_names(table: Any, options: dict[str, Any]) -> tuple[str, str]:
     """The columns of the contact and of the time."""
     contact = options.get("contact") or first_column(table, _CONTACT_NAMES, "events", "contact")
-    return contact, options.get("time") or first_column(table, _TIME_NAMES, "events", "time")
+    return contact, options.get("time") or first_column(table, TIME_NAMES, "events", "time")
 
 
 def _grouped(
