@@ -14,10 +14,28 @@ from crm_engine.funnels.over_tables import funnel
 
 CONTACTS = "id,name,email,city\n1,Anna Ozola,anna@x.lv,Riga\n2,Jānis Bērziņš,janis@y.lv,Riga\n3,Zane Liepa,zane@z.lv,Oslo\n"
 TABLES = {
-    "deals": "deal_id,customer_no,stage,owner,created_at\nD1,1,won,ivanov,2026-01-01\nD2,2,lost,ivanov,2026-01-02\nD3,3,proposal,smith,2026-01-03\n",
-    "deal_stages": "deal_id,stage,entered_at\nD1,qualification,2026-01-01\nD1,won,2026-01-09\nD2,qualification,2026-01-02\nD2,lost,2026-01-05\n",
-    "interactions": "interaction_id,customer_no,kind,occurred_at\nI1,1,call,2026-01-01\nI2,2,call,2026-01-01\nI3,3,visit,2026-01-02\nI4,,call,2026-01-02\n",
-    "orders": "order_id,customer_no,status,placed_at\nO1,1,paid,2026-01-05\nO2,2,paid,2026-03-05\nO3,3,cancelled,2026-01-04\n",
+    "deals": """deal_id,customer_no,stage,owner,created_at
+D1,1,won,ivanov,2026-01-01
+D2,2,lost,ivanov,2026-01-02
+D3,3,proposal,smith,2026-01-03
+""",
+    "deal_stages": """deal_id,stage,entered_at
+D1,qualification,2026-01-01
+D1,won,2026-01-09
+D2,qualification,2026-01-02
+D2,lost,2026-01-05
+""",
+    "interactions": """interaction_id,customer_no,kind,occurred_at
+I1,1,call,2026-01-01
+I2,2,call,2026-01-01
+I3,3,visit,2026-01-02
+I4,,call,2026-01-02
+""",
+    "orders": """order_id,customer_no,status,placed_at
+O1,1,paid,2026-01-05
+O2,2,paid,2026-03-05
+O3,3,cancelled,2026-01-04
+""",
     "payments": "payment_id,order_id,status\nP1,O1,received\n",
 }
 EVENTS = """
@@ -99,9 +117,9 @@ def test_what_tables_lack_is_named(folder: Path, tmp_path: Path) -> None:
         funnel(tmp_path)
     with pytest.raises(crm.ConfigError, match="there is no table 'visits'"):
         funnel(folder, {"events": "visits", "steps": [{"name": "a", "where": "true"}], "window": "1 day"})
+    events = {"contact_id": ["a"], "time": ["2026-01-01"]}
+    tables = {"orders": {**events, "x": [1]}, "visits": {**events, "x": ["y"]}}
     with pytest.raises(crm.SchemaError, match="orders, visits have a column of the same name and different types"):
-        events = {"contact_id": ["a"], "time": ["2026-01-01"]}
-        tables = {"orders": {**events, "x": [1]}, "visits": {**events, "x": ["y"]}}
         funnel(tables, {"events": ["orders", "visits"], "steps": [{"name": "a", "where": "true"}], "window": "1 day"})
 
 
