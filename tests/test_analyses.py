@@ -102,6 +102,8 @@ def test_churn_value_and_levels():
         "lost_on": dt.date(2025, 8, 28),
         "last_contact_kind": "complaint",
         "last_outcome": "resolved",
+        "last_deal_stage": "no deal",
+        "last_lost_reason": None,
     }
     assert churn.tables["lost_clients"].to_pylist() == [lost]
     assert churn.tables["revenue_lost"]["revenue_lost"].to_pylist() == [Decimal("7.00")]
@@ -142,6 +144,31 @@ def test_interactions_of_one_day_and_kind_may_lack_an_outcome():
     for rows in (days, days.take([2, 1, 0])):
         lost = crm.analyze("churn", {**TABLES, "interactions": rows}, today=TODAY).tables["lost_clients"]
         assert lost.select(["last_contact_kind", "last_outcome"]).to_pylist() == [{"last_contact_kind": "call", "last_outcome": "answered"}]
+
+
+def test_churn_tells_the_stage_at_which_clients_were_lost():
+    orders = {"contact_id": ["a", "b", "c", "d"], "placed_at": ["2025-01-01"] * 4, "amount": ["1"] * 4}
+    deals = {
+        "deal_id": ["1", "2", "3", "4"],
+        "contact_id": ["a", "a", "b", "c"],
+        "stage": ["won", "lost", "proposal", "won"],
+        "created_at": ["2025-01-01", "2025-02-01", "2025-01-01", "2025-12-01"],
+        "lost_reason": [None, "price", None, None],
+    }
+    stages = {
+        "deal_id": ["1", "2", "2", "3", "3", "9"],
+        "stage": ["won", "proposal", "lost", "proposal", "won", "won"],
+        "entered_at": ["2025-01-02", "2025-02-02", "2025-03-01", "2025-01-03", "2026-01-01", "2025-01-01"],
+    }
+    for tables in ({"deals": deals, "deal_stages": stages}, {"deals": deals}):
+        # The deal of c began, and the one of b was won, after they had been lost.
+        found = crm.analyze("churn", {"orders": orders, **tables}, today=TODAY).tables
+        assert found["at_stage"].to_pylist() == [
+            {"last_deal_stage": "no deal", "last_lost_reason": None, "clients": 2},
+            {"last_deal_stage": "lost", "last_lost_reason": "price", "clients": 1},
+            {"last_deal_stage": "proposal", "last_lost_reason": None, "clients": 1},
+        ]
+        assert found["lost_clients"]["last_deal_stage"].to_pylist() == ["lost", "proposal", "no deal", "no deal"]
 
 
 def test_months_of_costs_are_months():
