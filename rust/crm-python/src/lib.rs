@@ -13,6 +13,9 @@ mod roles;
 mod segment;
 mod workbook;
 
+#[global_allocator]
+static ALLOCATOR: crm_memory::LargeOnHugePages = crm_memory::LargeOnHugePages;
+
 /// The native half of crm_engine; use the public names of `crm_engine` instead.
 #[pymodule]
 mod _core {
