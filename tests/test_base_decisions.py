@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pyarrow as pa
 import pytest
 from base_samples import MAPPING, Template, content, partition, people, record_ids, table, take_in
 
 import crm_engine as crm
+from crm_engine.cli import run
 
 TWINS = [
     {"id": "1", "name": "Anna Ozola", "email": "anna.ozola@inbox.lv", "phone": "29123456", "city": "Riga"},
@@ -201,12 +203,38 @@ def test_the_same_decisions_again_are_said_to_be_nothing_new(template: Template)
     with template.copy() as base:
         take_in(base, people(5))
         ids = record_ids(base)
-        assert base.decide([(ids["0"], ids["1"])], "different").warnings == []
+        assert not base.decide([(ids["0"], ids["1"])], "different").nothing_new
         run = base.decide([(ids["0"], ids["1"])], "different")
-        assert (run.counts["changed"], len(run.warnings)) == (0, 1)
+        assert (run.counts["changed"], run.nothing_new) == (0, True)
+        assert "run_id" not in run.summary
+        assert base.runs().num_rows == 2
+        # So it is with cells that have the value already.
+        contact = base.contacts().read_all()["contact_id"][0].as_py()
+        cell = {"contact_id": contact, "column": "city", "value": "Cēsis"}
+        assert not base.edit([cell]).nothing_new
+        assert base.edit([cell]).nothing_new
+        assert base.runs().num_rows == 3
 
 
-def test_find_tells_why_and_reads_through_where_no_key_leads(template: Template) -> None:
+def test_messages_name_options_as_the_command_line_does(template: Template, capfd: pytest.CaptureFixture[str]) -> None:
+    with template.copy() as base:
+        take_in(base, people(5))
+        take_in(base, people(5), source="crm")
+        ids = record_ids(base)
+        base.decide([(ids["0"], ids["1"])], "different")
+        given = ["--base", str(base.path)]
+        commands = (
+            ["set", "city=Ogre", *given],
+            ["undo", "1", *given],
+            ["undo", "9", *given],
+            ["set", "citi=Ogre", "--where", "city = 'x'", *given],
+        )
+        for command in commands:
+            assert run(command) == 2
+            assert not re.search(r"[a-z]+_[a-z]+=|=\.\.\.|=True", capfd.readouterr().err), command
+
+
+def test_find_tells_why_and_reads_through_where_no_key_leads(template: Template, capfd: pytest.CaptureFixture[str]) -> None:
     with template.copy() as base:
         rows = people(20)
         take_in(base, rows)
@@ -217,5 +245,15 @@ def test_find_tells_why_and_reads_through_where_no_key_leads(template: Template)
         assert found[0]["reason"] == "city equal"
         best = base.find({"email": str(rows[0]["email"])})[0]
         assert "email exact" in best["reason"]
+        assert run(["find", "--base", str(base.path), "--name", "Ilze Nobody", "--json"]) == 0
+        told = json.loads(capfd.readouterr().out)
+        # Another Ilze is no answer to a full name, unless asked for; who has all that was asked is one, however improbable.
+        assert (told["found"], told["contacts"], told["unlikely"] > 0) == (0, [], True)
+        assert run(["find", "--base", str(base.path), "--name", "Ilze Nobody", "--unlikely", "--json"]) == 0
+        assert json.loads(capfd.readouterr().out)["found"] == told["unlikely"]
+        assert run(["find", "--base", str(base.path), "--name", "Ilze Nobody"]) == 0
+        assert "hardly fit (--unlikely shows them)" in capfd.readouterr().out
+        assert run(["find", "--base", str(base.path), "--name", str(best["contact"]["full_name"]), "--json"]) == 0
+        assert best["contact_id"] in {one["contact_id"] for one in json.loads(capfd.readouterr().out)["contacts"]}
         names = list(best["contact"])
         assert names.index("full_name") < names.index("email") < names.index("city")

@@ -79,7 +79,7 @@ def test_review_and_decide(base: Path, tmp_path: Path, capfd: pytest.CaptureFixt
     assert run(["decide", str(tmp_path / "done.xlsx"), "--base", str(base), "--json"]) == 0
     told = json.loads(capfd.readouterr().out)
     assert (told["same"], told["values_kept"], len(told["runs"])) == (1, 2, 2)
-    after = cards(base)
+    after_review = after = cards(base)
     left = {said["a"], said["b"]} & set(after)
     assert len(left) == 1
     merged = after[left.pop()]
@@ -92,6 +92,13 @@ def test_review_and_decide(base: Path, tmp_path: Path, capfd: pytest.CaptureFixt
             f"{min(a, b)}:{max(a, b)}" for a, b in zip(*(opened.review()[f"record_id_{s}"].to_pylist() for s in "ab"), strict=True)
         }
         assert not open_pairs & set(said["pairs"])
+        n_runs = opened.runs().num_rows
+    # The same file again says nothing new, and makes no run.
+    assert run(["decide", str(tmp_path / "done.xlsx"), "--base", str(base), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["nothing_new"] is True
+    assert cards(base) == after_review
+    with crm.Base.open(base) as opened:
+        assert opened.runs().num_rows == n_runs
         for made in reversed(told["runs"]):
             opened.undo(made["run_id"])
     assert cards(base) == before

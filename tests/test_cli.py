@@ -304,3 +304,13 @@ def test_decisions_written_into_the_pairs_are_followed(tmp_path: Path) -> None:
     assert "perhaps" in wrong.stderr
     assert "Traceback" not in wrong.stderr
     assert not (tmp_path / "third").exists()
+
+
+def test_the_command_line_does_without_pandas(tmp_path: Path) -> None:
+    """pyarrow would import it with its first array, which takes longer than many a command."""
+    (tmp_path / "pandas.py").write_text("raise RuntimeError('pandas was imported')\n", "utf-8")
+    (tmp_path / "people.csv").write_text("name,email\nAnna Ozola,anna@x.lv\n", "utf-8")
+    script = "from crm_engine.cli import main; main()"
+    command = [sys.executable, "-c", script, "dedupe", str(tmp_path / "people.csv"), "-o", str(tmp_path / "out"), "--json"]
+    ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=False)
+    assert (ran.returncode, json.loads(ran.stdout)["contacts"]) == (0, 1), ran.stderr

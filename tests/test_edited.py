@@ -161,6 +161,37 @@ def test_a_csv_has_no_exported_values(tmp_path: Path) -> None:
     assert edited.edits.num_rows == 3
 
 
+def _without_labels(sheet: Any) -> None:
+    sheet.delete_rows(2)
+
+
+def _without_ids(sheet: Any) -> None:
+    for row in range(2, sheet.max_row + 1):
+        sheet.cell(row, 1).value = None
+
+
+def _with_another_header(sheet: Any) -> None:
+    sheet.cell(1, 1).value = "id"
+
+
+def _emptied(sheet: Any) -> None:
+    sheet.delete_rows(1, sheet.max_row)
+
+
+@pytest.mark.parametrize("damage", [_without_labels, _without_ids, _with_another_header, _emptied])
+def test_a_hidden_sheet_that_was_changed_is_told(tmp_path: Path, damage: Any) -> None:
+    crm.write_cards(contacts(3), tmp_path / "cards.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "cards.xlsx")
+    damage(book["Exported"])
+    book.save(tmp_path / "damaged.xlsx")
+    with pytest.raises(crm.FileFormatError, match="hidden sheet 'Exported'.*was changed; export the contacts again"):
+        crm.read_edits(tmp_path / "damaged.xlsx", contacts(3))
+    # Without the sheet nothing was exported, as of a CSV.
+    del book["Exported"]
+    book.save(tmp_path / "without.xlsx")
+    assert crm.read_edits(tmp_path / "without.xlsx", contacts(3)).edits.num_rows == 0
+
+
 def test_wrong_templates_and_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "card.yaml").write_text("columns:\n  - famly_name\n")
     with pytest.raises(crm.ConfigError, match="did you mean 'family_name'"):

@@ -85,7 +85,7 @@ def write_cards(
     if "contact_id" not in known:
         raise ConfigError(f"cards are of contacts: a column contact_id is needed; there are {', '.join(known[:20])}")
     card = CardTemplate.load(template) if template is not None else None
-    chosen = _chosen(card, columns, known)
+    chosen = card_columns(known, template=card, columns=columns)
     table = all_cards(reader).select(chosen)
     if output_format(target) != ".xlsx":
         return write_table(table, target, progress=progress)
@@ -97,7 +97,9 @@ def write_cards(
     return write_sheets({_SHEET: table, _EXPORTED: exported}, target, styles=styles, progress=progress)
 
 
-def _chosen(card: CardTemplate | None, columns: Sequence[str], known: Sequence[str]) -> list[str]:
+def card_columns(known: Sequence[str], *, template: Template | None = None, columns: Sequence[str] = ()) -> list[str]:
+    """The columns that cards of contacts with the columns ``known`` have. Raises ``ConfigError`` for an unknown one."""
+    card = CardTemplate.load(template) if template is not None else None
     for name in columns:
         if name not in known:
             raise ConfigError(f"the contacts have no column '{name}'{nearest(name, known)}")
@@ -250,14 +252,25 @@ def _read(where: str) -> tuple[list[Source], dict[str, dict[str, str | None]], d
     if not sheets:
         raise FileFormatError(f"{where}: has no column contact_id, so it cannot say whose cards these are", file=where)
     exported: dict[str, dict[str, str | None]] = {}
-    labels: dict[str, str] = {}
+    labels: dict[str, str] | None = None
     for row in _hidden_rows(where):
         contact = row.pop("contact_id", None)
         if contact == _LABELS:
             labels = {_fold(label or name): name for name, label in row.items()}
-        elif contact:
+        elif labels is None or not contact:
+            raise _damaged(where)
+        else:
             exported[contact] = row
-    return sheets, exported, labels
+    return sheets, exported, labels or {}
+
+
+def _damaged(where: str) -> FileFormatError:
+    """What was exported cannot be told any more; to take all that differs as edits is the reader's decision, not ours."""
+    return FileFormatError(
+        f"{where}: the hidden sheet '{_EXPORTED}', which keeps what was exported, was changed; export the contacts again, or delete the "
+        "sheet: then whatever differs from the contacts counts as an edit, and no conflict can be told",
+        file=where,
+    )
 
 
 def _hidden_rows(where: str) -> Iterator[dict[str, str | None]]:
@@ -267,11 +280,15 @@ def _hidden_rows(where: str) -> Iterator[dict[str, str | None]]:
         name = _EXPORTED if number == 1 else f"{_EXPORTED} ({number})"
         try:
             hidden = open_sources(where, ReadOptions(sheet=name, header_row=1))
-        except (FileFormatError, ConfigError):
+        except ConfigError:
+            # There is no such sheet, or a sheet cannot be chosen because the file is no workbook.
             return
-        # A file that is no workbook has no sheets to choose from.
+        except FileFormatError as error:
+            raise _damaged(where) from error
         if not hidden or hidden[0].report().get("sheet") != name:
             return
+        if "contact_id" not in hidden[0].columns or hidden[0].rejects:
+            raise _damaged(where)
         for text in hidden[0].batches():
             yield from text.batch.to_pylist()
         number += 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from crm_engine.audience import Audience, audience
-from crm_engine.edited import Edits, Template, has_cards, read_edits, write_cards
+from crm_engine.edited import Edits, Template, card_columns, has_cards, read_edits, write_cards
 from crm_engine.errors import ConfigError, LockedError
 from crm_engine.output import write_table
 
@@ -42,13 +42,16 @@ def export(
     purpose: str | None = None,
     suppress: Iterable[Any] = (),
     today: Any = None,
+    wait: float = 0,
+    dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Exported:
     """Writes contacts of a base (all, or the members of ``segments`` of ``rules``), or one of its other tables.
 
     Contacts are written as cards (see ``crm_engine.edited``), so that ``import_cards`` takes back what somebody edits; ``purpose`` and
     ``suppress`` leave out who must not be written to (see ``crm_engine.audience``). The export is noted in the base's history, because an
-    erasure tells which exports may still hold the person.
+    erasure tells which exports may still hold the person; another writer is waited for up to ``wait`` seconds, and that the note could not
+    be made is a warning. With ``dry_run`` nothing is written or noted.
 
     Raises ``SchemaError`` for an unknown table, ``ConfigError`` for an unknown column or format.
     """
@@ -56,18 +59,24 @@ def export(
         if template is not None or segments or purpose is not None or suppress:
             raise ConfigError(f"templates, segments, purposes and suppression lists are for contacts, not for the table '{table}'")
         rows = base.table(table, list(columns) or None).read_all()
-        exported = Exported(rows.num_rows, write_table(rows, path, sheet=table, progress=progress))
+        exported = Exported(rows.num_rows, [] if dry_run else write_table(rows, path, sheet=table, progress=progress))
     else:
         members = base.segment(rules, today=today, keep=False) if segments else None
         chosen = audience(
             base.contacts().read_all(), members, segments, purpose=purpose, suppress=suppress, key="contact_id", aliases=_aliases(base)
         )
-        warnings = write_cards(chosen.table, path, template=template, columns=columns, progress=progress)
+        if dry_run:
+            card_columns(chosen.table.column_names, template=template, columns=columns)
+            warnings = []
+        else:
+            warnings = write_cards(chosen.table, path, template=template, columns=columns, progress=progress)
         exported = Exported(
             chosen.table.num_rows, [*(members.warnings if members is not None else []), *chosen.warnings, *warnings], chosen
         )
+    if dry_run:
+        return exported
     try:
-        with base._writing("export", target=os.fspath(path)) as writing:
+        with base._writing("export", target=os.fspath(path), wait=wait) as writing:
             writing.run.counts = {"rows": exported.rows, "table": table or "contacts"}
     except LockedError:
         exported.warnings.append("another process writes to the base: this export could not be noted in its history")

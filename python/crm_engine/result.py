@@ -175,6 +175,7 @@ class _Writing:
                 self._write_golden()
                 rest.result()
             except BaseException:
+                # Ctrl-C included: the pool waits for its thread at the end of the block, and that must not write on to the end.
                 self._stop.set()
                 raise
         (self._folder / "model.json").write_text(self._result.model.text, encoding="utf-8")
@@ -202,6 +203,7 @@ class _Writing:
                             return
                         writer.write_batch(batch)
         except BaseException:
+            # Whatever it is, it comes out of `rest.result()`; until then the golden records need not go on.
             self._stop.set()
             raise
 

@@ -83,6 +83,8 @@ class Review:
     #: Contacts called the same: (of row A, of this row).
     merged: set[tuple[str, str]] = field(default_factory=set)
     keeps: list[Keep] = field(default_factory=list)
+    #: The cards as the workbook shows them, by contact.
+    cards: dict[str, dict[str, str | None]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     #: How often each decision was made, counted by rows of the workbook.
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DECISIONS, 0))
@@ -128,6 +130,7 @@ def read_review(path: str | os.PathLike[str]) -> Review:
             if chosen:
                 review.keeps.append(Keep(_letters(row["letters"]), chosen))
             continue
+        review.cards[row["contact_id"] or ""] = row
         word = (row["Decision"] or "").strip().casefold()
         if not word:
             continue
@@ -206,7 +209,8 @@ def _edits(review: Review, base: Any) -> list[dict[str, Any]]:
             if contact is None:
                 value: str | None = choice
             elif letter == "A" or (center, contact) in review.merged:
-                value = rows.get(contact, {}).get(column)
+                # A card that was merged meanwhile (by this very review, given twice) is known from the workbook alone.
+                value = rows.get(contact, review.cards.get(contact, {})).get(column)
             else:
                 review.warnings.append("a value is to be kept of a row that was not called the same as row A; it was left aside")
                 continue

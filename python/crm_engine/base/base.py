@@ -95,6 +95,7 @@ class Base:
             base = cls(folder, lake)
             base._migrate()
         except BaseException:
+            # Ctrl-C included: whatever ends the opening must not leave the files open. It goes on to the caller.
             lake.close()
             raise
         return base
@@ -274,7 +275,8 @@ class Base:
         """Keeps a person's word on pairs of records: ``same``, ``different``, ``later``, or ``none``, which takes an earlier word back.
 
         ``pairs`` are pairs of ``record_id`` (or of ``contact_id``: then of the records that founded them), or a table with ``record_id_a``,
-        ``record_id_b`` and ``decision``, such as ``base.decisions()`` of another base gives. A decision outlives every later import.
+        ``record_id_b`` and ``decision``, such as ``base.decisions()`` of another base gives. A decision outlives every later import. Where all
+        pairs were decided so already the run says ``nothing_new``, and is none.
         """
         from crm_engine.base.decisions import decide
 
@@ -312,7 +314,8 @@ class Base:
     def edit(self, edits: Any, *, origin: str = "edited", wait: float = 0, dry_run: bool = False) -> Run:
         """Sets single cells: ``edits`` is a table (or a list of dicts) of ``contact_id``, ``column``, ``value`` (text; null clears).
 
-        Cells that have that value already change nothing. ``origin`` is told by the lineage.
+        Cells that have that value already change nothing; where all have, the run says ``nothing_new``, and is none. ``origin`` is told by
+        the lineage.
         """
         from crm_engine.base.edits import edit
 
@@ -335,21 +338,21 @@ class Base:
 
     # --- upkeep -----------------------------------------------------------------------------------------------------------------
 
-    def verify(self, *, repair: bool = False, wait: float = 0) -> dict[str, Any]:
+    def verify(self, *, repair: bool = False, wait: float = 0, dry_run: bool = False) -> dict[str, Any]:
         """Checks every invariant of the base; returns ``checked``, ``contacts``, ``records`` and ``problems`` (empty where all is well).
 
-        ``repair`` derives the index, golden records and all else from the inputs again.
+        ``repair`` derives the index, golden records and all else from the inputs again; with ``dry_run`` it tells what that would change.
         """
         from crm_engine.base.verification import verify
 
-        return verify(self, repair=repair, wait=wait)
+        return verify(self, repair=repair, wait=wait, dry_run=dry_run)
 
-    def compact(self, *, keep_days: float = 7, reject_days: float = 90, wait: float = 0) -> Run:
+    def compact(self, *, keep_days: float = 7, reject_days: float = 90, wait: float = 0, dry_run: bool = False) -> Run:
         """Joins small files, writes deleted rows out of them, and forgets states of the catalog older than ``keep_days`` and rejected rows
         older than ``reject_days``. What the base says stays the same, undo included."""
         from crm_engine.base.compaction import compact
 
-        return compact(self, wait=wait, keep_days=keep_days, reject_days=reject_days)
+        return compact(self, wait=wait, keep_days=keep_days, reject_days=reject_days, dry_run=dry_run)
 
     def refit(self, *, wait: float = 0, dry_run: bool = False, progress: Progress | None = None) -> Run:
         """Fits the model anew on all records and resolves them under it: a run of its own, that ``dry_run`` previews and ``undo`` takes back."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from crm_engine.base.lake import LAKE, Transaction, literal
+from crm_engine.base.lake import LAKE, Cursor, Transaction, literal
 from crm_engine.base.runs import Run
 from crm_engine.errors import ConfigError
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 _MOST_DAYS = 365_000
 
 
-def compact(base: Base, *, wait: float, keep_days: float, reject_days: float) -> Run:
+def compact(base: Base, *, wait: float, keep_days: float, reject_days: float, dry_run: bool) -> Run:
     """See ``Base.compact``."""
-    for name, days in (("keep_days", keep_days), ("reject_days", reject_days)):
+    for name, days in (("--keep-days", keep_days), ("--reject-days", reject_days)):
         if not 0 <= days <= _MOST_DAYS:
             raise ConfigError(f"{name} is a number of days from 0 to {_MOST_DAYS:,}, not {days}")
     before = _sizes(base)
-    with base._writing("compact", wait=wait) as writing:
+    with base._writing("compact", wait=wait, dry_run=dry_run) as writing:
         removed = 0
         for table in ("rejects", "skipped"):
             old = f'run_id IN (SELECT run_id FROM runs WHERE "at" < now()::TIMESTAMP - INTERVAL ({float(reject_days)}) DAY)'
@@ -40,9 +40,25 @@ def compact(base: Base, *, wait: float, keep_days: float, reject_days: float) ->
             forget_history(base, keep_days=keep_days)
 
         writing.after_commit(shrink)
-    after = _sizes(base)
-    writing.run.counts |= {"files_after": after["files"], "bytes_after": after["bytes"]}
+        if dry_run:
+            writing.run.counts |= _to_shrink(writing.transaction, keep_days)
+    if not dry_run:
+        after = _sizes(base)
+        writing.run.counts |= {"files_after": after["files"], "bytes_after": after["bytes"]}
     return writing.run
+
+
+def _to_shrink(cursor: Cursor, keep_days: float) -> dict[str, int]:
+    """What there is for a compaction to do: files that hold deleted rows, and states of the catalog that nobody needs."""
+    deleted = (
+        f"SELECT count(*) FROM ducklake_list_files({literal(LAKE)}, {literal(table)}) WHERE delete_file IS NOT NULL"
+        for table in _tables(cursor)
+    )
+    expired = f"SELECT count(*) FROM ducklake_expire_snapshots({literal(LAKE)}, older_than => {_older(keep_days)}, dry_run => true)"
+    return {
+        "files_with_deleted_rows": sum(int(cursor.value(sql)) for sql in deleted),
+        "states_to_forget": int(cursor.value(expired)),
+    }
 
 
 def _sizes(base: Base) -> dict[str, int]:
@@ -59,8 +75,7 @@ def rewrite_files(base: Base) -> None:
     cursor = base._lake.cursor()
     try:
         cursor.value(f"SELECT count(*) FROM ducklake_flush_inlined_data({literal(LAKE)})")
-        tables = [row[0] for row in cursor.rows("SELECT table_name FROM duckdb_tables() WHERE database_name = ? ORDER BY 1", [LAKE])]
-        for table in tables:
+        for table in _tables(cursor):
             with_deletes = cursor.value(
                 f"SELECT count(*) FROM ducklake_list_files({literal(LAKE)}, {literal(table)}) WHERE delete_file IS NOT NULL"
             )
@@ -68,6 +83,10 @@ def rewrite_files(base: Base) -> None:
                 cursor.value(f"SELECT count(*) FROM ducklake_rewrite_data_files({literal(LAKE)}, {literal(table)}, delete_threshold => 0)")
     finally:
         cursor.close()
+
+
+def _tables(cursor: Cursor) -> list[str]:
+    return [row[0] for row in cursor.rows("SELECT table_name FROM duckdb_tables() WHERE database_name = ? ORDER BY 1", [LAKE])]
 
 
 def merge_files(base: Base) -> None:
@@ -83,11 +102,15 @@ def forget_history(base: Base, *, keep_days: float = 0) -> None:
     """Forgets older states of the catalog, and deletes the files that only those needed."""
     cursor = base._lake.cursor()
     try:
-        older = f"now()::TIMESTAMPTZ - INTERVAL ({float(keep_days)}) DAY" if keep_days else "now()::TIMESTAMPTZ + INTERVAL 1 DAY"
-        cursor.value(f"SELECT count(*) FROM ducklake_expire_snapshots({literal(LAKE)}, older_than => {older})")
+        cursor.value(f"SELECT count(*) FROM ducklake_expire_snapshots({literal(LAKE)}, older_than => {_older(keep_days)})")
         cursor.value(f"SELECT count(*) FROM ducklake_cleanup_old_files({literal(LAKE)}, cleanup_all => true)")
     finally:
         cursor.close()
+
+
+def _older(keep_days: float) -> str:
+    """Since when states are kept, as SQL."""
+    return f"now()::TIMESTAMPTZ - INTERVAL ({float(keep_days)}) DAY" if keep_days else "now()::TIMESTAMPTZ + INTERVAL 1 DAY"
 
 
 def rewrite_index(base: Base, erased: list[int]) -> None:

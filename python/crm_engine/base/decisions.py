@@ -51,13 +51,13 @@ def decide(
         if not may_be_unknown:
             _require_records(writing.transaction, {record for a, b, _ in rows for record in (a, b)})
         n_changed = _say(writing, rows, origin)
-        change = base._index.opened().change(writing.run_id)
-        push_words(change, [(a, b, word) for a, b, word in rows])
-        derived = derive(writing, change)
         words = {word: sum(1 for row in rows if row[2] == word) for word in DECISIONS if any(row[2] == word for row in rows)}
-        writing.run.counts = {"decisions": len(rows), "changed": n_changed, **words, **derived.counts}
-        if not n_changed:
-            writing.run.warnings.append("nothing new: each of these pairs was decided so already")
+        writing.run.counts = {"decisions": len(rows), "changed": n_changed, **words}
+        writing.run.nothing_new = not n_changed
+        if n_changed:
+            change = base._index.opened().change(writing.run_id)
+            push_words(change, [(a, b, word) for a, b, word in rows])
+            writing.run.counts |= derive(writing, change).counts
     return writing.run
 
 

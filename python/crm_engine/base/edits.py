@@ -39,6 +39,9 @@ def edit(
         _require_columns(transaction, pc.unique(table["column"]).to_pylist())
         rows = list(zip(*(table[name].to_pylist() for name in ("contact_id", "column", "value")), strict=True))
         rows, n_same = _that_change(transaction, rows)
+        if not rows:
+            writing.run.nothing_new, writing.run.counts = True, {"edits": 0, "unchanged": n_same}
+            return writing.run
         anchors = pa.array(_core.founding_records(pa.array([contact for contact, _, _ in rows], pa.string()))).to_pylist()
         kept = [
             (writing.run_id, anchor, writing.run_id * 1_000_000_000 + place, column, value, origin)
@@ -79,7 +82,7 @@ def set_values(
     if not values:
         raise ConfigError("nothing to set: give at least one column and value")
     if (where is None) == (contacts is None):
-        raise ConfigError("say which contacts: by a rule (--where, where=...) or by their ids (--contact, contacts=...)")
+        raise ConfigError("say which contacts: by a rule (--where), or by their ids (--contact)")
     # Chosen under the lock: a change that comes in between would change who is meant.
     with base._lock.held("set", wait=wait):
         if contacts is None:

@@ -7,13 +7,10 @@ network is needed. Where the wheels are absent DuckDB is asked to ``INSTALL`` th
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib.util
 import os
 import secrets
-import signal
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +20,7 @@ import pyarrow as pa
 
 from crm_engine.base.bounds import Bounds
 from crm_engine.base.table_files import TableFile, table_folder
+from crm_engine.base.translating import first_line, signals_held, translated
 from crm_engine.errors import ConfigError, StoreError
 
 DUCKDB_VERSION = "1.5.5"
@@ -100,6 +98,7 @@ class Lake:
                 self._connection.execute(f"ATTACH {literal(f'ducklake:sqlite:{catalog}')} AS {LAKE} ({where}{_ATTACH_OPTIONS})")
                 self._connection.execute(f"USE {LAKE}")
         except BaseException:
+            # Ctrl-C included, which DuckDB heeds in the midst of ATTACH: nobody else could close the connection. It goes on to the caller.
             self._connection.close()
             raise
 
@@ -114,7 +113,7 @@ class Lake:
         except self._duckdb.Error as error:
             wheel = f"duckdb-extension-{name.replace('_', '-')}=={DUCKDB_VERSION}"
             raise StoreError(
-                f"DuckDB's extension {name} cannot be loaded ({_first_line(error)}); install its wheel with: pip install '{wheel}'"
+                f"DuckDB's extension {name} cannot be loaded ({first_line(error)}); install its wheel with: pip install '{wheel}'"
             ) from None
 
     @contextlib.contextmanager
@@ -361,60 +360,6 @@ def catalog_files(folder: Path) -> set[str]:
         for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion"):
             known.update(Path(row[0]).name for row in catalog.execute(f"SELECT path FROM {table}"))
     return known
-
-
-@contextlib.contextmanager
-def signals_held() -> Iterator[None]:
-    """Answers Ctrl-C, SIGTERM and SIGHUP after the block: DuckDB polls Python's handlers and would stop in the midst of it."""
-    came: list[tuple[int, Any]] = []
-    before: dict[int, Any] = {}
-    # Handlers run in the main thread alone, and only it may change them; in any other thread DuckDB is not stopped.
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if callable(handler := signal.getsignal(number)):
-                before[number] = handler
-                signal.signal(number, lambda *told: came.append(told))
-    try:
-        yield
-    finally:
-        for held, handler in before.items():
-            signal.signal(held, handler)
-        for held, frame in came[:1]:
-            before[held](held, frame)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return lines[0][:300] if lines else type(error).__name__
-
-
-#: What DuckDB and SQLite say when the disk is full.
-_FULL = ("No space left", "disk is full", "database or disk", "Disk quota exceeded", "Could not write all bytes", "disk I/O error")
-
-
-@contextlib.contextmanager
-def translated(duckdb: ModuleType) -> Iterator[None]:
-    """DuckDB's errors as those of crm_engine. Their texts may quote data, so only what is about files is passed on."""
-    try:
-        yield
-    except duckdb.InterruptException:
-        raise KeyboardInterrupt from None
-    except RuntimeError as error:
-        # So DuckDB ends a statement in which Python's handler of a signal raised.
-        if str(error) != "Query interrupted":
-            raise
-        raise (error.__cause__ or KeyboardInterrupt()) from None
-    except duckdb.OutOfMemoryException as error:
-        raise StoreError("DuckDB reached its memory limit; give --memory-limit a larger size") from error
-    except duckdb.Error as error:
-        text = _first_line(error)
-        if any(sign in str(error) for sign in _FULL):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-        if "ermission denied" in text:
-            raise PermissionError(errno.EACCES, "a file of the base may not be read or written") from error
-        if isinstance(error, duckdb.IOException | duckdb.CatalogException | duckdb.BinderException | duckdb.TransactionException):
-            raise StoreError(f"the base's tables cannot be read or written: {text}") from error
-        raise StoreError(f"the base's tables cannot be read or written ({type(error).__name__})") from error
 
 
 def typed_table(columns: Mapping[str, Sequence[Any] | pa.Array], schema: pa.Schema) -> pa.Table:

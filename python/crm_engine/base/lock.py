@@ -60,7 +60,7 @@ class Lock:
             yield self._crashed
             _write_note(descriptor, "")
         except Exception:
-            # A failure that was handled leaves nothing behind; only a death leaves the note.
+            # A failure that was handled leaves nothing behind. Ctrl-C and a death leave the note, and so the next writer tidies up.
             with contextlib.suppress(OSError):
                 _write_note(descriptor, "")
             raise

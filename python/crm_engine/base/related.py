@@ -7,7 +7,6 @@ and undo, and an orphan is attached when its contact arrives, without a row bein
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,10 +16,11 @@ import pyarrow.compute as pc
 
 from crm_engine.base.accounting import log_inputs
 from crm_engine.base.lake import Cursor, Transaction, literal, quoted, stored
-from crm_engine.base.reading import decimal_type, related_names, resolved_rows
+from crm_engine.base.reading import related_names, resolved_rows
 from crm_engine.base.references import flat, record_ids_of_contacts, record_ids_of_keys, reference_values
+from crm_engine.base.related_columns import CONTACT_KEYS, cell, ensure_table, physical_names, remember_columns
 from crm_engine.base.runs import Run, Writing
-from crm_engine.base.schema import OTHER_RECORD, RELATED_COLUMNS, RESERVED, create_table, rows_to_table
+from crm_engine.base.schema import OTHER_RECORD, RELATED_COLUMNS, RESERVED
 from crm_engine.base.suppression import IDENTIFYING, Suppression
 from crm_engine.config import load_mapping, nearest
 from crm_engine.errors import ConfigError, SchemaError
@@ -29,19 +29,14 @@ from crm_engine.sources import Progress, Source, open_sources
 if TYPE_CHECKING:
     from crm_engine.base.base import Base
 
-#: Columns that usually hold a contact's key in its source, then other ways to say whom a row is about; the first that is there is taken.
-_CONTACT_KEYS = (
-    "contact_id", "source_key", "contact_key", "customer_no", "customer_id", "customer_number", "client_id", "client_no", "contact_no",
-    "phone", "email", "e-mail", "from", "to",
-)  # fmt: skip
 #: What the column is called beside the contact's key that holds the key of another contact: whom it works for, who referred it.
 _OTHER = ("other_{}", "related_{}", "to_{}", "{}_2")
 _BY_VALUE = {"phone": "phone", "email": "email", "e-mail": "email", "e_mail": "email", "telephone": "phone", "mobile": "phone"}
 
 
 @dataclass
-class _Plan:
-    """Which columns say what."""
+class Plan:
+    """Which columns of an import say what."""
 
     table: str
     columns: list[str]
@@ -104,18 +99,18 @@ def _check_name(name: str) -> None:
         raise ConfigError(f"'{name}' is the name of a table of the base itself; choose another{hint}")
 
 
-def _plan(writing: Writing, name: str, columns: list[str], row_key: str | None, contact_key: str | None) -> _Plan:
+def _plan(writing: Writing, name: str, columns: list[str], row_key: str | None, contact_key: str | None) -> Plan:
     transaction = writing.transaction
     name = next((known for known in related_names(transaction) if known.casefold() == name.casefold()), name)
     writing.run.target = name
-    for option, column in (("row_key", row_key), ("contact_key", contact_key)):
+    for option, column in (("--row-key", row_key), ("--contact-key", contact_key)):
         if column is not None and column not in columns:
             raise SchemaError(
                 f"{name} has no column '{column}' for {option}{nearest(column, columns)}; its columns are {', '.join(columns)}"
             )
     folded = {column.casefold(): column for column in reversed(columns)}
     row_key = row_key or next((folded[usual] for usual in _row_keys(name) if usual in folded), None)
-    contact_key = contact_key or next((folded[usual] for usual in _CONTACT_KEYS if usual in folded and folded[usual] != row_key), None)
+    contact_key = contact_key or next((folded[usual] for usual in CONTACT_KEYS if usual in folded and folded[usual] != row_key), None)
     reference = None
     if contact_key is not None:
         usual = contact_key.casefold()
@@ -124,7 +119,7 @@ def _plan(writing: Writing, name: str, columns: list[str], row_key: str | None, 
     if contact_key is not None and reference in ("key", "contact"):
         usual_names = (pattern.format(contact_key.casefold()) for pattern in _OTHER)
         other_key = next((folded[usual] for usual in usual_names if usual in folded), None)
-    return _Plan(name, columns, _physical_names(transaction, name, columns), row_key, contact_key, reference, other_key)
+    return Plan(name, columns, physical_names(transaction, name, columns), row_key, contact_key, reference, other_key)
 
 
 def _row_keys(name: str) -> Iterator[str]:
@@ -136,13 +131,13 @@ def _row_keys(name: str) -> Iterator[str]:
     yield "id"
 
 
-def _name_source(writing: Writing, plan: _Plan, source_name: str | None) -> None:
+def _name_source(writing: Writing, plan: Plan, source_name: str | None) -> None:
     """Whose keys these are: as was said; else as a column ``source`` says, if it names sources of the base (a deal's ``source`` is mostly
     where the lead came from); else those of the only source that there is."""
     column = next((column for column in plan.columns if column.casefold() == "source"), None)
     named: set[str] = set()
     if source_name is None and column is not None:
-        named = {row[0] for row in writing.transaction.rows(f"SELECT DISTINCT {_cell(plan, column)} FROM temp.staged")} - {None}
+        named = {row[0] for row in writing.transaction.rows(f"SELECT DISTINCT {cell(plan, column)} FROM temp.staged")} - {None}
         known = set(known_sources(writing.transaction))
         if named & known or not known:
             plan.source_column = column
@@ -155,7 +150,7 @@ def _name_source(writing: Writing, plan: _Plan, source_name: str | None) -> None
         writing.run.warnings.append(_unknown_source(plan, [source_name], there))
 
 
-def _unknown_source(plan: _Plan, named: Sequence[str], known: Iterable[str]) -> str:
+def _unknown_source(plan: Plan, named: Sequence[str], known: Iterable[str]) -> str:
     told = f"; its sources are {', '.join(sorted(known)[:20])}" if known else ""
     return f"{plan.table}: the base has no contacts of the source {', '.join(named[:5])}{told}. The rows wait for them"
 
@@ -173,29 +168,10 @@ def _only_source(transaction: Transaction, named: Sequence[str]) -> str:
     told = f" (the base has {', '.join(known[:20])})" if known else ""
     if named:
         told += f"; the column 'source' names {', '.join(named[:5])}, of which the base has no contacts: import those first if these are sources"
-    raise ConfigError(f"say which source's keys these are: source_name=..., or --source NAME{told}")
+    raise ConfigError(f"say with --source NAME which source's keys these are{told}")
 
 
-def _physical_names(transaction: Transaction, name: str, columns: Sequence[str]) -> dict[str, str]:
-    """Columns as the catalog calls them: by their own name, unless it differs from another only by case or is one of ours."""
-    known = dict(transaction.rows("SELECT DISTINCT column_name, physical FROM related_tables WHERE table_name = ?", [name]))
-    taken = {physical.casefold() for physical in known.values()} | {f"_{column}" for column in RELATED_COLUMNS.names}
-    taken |= {"_contact_id", "_by_record", "_file", "_row", "_key", "_reference", "_nth", "_status", "_other", OTHER_RECORD}
-    physical = {}
-    for column in columns:
-        if column not in known:
-            candidate = column
-            for number in itertools.count(2):
-                if candidate.casefold() not in taken:
-                    break
-                candidate = f"{column}_{number}"
-            taken.add(candidate.casefold())
-            known[column] = candidate
-        physical[column] = known[column]
-    return physical
-
-
-def _stage(writing: Writing, plan: _Plan, sources: list[Source], progress: Progress | None) -> None:
+def _stage(writing: Writing, plan: Plan, sources: list[Source], progress: Progress | None) -> None:
     """All rows of the input as text in a temporary table."""
     transaction = writing.transaction
     payload = ", ".join(f"{quoted(plan.physical[column])} VARCHAR" for column in plan.columns)
@@ -214,7 +190,7 @@ def _stage(writing: Writing, plan: _Plan, sources: list[Source], progress: Progr
                 progress("reading", n_rows, 0)
 
 
-def _keep_out(writing: Writing, plan: _Plan) -> int:
+def _keep_out(writing: Writing, plan: Plan) -> int:
     """Takes the rows out that refer to people who were erased; says how many these were."""
     transaction = writing.transaction
     suppression = Suppression(writing)
@@ -227,8 +203,8 @@ def _keep_out(writing: Writing, plan: _Plan) -> int:
     return before - int(transaction.value("SELECT count(*) FROM temp.staged"))
 
 
-def _keep_out_by(transaction: Transaction, plan: _Plan, suppression: Suppression, key: str) -> None:
-    source, value = _source_cell(plan), _cell(plan, key)
+def _keep_out_by(transaction: Transaction, plan: Plan, suppression: Suppression, key: str) -> None:
+    source, value = _source_cell(plan), cell(plan, key)
     pairs = transaction.table(f"SELECT DISTINCT {source} AS source, {value} AS value FROM temp.staged WHERE {value} IS NOT NULL")
     batch = pa.record_batch([flat(pairs["value"])], ["value"])
     keys = batch.column(0) if plan.reference == "key" else pa.nulls(len(batch), pa.string())
@@ -238,25 +214,21 @@ def _keep_out_by(transaction: Transaction, plan: _Plan, suppression: Suppression
         transaction.execute(f"DELETE FROM temp.staged WHERE ({source}, {value}) IN (SELECT (source, value) FROM _erased)")
 
 
-def _source_cell(plan: _Plan) -> str:
+def _source_cell(plan: Plan) -> str:
     """Whose key a staged row has."""
-    return f"coalesce({_cell(plan, plan.source_column)}, {literal(plan.source_name)})" if plan.source_column else literal(plan.source_name)
+    return f"coalesce({cell(plan, plan.source_column)}, {literal(plan.source_name)})" if plan.source_column else literal(plan.source_name)
 
 
-def _cell(plan: _Plan, column: str) -> str:
-    return f"nullif(trim({quoted(plan.physical[column])}), '')"
-
-
-def _refer(writing: Writing, plan: _Plan) -> None:
+def _refer(writing: Writing, plan: Plan) -> None:
     """``keyed``: the staged rows with their identity, and whom they are about."""
     transaction = writing.transaction
     content = ", ".join(
         f"CASE WHEN {quoted(plan.physical[column])} <> '' THEN {literal(column)} || chr(30) || {quoted(plan.physical[column])} END"
         for column in sorted(plan.columns)
     )
-    key = _cell(plan, plan.row_key) if plan.row_key else "NULL::VARCHAR"
-    reference = _cell(plan, plan.contact_key) if plan.contact_key else "NULL::VARCHAR"
-    other = _cell(plan, plan.other_key) if plan.other_key else "NULL::VARCHAR"
+    key = cell(plan, plan.row_key) if plan.row_key else "NULL::VARCHAR"
+    reference = cell(plan, plan.contact_key) if plan.contact_key else "NULL::VARCHAR"
+    other = cell(plan, plan.other_key) if plan.other_key else "NULL::VARCHAR"
     transaction.execute(f"""
         CREATE OR REPLACE TEMP TABLE hashed AS
         SELECT *, {_source_cell(plan)} AS _row_source, {key} AS _key, {reference} AS _reference, {other} AS _other,
@@ -292,10 +264,10 @@ def _refer(writing: Writing, plan: _Plan) -> None:
         transaction.execute("INSERT INTO temp.referred SELECT * FROM _referred")
 
 
-def _apply(writing: Writing, plan: _Plan) -> dict[str, int]:
+def _apply(writing: Writing, plan: Plan) -> dict[str, int]:
     """Puts new and changed rows into the table; returns the counts."""
     transaction, run_id, name = writing.transaction, writing.run_id, plan.table
-    _ensure_table(transaction, plan)
+    ensure_table(transaction, plan)
     table = literal(name)
     transaction.execute(f"""
         CREATE OR REPLACE TEMP TABLE known AS
@@ -338,7 +310,7 @@ def _apply(writing: Writing, plan: _Plan) -> dict[str, int]:
         DELETE FROM superseded WHERE table_name = {table} AND (id, content_hash) IN
             (SELECT (_row_id, _content_hash) FROM temp.judged WHERE _status = 'restored')
     """)
-    _remember_columns(writing, plan)
+    remember_columns(writing, plan)
     found = dict(transaction.rows("SELECT _status, count(*) FROM temp.judged GROUP BY 1"))
     return {
         "staged": sum(found.values()),
@@ -357,67 +329,10 @@ def _apply(writing: Writing, plan: _Plan) -> dict[str, int]:
     }
 
 
-def _ensure_table(transaction: Transaction, plan: _Plan) -> None:
-    if plan.table not in related_names(transaction):
-        fields = [pa.field(f"_{field.name}", field.type) for field in RELATED_COLUMNS]
-        create_table(transaction, plan.table, pa.schema(fields))
-    there = {row[0].casefold() for row in transaction.rows(f"DESCRIBE {stored(plan.table)}")}
-    if plan.other_key is not None and OTHER_RECORD not in there:
-        transaction.execute(f"ALTER TABLE {stored(plan.table)} ADD COLUMN {OTHER_RECORD} BIGINT")
-    for column in plan.columns:
-        if plan.physical[column].casefold() not in there:
-            transaction.execute(f"ALTER TABLE {stored(plan.table)} ADD COLUMN {quoted(plan.physical[column])} VARCHAR")
-
-
-#: What a text must look like to be read as a type; a code with leading zeros stays a text.
-_LOOKS = {
-    "BIGINT": r"-?(0|[1-9][0-9]{0,17})",
-    # Money is never a float: one is made only of what has an exponent, or more digits than a decimal holds.
-    "DECIMAL": r"-?(0|[1-9][0-9]{0,19})([.][0-9]{1,18})?",
-    "DOUBLE": r"-?(0|[1-9][0-9]{0,17})([.][0-9]+)?([eE][-+]?[0-9]+)?",
-    "DATE": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
-    "TIMESTAMP": r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?",
-    "BOOLEAN": r"(true|false|True|False|TRUE|FALSE)",
-}
-
-
-def _remember_columns(writing: Writing, plan: _Plan) -> None:
-    """The columns of this import with the narrowest type that all their values have; keys and references stay texts."""
-    transaction = writing.transaction
-    texts = {plan.row_key, plan.contact_key, plan.other_key} | {
-        column for column in plan.columns if column.casefold() in (*_CONTACT_KEYS, "source")
-    }
-    checks = []
-    for column in plan.columns:
-        cell = quoted(plan.physical[column])
-        fits = [
-            f"bool_and(regexp_full_match({cell}, {literal(look)}) AND TRY_CAST({cell} AS {kind}) IS NOT NULL) FILTER (WHERE {cell} IS NOT NULL)"
-            for kind, look in ((decimal_type(18) if kind == "DECIMAL" else kind, look) for kind, look in _LOOKS.items())
-        ]
-        checks.append(f"[{', '.join(fits)}]" if column not in texts else "[]::BOOLEAN[]")
-        checks.append(f"max(length(split_part({cell}, '.', 2)))" if column not in texts else "0")
-    row = transaction.rows(f"SELECT {', '.join(checks)} FROM (SELECT {_blank_as_null(plan)} FROM temp.staged)")[0]
-    rows = []
-    for position, (column, fits, scale) in enumerate(zip(plan.columns, row[::2], row[1::2], strict=True)):
-        kind: str | None = "VARCHAR"
-        if fits and fits[0] is None:
-            kind = None
-        elif fits:
-            kind = next((name for name, fit in zip(_LOOKS, fits, strict=True) if fit), "VARCHAR")
-            if kind == "DECIMAL":
-                kind = decimal_type(int(scale))
-        rows.append((plan.table, writing.run_id, position, column, plan.physical[column], kind))
-    transaction.insert("related_tables", rows_to_table("related_tables", rows))
-
-
-def _blank_as_null(plan: _Plan) -> str:
-    return ", ".join(f"{_cell(plan, column)} AS {quoted(plan.physical[column])}" for column in plan.columns)
-
-
-def _warn(writing: Writing, plan: _Plan) -> None:
+def _warn(writing: Writing, plan: Plan) -> None:
     counts, run = writing.run.counts, writing.run
     if plan.contact_key is None:
-        run.warnings.append(f"{plan.table}: no column says whose rows these are; name it with contact_key (--contact-key)")
+        run.warnings.append(f"{plan.table}: no column says whose rows these are; name it with --contact-key COLUMN")
     elif counts["without_reference"]:
         run.warnings.append(
             f"{plan.table}: {counts['without_reference']:,} rows have no value in '{plan.contact_key}' and belong to nobody; they are kept"

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from crm_engine.base.lake import Transaction, catalog_files
 from crm_engine.base.schema import TABLES, rows_to_table
-from crm_engine.errors import ConfigError
+from crm_engine.errors import ConfigError, CrmError
 
 if TYPE_CHECKING:
     from crm_engine.base.base import Base
@@ -38,14 +38,17 @@ class Run:
     detail: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     dry_run: bool = False
+    #: What was said the base knew already: no run was made, and nothing stands in the history.
+    nothing_new: bool = False
 
     @property
     def summary(self) -> dict[str, Any]:
         """All of it as one dict."""
-        known = {"run_id": self.run_id, "kind": self.kind, "target": self.target, "source": self.source, "undoes": self.undoes}
+        run_id = None if self.nothing_new else self.run_id
+        known = {"run_id": run_id, "kind": self.kind, "target": self.target, "source": self.source, "undoes": self.undoes}
         told = {name: value for name, value in known.items() if value is not None}
         more = {"warnings": self.warnings} if self.warnings else {}
-        return {**told, **self.counts, **self.detail, **more, "dry_run": self.dry_run}
+        return {**told, **self.counts, **self.detail, **more, "dry_run": self.dry_run, "nothing_new": self.nothing_new}
 
 
 class Writing:
@@ -92,7 +95,8 @@ class Writing:
 def writing(
     base: Base, kind: str, *, target: str | None = None, source: str | None = None, wait: float = 0, dry_run: bool = False
 ) -> Iterator[Writing]:
-    """One run: the lock, a transaction, a run id; committed when the block ends well, rolled back when it does not or is a dry run."""
+    """One run: the lock, a transaction, a run id; committed when the block ends well, rolled back when it does not, is a dry run, or found
+    ``nothing_new``."""
     from crm_engine.base.erasure import clean_if_needed
 
     with base._lock.held(kind, wait=wait) as crashed:
@@ -106,7 +110,7 @@ def writing(
             run = Run(run_id, kind, target, source, dry_run=dry_run)
             writing = Writing(base, run, transaction)
             yield writing
-            if dry_run:
+            if dry_run or run.nothing_new:
                 return
             writing._finish()
             transaction.commit()
@@ -118,16 +122,23 @@ def writing(
         finally:
             transaction.close()
             if writing is not None and not transaction.committed:
-                _drop_index_files(base, writing.index_files, doubtful=transaction.is_doubtful)
+                _drop_index_files(base, writing.index_files)
         base._committed()
         for action in writing._after:
             action()
         close_to_others(base.path)
 
 
-def _drop_index_files(base: Base, names: list[str], *, doubtful: bool) -> None:
-    """Removes the segments of a run that came to nothing; after a doubtful commit only those that the tables do not name."""
-    known = _registered(base) if doubtful else set()
+def _drop_index_files(base: Base, names: list[str]) -> None:
+    """Removes the segments of a run that came to nothing. Those that the tables name stay: the commit may have reached them all the same, and
+    a rebuilt index may begin with the very file that is there, because a file is named after its content."""
+    if not names:
+        return
+    try:
+        known = _registered(base)
+    except CrmError:
+        # Where the tables cannot be read nothing is known to be idle; the next writer removes what is.
+        return
     for name in set(names) - known:
         with contextlib.suppress(OSError):
             (base._index_folder / name).unlink()
@@ -143,15 +154,20 @@ def _registered(base: Base) -> set[str]:
         return {row[0] for row in cursor.rows("SELECT file FROM index_files")}
 
 
-def remove_strays(base: Base) -> int:
-    """Removes files that a writer which died left behind: those that no state of the base knows. The caller holds the lock."""
+def remove_strays(base: Base, *, dry_run: bool = False) -> int:
+    """Removes files that a writer which died left behind: those that no state of the base knows. The caller holds the lock.
+
+    Returns how many data files these are; with ``dry_run`` they stay.
+    """
     known = catalog_files(base.path) | _registered(base)
+    strays = [path for path in base._lake.data.rglob("*") if path.is_file() and path.name not in known]
+    if dry_run:
+        return len(strays)
     n_removed = 0
-    for path in base._lake.data.rglob("*"):
-        if path.is_file() and path.name not in known:
-            with contextlib.suppress(OSError):
-                path.unlink()
-                n_removed += 1
+    for path in strays:
+        with contextlib.suppress(OSError):
+            path.unlink()
+            n_removed += 1
     for entry in (base.path / "tmp").glob("*"):
         process = entry.name.partition("-")[0]
         if not (process.isdigit() and _is_alive(int(process))):

@@ -49,9 +49,7 @@ def undo(base: Base, run_id: int, *, go_on: bool, wait: float, dry_run: bool) ->
         depending = dependents(transaction, run_id)
         if depending and not go_on:
             told = "; ".join(f"run {number} ({why})" for number, why in sorted(depending.items()))
-            raise ConfigError(
-                f"later runs depend on run {run_id}: {told}. Undo them first, or say --go-on (go_on=True) to leave them as they are"
-            )
+            raise ConfigError(f"later runs depend on run {run_id}: {told}. Undo them first, or say --go-on to leave them as they are")
         writing.run.undoes = run_id
         writing.run.detail = {"undone": {"kind": run["kind"], "target": run["target"], "source": run["source"]}}
         if depending:

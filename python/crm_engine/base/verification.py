@@ -58,7 +58,7 @@ _INVARIANTS = {
 _SHOWN = 20
 
 
-def verify(base: Base, *, repair: bool, wait: float) -> dict[str, Any]:
+def verify(base: Base, *, repair: bool, wait: float, dry_run: bool = False) -> dict[str, Any]:
     """See ``Base.verify``."""
     problems: list[dict[str, Any]] = []
     related = _guarded(problems, base, "related tables are listed", related_names) or []
@@ -75,10 +75,12 @@ def verify(base: Base, *, repair: bool, wait: float) -> dict[str, Any]:
     report: dict[str, Any] = {"checked": n_checked, **counts, "problems": problems, "repaired": False}
     if repair:
         try:
-            report["repair"] = _repair(base, wait)
+            report["repair"] = _repair(base, wait, dry_run=dry_run)
         except StoreError as error:
             # Inputs that are gone cannot be derived from anything.
             report["repair_failed"] = str(error)
+        if dry_run:
+            return report | {"dry_run": True}
         again = verify(base, repair=False, wait=wait)
         report |= {"problems": again["problems"], "found": problems, "repaired": not again["problems"]}
     return report
@@ -187,14 +189,14 @@ def _index(base: Base, cursor: Cursor) -> tuple[int, list[str]]:
     return len(broken), broken
 
 
-def _repair(base: Base, wait: float) -> dict[str, Any]:
-    """Rebuilds the index, and all that is derived, from the inputs; removes files that nothing knows."""
+def _repair(base: Base, wait: float, *, dry_run: bool) -> dict[str, Any]:
+    """Rebuilds the index, and all that is derived, from the inputs; removes files that nothing knows. A dry run tells what it would."""
     from crm_engine.base.rebuilding import rebuild
     from crm_engine.base.runs import remove_strays
 
     base._index.close()
-    with base._writing("repair", wait=wait) as writing:
-        n_strays = remove_strays(base)
+    with base._writing("repair", wait=wait, dry_run=dry_run) as writing:
+        n_strays = remove_strays(base, dry_run=dry_run)
         model = writing.transaction.value("SELECT model FROM models ORDER BY run_id DESC LIMIT 1")
         derived = rebuild(writing, model)
         writing.run.counts = {"files_removed": n_strays, **derived.counts}

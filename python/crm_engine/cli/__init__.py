@@ -7,6 +7,7 @@ write ``cli/NAME.py`` with a click command named ``command`` and add it to ``SEC
 from __future__ import annotations
 
 import importlib
+import importlib.abc
 import os
 import signal
 import sys
@@ -85,8 +86,21 @@ def crm_engine() -> None:
     """
 
 
+class _NoPandas(importlib.abc.MetaPathFinder):
+    """Answers that pandas is not there.
+
+    pyarrow imports it, where it is installed, with the first array that it makes, to know pandas' objects when it sees one. None comes from
+    a command line, and the import takes longer than many a command.
+    """
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("the command line does without pandas", name=name)
+
+
 def main(args: list[str] | None = None) -> None:
     """Runs the command line and ends the process with its exit code."""
+    sys.meta_path.insert(0, _NoPandas())
     sys.exit(run(args))
 
 

@@ -122,6 +122,9 @@ def _account(console: Console, run: Run) -> None:
             table.add_row(label, Text(f"{value:,}" if isinstance(value, int) else str(value), style=style), note if value else "")
     if table.row_count:
         console.print(table)
-    console.print(
-        Text("nothing was changed (--dry-run)", style="yellow") if run.dry_run else Text.assemble("run ", (str(run.run_id), "bold"))
-    )
+    if run.dry_run:
+        console.print(Text("nothing was changed (--dry-run)", style="yellow"))
+    elif run.nothing_new:
+        console.print("nothing new; no run was made")
+    else:
+        console.print(Text.assemble("run ", (str(run.run_id), "bold")))

@@ -74,6 +74,9 @@ def _show_reviewed(terminal: Terminal, reviewed: Any) -> None:
         terminal.warn(warning)
     if not reviewed.runs:
         terminal.result({**reviewed.counts, "runs": []}, lambda console: console.print("nothing is filled in; nothing was changed"))
+    elif all(run.nothing_new for run in reviewed.runs):
+        told = {**reviewed.counts, "runs": [], "nothing_new": True}
+        terminal.result(told, lambda console: console.print("nothing new: all of it was decided so already; no run was made"))
     elif terminal.as_json:
         terminal.result({**reviewed.counts, "runs": [run.summary for run in reviewed.runs]}, lambda console: None)
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crm_engine.cli.base_options import dry_run_option, wait_option
 from crm_engine.cli.options import InputPath, terminal_options
 from crm_engine.cli.reading import tables_option
 from crm_engine.cli.segment import related_files, rule_files
@@ -64,6 +65,8 @@ _WORDS = {
 )
 @click.option("--key", metavar="COLUMN", help="The column that identifies a contact; contact_id or id by default.")
 @click.option("--today", metavar="DATE", help="What the rules mean by today, such as 2026-11-01.")
+@wait_option
+@dry_run_option
 @terminal_options
 @tables_option
 def command(
@@ -83,6 +86,8 @@ def command(
     key: str | None,
     today: str | None,
     date_order: str | None,
+    wait: float,
+    dry_run: bool,
 ) -> None:
     """Write the contacts of a file or of a base, all or the members of segments, without those who must not be written to.
 
@@ -108,6 +113,11 @@ def command(
         raise click.UsageError("say whose contacts: CONTACTS, a file, or --base BASE")
     if table is not None and base_path is None:
         raise click.UsageError("--table is for a base; add --base BASE")
+    if wait and base_path is None:
+        raise click.UsageError("--wait is for a base, in whose history an export is noted; add --base BASE")
+    for option, given in (("--related", related), ("--key", key), ("--date-order", date_order)):
+        if given and base_path is not None:
+            raise click.UsageError(f"{option} is for a file of contacts; a base has these itself; leave it out")
     if rules and not segments:
         raise click.UsageError("say with --segment which segments of the rules to write")
     if segments and not rules:
@@ -117,7 +127,7 @@ def command(
     if base_path is not None:
         _from_base(
             terminal, base_path, output, left_out, table=table, rules=rule_files(rules) if rules else None, segments=segments,
-            columns=_names(columns), template=template, purpose=purpose, suppress=suppress, today=today,
+            columns=_names(columns), template=template, purpose=purpose, suppress=suppress, today=today, wait=wait, dry_run=dry_run,
         )  # fmt: skip
         return
     people = ReadableTable.open(contacts, "contacts", date_order=date_order).table()
@@ -125,12 +135,12 @@ def command(
     for warning in members.warnings if members is not None else []:
         terminal.warn(warning)
     chosen = audience(people, members, segments, purpose=purpose, suppress=suppress, key=key)
-    warnings = chosen.warnings + _write(chosen.table, output, columns, template)
-    if left_out:
+    warnings = chosen.warnings + _write(chosen.table, output, columns, template, dry_run=dry_run)
+    if left_out and not dry_run:
         warnings += write_table(chosen.left_out, left_out)
     for warning in warnings:
         terminal.warn(warning)
-    summary = chosen.summary | {"output": [str(path) for path in (output, left_out) if path]}
+    summary = chosen.summary | _written(output, left_out, dry_run=dry_run)
     terminal.result(summary, lambda console: _show(console, summary))
 
 
@@ -138,46 +148,57 @@ def _names(columns: str | None) -> list[str]:
     return [name.strip() for name in (columns or "").split(",") if name.strip()]
 
 
-def _from_base(terminal: Terminal, path: Path, output: Path, left_out: Path | None, **options: Any) -> None:
+def _written(*paths: Path | None, dry_run: bool) -> dict[str, Any]:
+    """The files of an export, for its summary."""
+    return {"output": [], "dry_run": True} if dry_run else {"output": [str(path) for path in paths if path]}
+
+
+def _from_base(terminal: Terminal, path: Path, output: Path, left_out: Path | None, *, dry_run: bool, **options: Any) -> None:
     from crm_engine.cli.base_options import opened
     from crm_engine.export import export
     from crm_engine.output import write_table
 
     with opened(path) as base, terminal.progress() as progress:
-        exported = export(base, output, progress=progress, **options)
+        exported = export(base, output, progress=progress, dry_run=dry_run, **options)
     warnings = exported.warnings
     chosen = exported.audience
-    if chosen is not None and left_out is not None:
+    if chosen is not None and left_out is not None and not dry_run:
         warnings = [*warnings, *write_table(chosen.left_out, left_out)]
     for warning in warnings:
         terminal.warn(warning)
     if chosen is None:
-        summary = {"table": options["table"], "rows": exported.rows, "output": [str(output)]}
-        terminal.result(summary, lambda console: console.print(f"{exported.rows:,} rows written: {output}", highlight=False, markup=False))
+        summary = {"table": options["table"], "rows": exported.rows, **_written(output, dry_run=dry_run)}
+        line = f"{exported.rows:,} rows; nothing was written (--dry-run)" if dry_run else f"{exported.rows:,} rows written: {output}"
+        terminal.result(summary, lambda console: console.print(line, highlight=False, markup=False))
         return
-    told = chosen.summary | {"output": [str(one) for one in (output, left_out) if one]}
+    told = chosen.summary | _written(output, left_out, dry_run=dry_run)
     terminal.result(told, lambda console: _show(console, told))
 
 
-def _write(table: Any, output: Path, columns: str | None, template: Path | None) -> list[str]:
-    """Cards, which can be edited and taken back, where it is known whose they are; else a plain table."""
-    from crm_engine.edited import write_cards
+def _write(table: Any, output: Path, columns: str | None, template: Path | None, *, dry_run: bool) -> list[str]:
+    """Cards, which can be edited and taken back, where it is known whose they are; else a plain table. A dry run checks columns."""
+    from crm_engine.edited import card_columns, write_cards
     from crm_engine.output import write_table
 
     chosen = _names(columns)
     if "contact_id" in table.column_names:
+        if dry_run:
+            card_columns(table.column_names, template=template, columns=chosen)
+            return []
         return write_cards(table, output, template=template, columns=chosen)
     if template is not None or chosen:
         raise click.UsageError("--columns and --template are for contacts that have a contact_id, as dedupe and bases give it")
-    return write_table(table, output)
+    return [] if dry_run else write_table(table, output)
 
 
 def _show(console: Console, summary: dict[str, Any]) -> None:
     rows = [("members of " + ", ".join(summary["segments"]) if summary["segments"] else "contacts", summary["members"])]
     rows += [(f"  {_WORDS[reason]}", -count) for reason, count in summary["left_out"].items() if count]
-    rows.append(("written", summary["audience"]))
+    rows.append(("to write" if summary.get("dry_run") else "written", summary["audience"]))
     width = max(len(label) for label, _ in rows)
     for label, count in rows:
         console.print(f"{label:<{width}}  {count:>12,}", highlight=False, markup=False)
     for path in summary["output"]:
         console.print(f"written: {path}", soft_wrap=True, highlight=False, markup=False)
+    if summary.get("dry_run"):
+        console.print("nothing was written (--dry-run)")

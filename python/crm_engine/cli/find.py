@@ -20,6 +20,8 @@ _DIM = (
     "contact_id", "n_records", "source", "source_key", "contact_type", "created_at", "updated_at", "full_name", "family_name",
     "given_name", "middle_name",
 )  # fmt: skip
+#: What is rather another contact.
+_IMPROBABLE = 0.01
 
 
 @click.command("find", short_help="Find contacts by phone, e-mail, name or anything else.")
@@ -32,9 +34,14 @@ _DIM = (
 @click.option("--tax-id", metavar="TEXT")
 @click.option("--by", "more", multiple=True, metavar="ROLE=VALUE", help="Any other role, such as city=Riga; may be repeated.")
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="At most so many contacts.")
+@click.option("--unlikely", is_flag=True, help="Also contacts that share something with what is asked, but hardly fit.")
 @terminal_options
-def command(terminal: Terminal, record: str | None, path: Path, more: tuple[str, ...], limit: int, **given: str | None) -> None:
+def command(
+    terminal: Terminal, record: str | None, path: Path, more: tuple[str, ...], limit: int, unlikely: bool, **given: str | None
+) -> None:
     """Find the contacts in BASE that fit, the best first, with the reason. What is asked for may be a JSON object of roles and values.
+
+    Contacts that something speaks against and that are below 1 % are counted, and shown with --unlikely.
 
     \b
       crm-engine find --base base/ --phone "8 912 345-67-89"
@@ -57,14 +64,28 @@ def command(terminal: Terminal, record: str | None, path: Path, more: tuple[str,
     wanted |= {role: value for role, value in given.items() if value is not None}
     with opened(path) as base:
         found = base.find(wanted, limit)
-    terminal.result({"found": len(found), "contacts": found}, lambda console: _show(console, found))
+    shown = found if unlikely else [contact for contact in found if not _hardly_fits(contact)]
+    left = len(found) - len(shown)
+    summary = {"found": len(shown), "unlikely": left, "contacts": shown}
+    terminal.result(summary, lambda console: _show(console, shown, left))
 
 
-def _show(console: Console, found: list[dict[str, Any]]) -> None:
+def _hardly_fits(contact: dict[str, Any]) -> bool:
+    """Whether something speaks against a contact that is improbable as well: what was asked shares a name with it, and no more.
+
+    Improbable alone says little: in a large base a common name is, and yet all that was asked.
+    """
+    probability = contact["match_probability"]
+    return probability is not None and probability < _IMPROBABLE and any(one["weight"] < 0 for one in contact["comparisons"])
+
+
+def _show(console: Console, found: list[dict[str, Any]], left: int) -> None:
     from rich.text import Text
 
     if not found:
         console.print("no contact fits")
+    if left:
+        console.print(f"{left:,} share something with what is asked, but hardly fit (--unlikely shows them)")
     for place, contact in enumerate(found, 1):
         golden = contact["contact"]
         name = golden.get("full_name") or golden.get("company_name") or ""
@@ -79,7 +100,7 @@ def _likely(contact: dict[str, Any]) -> str:
     probability = contact["match_probability"]
     if probability is None:
         return ""
-    return "unlikely, below 1 %" if probability < 0.01 else f"{probability:.0%}"
+    return "unlikely, below 1 %" if probability < _IMPROBABLE else f"{probability:.0%}"
 
 
 def _value(value: Any) -> str:

@@ -133,9 +133,14 @@ def command(
 
 def _holds_cards(base: Base, file: str) -> bool:
     """Whether a file was exported from the base; only files with a header ``contact_id`` are looked at closer."""
+    from crm_engine.edited import has_cards
+
+    if file == "-" or not Path(file).is_file() or has_cards(file) is None:
+        return False
+    # Exports know of segments and audiences, whose modules an ordinary import does without.
     from crm_engine.export import is_of_base
 
-    return file != "-" and Path(file).is_file() and is_of_base(base, file)
+    return is_of_base(base, file)
 
 
 def _show_cards(terminal: Terminal, cards: CardImport, report: Path | None) -> None:

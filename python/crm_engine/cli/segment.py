@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crm_engine.cli.base_options import is_base, opened
+from crm_engine.cli.base_options import dry_run_option, is_base, opened, wait_option
 from crm_engine.cli.options import ByteSize, InputPath, terminal_options
 from crm_engine.cli.reading import tables_option
 from crm_engine.cli.terminal import Terminal
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     help="Keep below this much memory (2.5GiB): contacts are taken in parts, and related tables read once for each.",
 )
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of rules files and end.")
+@wait_option
+@dry_run_option
 @click.option("--list", "list_sets", is_flag=True, help="List the built-in rule sets and end.")
 @click.option("--show", metavar="NAME", help="Print a built-in rule set, to copy and change, and end.")
 @terminal_options
@@ -63,6 +65,8 @@ def command(
     today: str | None,
     threads: int | None,
     memory_limit: int | None,
+    wait: float,
+    dry_run: bool,
     schema: bool,
     list_sets: bool,
     show: str | None,
@@ -76,6 +80,7 @@ def command(
       crm-engine segment contacts.parquet builtin:rfm --related orders=orders.parquet --overlap
       crm-engine segment contacts.csv segments.yaml --previous members.parquet -o members.parquet
       crm-engine segment contacts.csv segments.yaml --explain c7f3a
+      crm-engine segment base/ segments.yaml --dry-run
     """
     from crm_engine import rules as rule_sets
     from crm_engine.segment import segment
@@ -97,14 +102,17 @@ def command(
         raise click.UsageError("name the contacts and at least one rules file")
     tables, files = related_files(related), rule_files(rules)
     if is_base(contacts):
-        if tables or previous or key:
+        if tables or previous or key or date_order:
             raise click.UsageError(
-                "a base has its related tables and earlier memberships itself; leave --related, --previous and --key out"
+                "a base has its related tables, earlier memberships and dates itself; leave --related, --previous, --key and --date-order out"
             )
         base = click.get_current_context().with_resource(opened(Path(contacts)))
         # A question about one contact leaves no trace.
-        result = base.segment(files, today=today, keep=explain is None, threads=threads, memory_limit=memory_limit)
+        keep = explain is None and not dry_run
+        result = base.segment(files, today=today, keep=keep, wait=wait, threads=threads, memory_limit=memory_limit)
     else:
+        if wait:
+            raise click.UsageError("--wait is for a base, which keeps the memberships; a file is only read")
         result = segment(
             contacts,
             files,
@@ -124,7 +132,9 @@ def command(
         summary["explanation"] = explanation
     if overlap:
         summary["overlap"] = {row["segment"]: {name: row[name] for name in result.segments} for row in result.overlap().to_pylist()}
-    if output is not None:
+    if dry_run:
+        summary["dry_run"] = True
+    elif output is not None:
         summary["output"] = _write(result, output, wide=wide, changed="entered" in summary)
     terminal.result(summary, lambda console: _show(console, result, summary, explanation))
 
@@ -212,3 +222,5 @@ def _show(console: Console, result: SegmentResult, summary: dict[str, Any], expl
         console.print(shared)
     for path in summary.get("output", []):
         console.print(f"written: {path}", soft_wrap=True, highlight=False, markup=False)
+    if summary.get("dry_run"):
+        console.print("nothing was kept or written (--dry-run)")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crm_engine.cli import exits
-from crm_engine.cli.base_options import base_again_option, base_argument, opened, the_base, wait_option
+from crm_engine.cli.base_options import base_again_option, base_argument, dry_run_option, opened, the_base, wait_option
 from crm_engine.cli.options import terminal_options
 from crm_engine.cli.terminal import Terminal
 
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 @base_again_option
 @click.option("--repair", is_flag=True, help="Derive the index, golden records and all else from the inputs again.")
 @wait_option
+@dry_run_option
 @terminal_options
-def command(terminal: Terminal, path: Path | None, again: Path | None, repair: bool, wait: float) -> int:
+def command(terminal: Terminal, path: Path | None, again: Path | None, repair: bool, wait: float, dry_run: bool) -> int:
     """Check that BASE is whole: each record in one contact, lineage complete, child rows resolved, catalog, files and index in agreement.
 
     Ends with exit code 1 where something is broken.
     """
+    if dry_run and not repair:
+        raise click.UsageError("--dry-run is for --repair; verify alone changes nothing")
     with opened(the_base(path, again)) as base:
-        report = base.verify(repair=repair, wait=wait)
+        report = base.verify(repair=repair, wait=wait, dry_run=dry_run)
     terminal.result(report, lambda console: _show(console, report))
     return exits.FAILED if report["problems"] else exits.DONE
 
@@ -42,6 +45,14 @@ def _show(console: Console, report: dict[str, Any]) -> None:
         console.print(f"broken: {problem['invariant']} ({problem['count']:,}), such as {', '.join(problem['examples'][:3])}")
     if not report["problems"]:
         console.print("all of them hold")
+    if report.get("dry_run") and "repair" in report:
+        told = ", ".join(
+            f"{value:,} {name.replace('_', ' ')}" for name, value in report["repair"].items() if isinstance(value, int) and value
+        )
+        console.print(f"a repair would derive all anew: {told or 'nothing would differ'}")
+        console.print("nothing was changed (--dry-run)")
+    elif not report["problems"]:
+        return
     elif "repair_failed" in report:
         console.print(f"it cannot be derived again ({report['repair_failed']}); bring the base back from a copy")
     elif "repair" not in report:

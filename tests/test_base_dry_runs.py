@@ -1,0 +1,141 @@
+"""Every command that changes a base has `--dry-run` and `--wait`, and what a dry run tells is all that it does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from base_samples import Template, people, record_ids, take_in
+
+import crm_engine as crm
+from crm_engine.cli import crm_engine as commands
+from crm_engine.cli import run
+
+#: The commands that only read, make a new base or need none.
+_READING = {
+    "profile", "dedupe", "explain", "evaluate", "reconcile", "review", "init", "find", "changes", "history", "funnel", "analyze", "plan",
+    "demo",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return Template(tmp_path_factory.mktemp("bases"))
+
+
+@pytest.fixture
+def base(template: Template, tmp_path: Path) -> Path:
+    with template.copy() as made:
+        take_in(made, people(30))
+        take_in(made, people(20, seed=3), source="crm")
+        contact = made.contacts(["contact_id"]).read_all()["contact_id"][0].as_py()
+        made.set({"city": "Valka"}, contacts=[contact])
+        path = made.path
+    (tmp_path / "rules.yaml").write_text("segments:\n  rigans: city = 'Riga'\n", "utf-8")
+    (tmp_path / "more.csv").write_text("id,name,email\n901,Jauna Persona,jauna@inbox.lv\n", "utf-8")
+    return path
+
+
+def changing_commands(base: Path, tmp_path: Path) -> dict[str, list[str]]:
+    """One call of each command that changes a base."""
+    with crm.Base.open(base) as opened:
+        ids = sorted(record_ids(opened).values())
+        contacts = opened.contacts(["contact_id", "n_records"]).read_all().to_pylist()
+    of_two = next(row["contact_id"] for row in contacts if row["n_records"] > 1)
+    given = ["--base", str(base)]
+    return {
+        "import": ["import", str(tmp_path / "more.csv"), *given],
+        "decide": ["decide", "--pair", str(ids[0]), str(ids[1]), "--as", "later", *given],
+        "split": ["split", of_two, *given],
+        "set": ["set", "city=Ogre", "--where", "city is not null", *given],
+        "undo": ["undo", "2", *given],
+        "refit": ["refit", *given],
+        "erase": ["erase", of_two, *given],
+        "compact": ["compact", *given, "--keep-days", "0"],
+        "verify": ["verify", *given, "--repair"],
+        "segment": ["segment", str(base), str(tmp_path / "rules.yaml"), "-o", str(tmp_path / "members.parquet")],
+        "export": ["export", *given, "-o", str(tmp_path / "contacts.xlsx"), "--left-out", str(tmp_path / "left.csv")],
+    }
+
+
+def state(base: Path) -> dict[str, Any]:
+    """What a base says and which data files it has."""
+    with crm.Base.open(base) as opened:
+        tables = {name: sorted(map(str, opened.table(name).read_all().to_pylist())) for name in opened.tables()}
+        with opened._lake.reading() as cursor:
+            tables["memberships"] = sorted(map(str, cursor.rows("SELECT * FROM memberships")))
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (base / "data").rglob("*") if path.is_file()}
+    return {**tables, "files": files}
+
+
+def test_no_changing_command_is_without_dry_run_and_wait(base: Path, tmp_path: Path) -> None:
+    changing = changing_commands(base, tmp_path)
+    every = set(commands.list_commands(None))  # type: ignore[arg-type]
+    assert every == _READING | set(changing)
+    for name in changing:
+        options = {option for parameter in commands.get_command(None, name).params for option in parameter.opts}  # type: ignore[arg-type,union-attr]
+        assert {"--dry-run", "--wait"} <= options, name
+
+
+def test_a_dry_run_of_each_command_changes_nothing(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = state(base)
+    for name, command in changing_commands(base, tmp_path).items():
+        capfd.readouterr()
+        assert run([*command, "--dry-run", "--json"]) == 0, (name, capfd.readouterr().err)
+        assert json.loads(capfd.readouterr().out)["dry_run"] is True, name
+        assert state(base) == before, name
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["more.csv", "rules.yaml"]
+
+
+def test_each_command_says_that_the_base_is_locked_or_waits(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name, command in changing_commands(base, tmp_path).items():
+        with crm.Base.open(base) as holder, holder._lock.held("a long import"):
+            code = run([*command, "--wait", "0.1"])
+        said = capfd.readouterr().err
+        if name == "export":
+            # The file is written all the same; the note in the history is what must wait.
+            assert code == 0
+            assert "could not be noted" in said
+        else:
+            assert (code, "is locked by" in said) == (4, True), (name, said)
+
+
+def test_dry_runs_tell_what_would_happen(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with crm.Base.open(base) as opened:
+        contacts = opened.contacts(["contact_id"]).read_all().num_rows
+        told = opened.compact(keep_days=0, dry_run=True).counts
+        assert told["states_to_forget"] > 0
+        done = opened.compact(keep_days=0).counts
+        assert told["files_before"] == done["files_before"]
+        assert opened.compact(keep_days=0, dry_run=True).counts["files_with_deleted_rows"] == 0
+        # What is broken shows as what a repair would change.
+        with opened._writing("damage") as writing:
+            writing.transaction.execute("DELETE FROM contacts WHERE contact_id = (SELECT min(contact_id) FROM contacts)")
+        report = opened.verify(repair=True, dry_run=True)
+        assert (report["repaired"], bool(report["problems"])) == (False, True)
+        assert opened.contacts(["contact_id"]).read_all().num_rows == contacts - 1
+        assert opened.verify(repair=True)["repaired"]
+    assert run(["export", "--base", str(base), "-o", str(tmp_path / "c.csv"), "--dry-run", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["audience"] == contacts
+
+
+@pytest.mark.parametrize("columns", [["--columns", "nonsense"], ["--table", "nonsense"]])
+def test_a_dry_run_of_an_export_finds_what_would_be_refused(base: Path, tmp_path: Path, columns: list[str]) -> None:
+    assert run(["export", "--base", str(base), *columns, "-o", str(tmp_path / "c.csv"), "--dry-run"]) in (1, 2)
+
+
+def test_options_that_say_nothing_there_are_refused(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = str(tmp_path / "more.csv")
+    rules = str(tmp_path / "rules.yaml")
+    for command, told in (
+        (["export", "--base", str(base), "-o", "c.csv", "--key", "id"], "--key is for a file"),
+        (["export", "--base", str(base), rules, "--segment", "rigans", "-o", "c.csv", "--related", f"orders={file}"], "--related is for"),
+        (["export", file, "-o", "c.csv", "--wait", "3"], "--wait is for a base"),
+        (["segment", file, rules, "--wait", "3"], "--wait is for a base"),
+        (["verify", str(base), "--dry-run"], "--dry-run is for --repair"),
+    ):
+        assert run(command) == 2
+        assert told in capfd.readouterr().err
