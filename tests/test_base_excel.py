@@ -143,6 +143,14 @@ def test_export_edit_import(base: Path, tmp_path: Path, capfd: pytest.CaptureFix
     assert after[ids[2]]["status"] == before[ids[2]]["status"]
     assert after[ids[3]]["given_name"] is None
     assert [row["family_name"] for contact, row in after.items() if contact not in before] == ["Jauns"]
+    # Imported again, the row without an id is known.
+    capfd.readouterr()
+    assert run(command) == 0
+    again = capfd.readouterr().out.splitlines()
+    assert [line.split() for line in again if line.split()[:1] in (["new"], ["unchanged"], ["without"])][-2:] == [
+        ["without", "an", "id", "1"],
+        ["unchanged", "1"],
+    ]
     others = set(before) - set(ids)
     assert {contact: before[contact] for contact in others} == {contact: after[contact] for contact in others}
     conflicts = openpyxl.load_workbook(report)["Conflicts"]
@@ -150,6 +158,8 @@ def test_export_edit_import(base: Path, tmp_path: Path, capfd: pytest.CaptureFix
     with crm.Base.open(base) as opened:
         edits = opened.table("edits").read_all().to_pylist()
         assert "edited in edited.xlsx" in {value for row in edits for value in row.values()}
+        # What the second import saw as well stays with it.
+        opened.undo(opened.runs().num_rows)
         for made in reversed(told["runs"]):
             opened.undo(made["run_id"])
     undone = cards(base)
@@ -175,6 +185,17 @@ def test_exports_of_tables_and_segments(base: Path, tmp_path: Path) -> None:
             str(tmp_path / "orders.parquet"),
             str(tmp_path / "rigans.xlsx"),
         ]
+
+
+def test_changes_are_written_or_shown_not_both(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["changes", "--base", str(base), "-o", str(tmp_path / "changes.parquet")]) == 0
+    written = capfd.readouterr().out.splitlines()
+    assert written[0].endswith("changes in the runs 1 to 2")
+    assert "→" in "".join(written[1:])
+    assert pa.parquet.read_table(tmp_path / "changes.parquet").num_rows == int(written[0].split()[0])
+    assert not any("created" in line for line in written)
+    assert run(["changes", "--base", str(base)]) == 0
+    assert "created" in capfd.readouterr().out
 
 
 def test_another_list_with_a_contact_id_is_an_ordinary_import(base: Path, tmp_path: Path) -> None:
