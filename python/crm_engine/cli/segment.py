@@ -103,9 +103,7 @@ def command(
     tables, files = related_files(related), rule_files(rules)
     if is_base(contacts):
         if tables or previous or key or date_order:
-            raise click.UsageError(
-                "a base has its related tables, earlier memberships and dates itself; leave --related, --previous, --key and --date-order out"
-            )
+            raise click.UsageError("a base has these itself; leave --related, --previous, --key and --date-order out")
         base = click.get_current_context().with_resource(opened(Path(contacts)))
         # A question about one contact leaves no trace.
         keep = explain is None and not dry_run
