@@ -74,6 +74,24 @@ def test_colleagues_share_the_firm_and_stay_themselves() -> None:
     assert len(found) <= 1.03 * len(set(truth)), "and their own rows are found, whichever mailbox they give"
 
 
+def test_tenants_of_a_hotel_share_its_address_and_switchboard_and_stay_themselves() -> None:
+    rng = random.Random(11)
+    rows, truth = [], []
+    for place in range(60):
+        street, phone, city = (
+            f"{rng.randrange(1, 99)} {word(rng, 7)} Street",
+            f"(702) 38{rng.randrange(10)}-{rng.randrange(1000, 9999)}",
+            "Las Vegas",
+        )
+        for trade in rng.sample(["Steak House", "Oyster Bar", "Noodle Kitchen", "Coffee Shop"], 2):
+            name = f"{word(rng, 8).title()} {trade}"
+            for spelled in [name, f"The {name}"][: 1 + (place % 4 == 0)]:
+                rows.append({"name": spelled, "address": street, "city": city, "phone": phone})
+                truth.append(name)
+    wanted = [{number for number, name in enumerate(truth) if name == one} for one in dict.fromkeys(truth)]
+    assert sorted(map(sorted, contacts_of(rows))) == sorted(map(sorted, wanted))
+
+
 def test_a_row_loaded_a_thousand_times_is_one_contact() -> None:
     rng = random.Random(3)
     row = {"name": "Anna Ozola", "email": "anna.ozola@inbox.lv", "phone": "+371 29123456", "birth date": "1985-04-03"}

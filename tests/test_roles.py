@@ -128,6 +128,21 @@ def test_of_two_addresses_the_fuller_one_is_taken_whole() -> None:
     assert found == {"Billing Street": "street", "Billing City": "city", "Shipping Street": None, "Shipping City": None}
 
 
+def test_a_second_given_name_is_not_the_given_name() -> None:
+    found = detect(
+        {
+            "fname_1": ["HORSZT", "MARTIYN", "GERD", "UWE", "JUTTA", "ELKE"],
+            "fname_2": [None, None, "Anna", None, None, None],
+            "lname": ["SCHWARZ", "MEIER", "VOGT", "HAAS", "KLEIN", "BRAUN"],
+        }
+    )
+    assert found == {"fname_1": "given_name", "fname_2": None, "lname": "family_name"}
+    found = detect(
+        {"first_name": ["Uwe", "Gerd", "Elke"], "second_first_name": [None, "Anna", None], "last_name": ["Haas", "Vogt", "Klein"]}
+    )
+    assert found == {"first_name": "given_name", "second_first_name": "middle_name", "last_name": "family_name"}
+
+
 def test_row_order_and_batches_do_not_matter() -> None:
     rows = list(zip(*(VALUES[role][:6] for role in ("email", "phone", "given_name", "street")), strict=True))
     found = set()

@@ -339,8 +339,17 @@ fn company_level(keys_a: &Keys, keys_b: &Keys, text_a: &[u8], text_b: &[u8], apa
     if is_same_word && same_numbers || is_acronym(keys_a, text_b) || is_acronym(keys_b, text_a) {
         return 4;
     }
+    if keys_a[company_keys::FIRST] == keys_b[company_keys::FIRST] && same_numbers && begins_with(text_a, text_b) {
+        return 4;
+    }
     let may_be = may_be_similar(text_a.len(), text_b.len(), apart, least_alike::COMPANY);
     if same_numbers && may_be && jaro_winkler(text_a, text_b) >= least_alike::COMPANY { 4 } else { 5 }
+}
+
+/// Whether one of two names is the beginning of the other, of two words at least: what follows is the trade or the town.
+fn begins_with(a: &[u8], b: &[u8]) -> bool {
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    short.len() >= 8 && short.contains(&b' ') && long.get(short.len()) == Some(&b' ') && long.starts_with(short)
 }
 
 /// The digits of a text: "Mill 7" and "Mill 9" are two mills.

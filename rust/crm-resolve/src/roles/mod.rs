@@ -95,6 +95,7 @@ struct Claim {
 
 fn settle(names: &[String], evidence: &[(HeaderEvidence, ValueEvidence)]) -> Detection {
     let mut claims: Vec<Vec<Claim>> = evidence.iter().map(|(header, values)| claims_of(header, values)).collect();
+    favour_fuller(evidence, &mut claims);
     favour_parts_of_address(evidence, &mut claims);
     favour_main_address(evidence, &mut claims);
     favour_neighbours(&mut claims);
@@ -151,6 +152,23 @@ fn claims_of(header: &HeaderEvidence, values: &ValueEvidence) -> Vec<Claim> {
         Claim { weight, reason }
     };
     Role::ALL.iter().map(claim).collect()
+}
+
+/// Of two columns whose headers name one role the much fuller one has it, whatever the values of the other: a second given name is not the
+/// given name, though all lists know it.
+fn favour_fuller(evidence: &[(HeaderEvidence, ValueEvidence)], claims: &mut [Vec<Claim>]) {
+    let is_named = |column: usize, role: Role| evidence[column].0.roles.iter().any(|(known, _)| *known == role);
+    let n_filled = |column: usize| evidence[column].1.n_filled;
+    for role in Role::ALL.iter().copied().filter(|role| !takes_several(*role)) {
+        let at = place(role);
+        let named: Vec<usize> = (0..claims.len()).filter(|column| is_named(*column, role) && claims[*column][at].weight > 0.5).collect();
+        let Some(fullest) = named.iter().copied().max_by_key(|column| (n_filled(*column), std::cmp::Reverse(*column))) else { continue };
+        let most = claims[fullest][at].weight - 0.5;
+        for column in named.into_iter().filter(|column| n_filled(*column) * 2 <= n_filled(fullest)) {
+            let claim = &mut claims[column][at];
+            claim.weight = claim.weight.min(most);
+        }
+    }
 }
 
 const ADDRESS: [Role; 5] = [Role::Street, Role::City, Role::Postcode, Role::Region, Role::Country];

@@ -3,7 +3,7 @@ use crm_core::{Control, Result};
 
 use super::weights::{PairPriors, Roles};
 use crate::WEIGHT_ONE;
-use crate::compare::{Comparison, Levels, SLIPS_FROM, SLIPS_TO, level_names, most_different, priors};
+use crate::compare::{Comparison, Levels, SLIPS_FROM, SLIPS_TO, level_names, priors};
 use crate::records::Kind;
 
 /// Pairs drawn one way, as counts of patterns.
@@ -149,7 +149,7 @@ pub(crate) fn fit(
             let strength = priors(comparison.kind).strength;
             mix(&mut estimate.m[place], &m_counts[place], &prior.m[place], strength);
             bound_slips(&mut estimate.m[place], comparison.kind);
-            bound_different(&mut estimate.m[place], most_different(comparison.kind));
+            bound_different(&mut estimate.m[place], roles.most_different(place, comparison.kind));
             mix(&mut estimate.u[place], &u_counts[place], &prior.u[place], U_STRENGTH);
         }
     }

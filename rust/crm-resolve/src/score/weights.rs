@@ -1,5 +1,5 @@
 //! How the weights of single comparisons become the weight of a pair.
-use crate::compare::{DAMPED, Levels, MOST_COMPARISONS, OTHER_HOUSE, Spread, spread};
+use crate::compare::{DAMPED, Levels, MOST_COMPARISONS, OTHER_HOUSE, Spread, most_different, spread};
 use crate::records::Kind;
 
 /// What a comparison's weight counts towards.
@@ -11,7 +11,8 @@ pub(crate) struct Roles {
 /// Evidence on its way to one weight.
 ///
 /// Two records of different people are either unrelated or of one household (or office): the relatives share surname, address,
-/// phone. Two records of companies may be branches of one chain, which share name, telephone and website, not the place.
+/// phone. Two records of companies may be branches of one chain, which share name, telephone and website, not the place, or tenants of one
+/// house (a hotel and its restaurants), which share the place and its switchboard, not the name.
 /// A match must beat every explanation, so the weight is the lowest of the sums: over all comparisons, over those alone that tell
 /// relatives apart, and, where records are companies', over those alone that tell branches apart.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,6 +25,10 @@ pub(crate) struct Sum {
     shared_gain: i32,
     surname: i32,
     chain_gain: i32,
+    /// Whether companies' names contradict each other.
+    is_named_apart: bool,
+    /// What a telephone weighs beyond what it can between tenants of one house.
+    switchboard_excess: i32,
     /// What single personal comparisons weigh beyond what they can among relatives.
     personal_excess: i32,
     /// What given name and mailbox weigh among relatives.
@@ -50,8 +55,11 @@ const BORROWED: i32 = 8 * crate::WEIGHT_ONE;
 /// From this weight on birth dates contradict each other.
 const BORN_APART: i32 = -2 * crate::WEIGHT_ONE;
 
-/// What a telephone is worth at most between two branches: they may share it.
+/// What a telephone is worth at most between two branches, and between two tenants: they may share it.
 const SWITCHBOARD: i32 = 3 * crate::WEIGHT_ONE;
+
+/// Most of the matches of companies whose names are "different".
+const MOST_NAMED_APART: f64 = 0.10;
 
 /// From this weight of what chains share two records count as one chain's.
 const CHAIN: i32 = 8 * crate::WEIGHT_ONE;
@@ -95,12 +103,14 @@ impl Sum {
                 self.personal += weight;
                 self.branch += weight.min(0) / 2;
                 self.chain_gain += weight.max(0);
+                self.is_named_apart |= weight < 0;
                 self.is_company = true;
             }
             Spread::Switchboard => {
                 self.all += weight;
                 self.personal += weight;
                 self.branch += weight.min(SWITCHBOARD);
+                self.switchboard_excess += (weight - SWITCHBOARD).max(0);
             }
             // At another house of the street a branch is another one, however near.
             Spread::Elsewhere => {
@@ -147,7 +157,7 @@ impl Sum {
     pub fn bound(&self, priors: PairPriors) -> i32 {
         let unrelated = priors.all + self.all + self.place();
         let relative =
-            unrelated.min(priors.related.max(0) + self.personal + self.surname_among_relatives(priors) + self.place_losses() / 2);
+            unrelated.min(priors.related.max(0) + self.personal() + self.surname_among_relatives(priors) + self.place_losses() / 2);
         if !self.is_company {
             return relative;
         }
@@ -168,7 +178,12 @@ impl Sum {
     pub fn against_relatives(&self, priors: PairPriors) -> i32 {
         let namesake = if self.is_born_apart { (self.named_gain - NAMESAKES).max(0) } else { 0 };
         let most = self.household(priors).max(0);
-        self.personal + self.surname_among_relatives(priors) + self.place_losses() / 2 - (self.personal_excess + namesake).min(most)
+        self.personal() + self.surname_among_relatives(priors) + self.place_losses() / 2 - (self.personal_excess + namesake).min(most)
+    }
+
+    /// What tells relatives apart, or tenants: those bear two names, and the house's telephone.
+    fn personal(&self) -> i32 {
+        if self.is_named_apart { self.personal - self.switchboard_excess } else { self.personal }
     }
 
     /// What one surname tells between members of a household, or of an office.
@@ -253,6 +268,12 @@ impl Roles {
             kind => spread(kind),
         };
         Self { spread: fields.enumerate().map(role).collect() }
+    }
+
+    /// The most that "different" may have among matches of a comparison: what a record is about hardly ever has two names that nothing joins.
+    pub fn most_different(&self, place: usize, kind: Kind) -> f64 {
+        let most = most_different(kind);
+        if self.spread[place] == Spread::Chain && kind == Kind::Company { most.min(MOST_NAMED_APART) } else { most }
     }
 
     /// The same for some of the fields.

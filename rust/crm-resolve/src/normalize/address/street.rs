@@ -1,7 +1,7 @@
 //! A street address taken apart.
 use super::super::text::{FoldedWords, fold_into, is_word_char, skeleton_into};
 use super::super::{Reason, ShortText, placeholder_reason};
-use super::street_words::{JOINED_TYPES, Mark, direction, mark, ordinal};
+use super::street_words::{JOINED_TYPES, Mark, direction, is_near, mark, ordinal};
 
 /// Longest cell that is taken for an address.
 const MAX_LEN: usize = 400;
@@ -66,6 +66,7 @@ pub fn parse_street(raw: &str, out: &mut Street) -> Result<(), Reason> {
         street_words_before: 0,
         house_done: false,
         street_open: false,
+        is_aside: false,
     };
     let mut rest = raw;
     let mut separator = ' ';
@@ -144,6 +145,8 @@ struct Parser<'a> {
     house_done: bool,
     /// Words still belong to the street's name.
     street_open: bool,
+    /// What follows up to the next comma only says what is near.
+    is_aside: bool,
 }
 
 fn append_word(text: &mut String, word: &str) {
@@ -159,6 +162,7 @@ fn append_word(text: &mut String, word: &str) {
 impl Parser<'_> {
     fn end_segment(&mut self) {
         self.in_place = false;
+        self.is_aside = false;
         if matches!(self.pending, Some(Mark::Street | Mark::Place)) {
             self.pending = None;
         }
@@ -198,7 +202,11 @@ impl Parser<'_> {
         let mut word = std::mem::take(&mut self.out.word);
         fold_into(token, &mut word);
         let digits = word.bytes().take_while(u8::is_ascii_digit).count();
-        if digits > 0 {
+        // `95 Ave. A at 6th St.`: behind a whole address.
+        self.is_aside |= self.house_done && self.confirmed && !self.out.street.is_empty() && is_near(&word);
+        if self.is_aside {
+            // Nothing of it is the address's.
+        } else if digits > 0 {
             self.number(&word, digits, separator, following);
         } else {
             self.word(token, &word, following);

@@ -3,6 +3,13 @@ use std::sync::OnceLock;
 
 use hashbrown::HashMap;
 
+/// Whether a word behind an address only says what is near it.
+pub(super) fn is_near(folded: &str) -> bool {
+    const WORDS: &str = "at between betw bet near off opposite opp behind corner cnr между возле около рядом напротив угол пересечение \
+         pie starp pretim blakus ecke nahe zwischen gegenuber";
+    WORDS.split_whitespace().any(|word| word == folded)
+}
+
 /// What a word announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {

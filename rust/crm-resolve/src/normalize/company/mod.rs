@@ -89,7 +89,7 @@ pub fn parse_company(raw: &str, out: &mut CompanyName) -> Result<(), Reason> {
     if key.is_empty() {
         key.push_str(skeleton);
     }
-    let significant = || skeleton.split(' ').filter(|word| !matches!(*word, "and" | "un" | "i" | "of" | "the" | "de" | "und" | "et"));
+    let significant = || skeleton.split(' ').filter(|word| !matches!(*word, "and" | "un" | "i" | "of" | "te" | "de" | "und" | "et"));
     if words(skeleton) >= 3 && significant().count() >= 3 {
         acronym.extend(significant().filter_map(|word| word.chars().next()));
     }

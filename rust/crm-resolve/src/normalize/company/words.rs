@@ -1,10 +1,20 @@
 //! Words of company names that tell little, and words that tell that it is a company.
+use super::super::text::skeleton_into;
 
 /// A skeleton's word that many companies share.
 pub(super) fn is_stop_word(skeleton: &str) -> bool {
     use std::sync::OnceLock;
-    static SET: OnceLock<hashbrown::HashSet<&'static str, foldhash::fast::FixedState>> = OnceLock::new();
-    SET.get_or_init(|| STOP_WORDS.split_whitespace().collect()).contains(skeleton)
+    static SET: OnceLock<hashbrown::HashSet<String, foldhash::fast::FixedState>> = OnceLock::new();
+    // "the" has the skeleton "te": the words are asked for as skeletons write them.
+    let skeletons = || {
+        let skeleton_of = |word: &str| {
+            let mut skeleton = String::new();
+            skeleton_into(word, &mut skeleton);
+            skeleton
+        };
+        STOP_WORDS.split_whitespace().flat_map(|word| [skeleton_of(word), word.to_owned()]).filter(|word| !word.is_empty()).collect()
+    };
+    SET.get_or_init(skeletons).contains(skeleton)
 }
 
 const STOP_WORDS: &str = "the and of group grup grupa gruppe gruppa groupe holding holdings company kompania kompany kompani
