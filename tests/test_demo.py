@@ -106,3 +106,9 @@ def test_a_failed_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(ZeroDivisionError):
         write_demo(tmp_path / "demo", rows=10)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_deals_are_lost_at_every_stage(demo: Path) -> None:
+    stages = crm.pipeline_funnel(demo / "deals.csv", demo / "deal_stages.csv").stages.to_pylist()
+    assert all(row["lost"] > 0 for row in stages[:-1])
+    assert all(0.5 < row["conversion_from_previous"] < 0.95 for row in stages[1:])

@@ -315,3 +315,13 @@ def test_of_a_repeated_deal_the_last_row_counts():
     for table in (deals, deals.set_column(0, "deal_id", deals["deal_id"].cast(pa.string()))):
         funnel = crm.pipeline_funnel(table)
         assert (funnel.summary["deals"], funnel.summary["lost"], funnel.summary["deals_repeated"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("ids", [["1", "2", "3"], ["1.0", "2.0", "3.0"], [1, 2, 3], [1.0, 2.0, 3.0]])
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.string()])
+def test_ids_that_a_program_wrote_as_floats_are_the_same_ids(ids, kind):
+    deals = pa.table({"deal_id": pa.array([1, 2, 3]).cast(kind), "stage": ["won", "lost", "proposal"]})
+    stages = pa.table({"deal_id": ids, "stage": ["won", "lost", "proposal"], "entered_at": ["2026-01-01"] * 3})
+    found = crm.pipeline_funnel(deals, stages)
+    assert found.summary["stage_rows_without_deal"] == 0
+    assert found.deals["has_history"].to_pylist() == [True] * 3

@@ -12,16 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from crm_engine.analysis_charts import analysis_chart
+from crm_engine.chart_style import AMBER, BLUE, INK, LIGHT, MUTED, PALETTE, count_text, heat_map, percent, styled
 from crm_engine.errors import ConfigError, InternalError
 from crm_engine.output import atomic_file
 
 FORMATS = (".html", ".png", ".svg")
-
-_INK, _MUTED, _GRID = "#1f2a37", "#6b7280", "#e5e7eb"
-_BLUE, _LIGHT, _RED, _GREEN, _AMBER = "#2563eb", "#bfdbfe", "#dc2626", "#059669", "#d97706"
-#: Told apart by people who see colours differently too.
-_PALETTE = ["#2563eb", "#d97706", "#059669", "#7c3aed", "#dc2626", "#0891b2", "#be185d", "#65a30d", "#475569", "#b45309"]
-_FONT = "Inter, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif"
 
 
 def is_chart_path(path: str | os.PathLike[str]) -> bool:
@@ -90,36 +86,17 @@ def _chart_of(result: Any) -> Any:
     elif isinstance(result, EventFunnel):
         chart = _events(alt, result)
     elif isinstance(result, Analysis):
-        chart = _analysis(alt, result)
+        chart = analysis_chart(alt, result)
     else:
         raise ConfigError(f"there is no chart of a {type(result).__name__}; draw a funnel or an analysis")
-    return _styled(chart)
-
-
-def _styled(chart: Any) -> Any:
-    return (
-        chart.configure(font=_FONT, background="white", padding=24)
-        .configure_view(stroke=None)
-        .configure_axis(labelColor=_INK, titleColor=_MUTED, gridColor=_GRID, domain=False, ticks=False, labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=220)
-        .configure_title(anchor="start", color=_INK, fontSize=18, fontWeight=600, subtitleColor=_MUTED, subtitleFontSize=12, offset=16)
-        .configure_legend(labelColor=_INK, titleColor=_MUTED, titleFontWeight="normal", labelFontSize=12, symbolType="circle", orient="top", title=None)
-        .configure_header(labelFontSize=12, labelColor=_INK, titleColor=_MUTED, labelFontWeight=600)
-    )  # fmt: skip
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}" if value < 0.0995 else f"{value:.0%}"
-
-
-def _count(value: int) -> str:
-    return f"{value:,}".replace(",", " ")
+    return styled(chart)
 
 
 def _funnel_bars(alt: Any, rows: list[dict[str, Any]], name: str, count: str, title: str, subtitle: str) -> Any:
     """One bar per step with its count, its share of the start at the end, and the conversion from the step before between them."""
     if not rows:
         return (
-            alt.Chart(alt.InlineData([{"text": "nothing to show"}]), title=title).mark_text(fontSize=14, color=_MUTED).encode(text="text:N")
+            alt.Chart(alt.InlineData([{"text": "nothing to show"}]), title=title).mark_text(fontSize=14, color=MUTED).encode(text="text:N")
         )
     start = max(rows[0][count], 1)
     data = []
@@ -130,9 +107,9 @@ def _funnel_bars(alt: Any, rows: list[dict[str, Any]], name: str, count: str, ti
                 "place": place,
                 "count": row[count],
                 "rest": start,
-                "label": _count(row[count]),
-                "of_start": _percent(row["conversion_from_start"]),
-                "arrow": f"↓ {_percent(row['conversion_from_previous'])}" if place and row["conversion_from_previous"] is not None else "",
+                "label": count_text(row[count]),
+                "of_start": percent(row["conversion_from_start"]),
+                "arrow": f"↓ {percent(row['conversion_from_previous'])}" if place and row["conversion_from_previous"] is not None else "",
             }
         )
     order = [row["step"] for row in data]
@@ -146,14 +123,14 @@ def _funnel_bars(alt: Any, rows: list[dict[str, Any]], name: str, count: str, ti
     scale = alt.Scale(domain=[0, start * 1.3])
     base = alt.Chart(values)
     track = base.mark_bar(color="#f1f5f9", cornerRadius=4).encode(y=y, x=alt.X("rest:Q", scale=scale, axis=None))
-    bars = base.mark_bar(color=_BLUE, cornerRadius=4).encode(
+    bars = base.mark_bar(color=BLUE, cornerRadius=4).encode(
         y=y, x=alt.X("count:Q", scale=scale, axis=None), opacity=alt.Opacity("place:O", legend=None, scale=alt.Scale(range=[1, 0.62]))
     )
-    counts = base.mark_text(align="left", dx=8, fontSize=13, fontWeight=600, color=_INK).encode(
+    counts = base.mark_text(align="left", dx=8, fontSize=13, fontWeight=600, color=INK).encode(
         y=y, x=alt.X("count:Q", scale=scale, axis=None), text="label:N"
     )
-    shares = base.mark_text(align="right", fontSize=13, color=_MUTED).encode(y=y, x=alt.value(620), text="of_start:N")
-    arrows = base.mark_text(align="left", dx=6, dy=-33, fontSize=12, fontWeight=600, color=_AMBER).encode(
+    shares = base.mark_text(align="right", fontSize=13, color=MUTED).encode(y=y, x=alt.value(620), text="of_start:N")
+    arrows = base.mark_text(align="left", dx=6, dy=-33, fontSize=12, fontWeight=600, color=AMBER).encode(
         y=y, x=alt.value(0), text="arrow:N"
     )
     layers = track + bars + counts + shares + arrows
@@ -163,11 +140,11 @@ def _funnel_bars(alt: Any, rows: list[dict[str, Any]], name: str, count: str, ti
 def _days(values: list[dict[str, Any]], alt: Any, order: list[str]) -> Any:
     base = alt.Chart(alt.InlineData(values))
     y = alt.Y("stage:N", sort=order, axis=alt.Axis(title=None, labelFontSize=13, labelPadding=12))
-    line = base.mark_rule(strokeWidth=4, color=_LIGHT, strokeCap="round").encode(
+    line = base.mark_rule(strokeWidth=4, color=LIGHT, strokeCap="round").encode(
         y=y, x=alt.X("median:Q", title="days", axis=alt.Axis(grid=True, tickCount=6)), x2="p90:Q"
     )
-    median = base.mark_circle(size=110, color=_BLUE, opacity=1).encode(y=y, x="median:Q", tooltip=["stage:N", "median:Q", "p90:Q"])
-    p90 = base.mark_circle(size=70, color=_LIGHT, opacity=1, stroke=_BLUE, strokeWidth=1.5).encode(y=y, x="p90:Q")
+    median = base.mark_circle(size=110, color=BLUE, opacity=1).encode(y=y, x="median:Q", tooltip=["stage:N", "median:Q", "p90:Q"])
+    p90 = base.mark_circle(size=70, color=LIGHT, opacity=1, stroke=BLUE, strokeWidth=1.5).encode(y=y, x="p90:Q")
     return (line + p90 + median).properties(
         width=620,
         height=34 * len(order),
@@ -185,13 +162,13 @@ def _pipeline(alt: Any, funnel: Any) -> Any:
         return alt.vconcat(*parts, spacing=40)
     summary = funnel.summary
     facts = [
-        f"{_count(summary['deals'])} deals",
-        f"{_count(summary['won'])} won",
-        f"{_count(summary['lost'])} lost",
-        f"{_count(summary['open'])} open",
+        f"{count_text(summary['deals'])} deals",
+        f"{count_text(summary['won'])} won",
+        f"{count_text(summary['lost'])} lost",
+        f"{count_text(summary['open'])} open",
     ]
     if summary["win_rate"] is not None:
-        facts.append(f"win rate {_percent(summary['win_rate'])}")
+        facts.append(f"win rate {percent(summary['win_rate'])}")
     if summary["median_cycle_days"] is not None:
         facts.append(f"median cycle {summary['median_cycle_days']:.0f} days")
     parts = [_funnel_bars(alt, rows, "stage", "reached", "Pipeline", " · ".join(facts))]
@@ -202,6 +179,9 @@ def _pipeline(alt: Any, funnel: Any) -> Any:
         parts.append(_days(waits, alt, [row["stage"] for row in waits]))
     if funnel.cohorts is not None and funnel.cohorts.num_rows:
         parts.append(_cohort_map(alt, funnel.cohorts))
+    parts += _breakdown_map(
+        alt, funnel.stages, "stage", "stage", "reached", [row["stage"] for row in rows], "share of the deals that reached each stage"
+    )
     losses = _loss_rows(funnel)
     if losses:
         parts.append(_losses(alt, losses, [row["stage"] for row in rows]))
@@ -223,7 +203,7 @@ def _losses(alt: Any, rows: list[dict[str, Any]], order: list[str]) -> Any:
         .encode(
             y=alt.Y("stage:N", sort=order, axis=alt.Axis(title=None, labelFontSize=13, labelPadding=12)),
             x=alt.X("deals:Q", title="deals lost", axis=alt.Axis(grid=True, tickCount=6)),
-            color=alt.Color("reason:N", scale=alt.Scale(range=_PALETTE), legend=alt.Legend(columns=6)),
+            color=alt.Color("reason:N", scale=alt.Scale(range=PALETTE), legend=alt.Legend(columns=6)),
             tooltip=["stage:N", "reason:N", "deals:Q"],
         )
         .properties(
@@ -241,190 +221,47 @@ def _cohort_map(alt: Any, cohorts: pa.Table) -> Any:
             "cohort": str(row[period])[:7],
             "stage": row["stage"],
             "share": row["conversion_from_start"],
-            "text": _percent(row["conversion_from_start"]),
+            "text": percent(row["conversion_from_start"]),
         }
         for row in cohorts.to_pylist()[-24 * 8 :]
         if row["conversion_from_start"] is not None
     ]
     order = list(dict.fromkeys(cohorts["stage"].to_pylist()))
-    return _heat_map(
+    return heat_map(
         alt, rows, "stage", order, "cohort", "share", "Cohorts", f"share of the deals created in each {period} that reached each stage"
-    )
-
-
-def _heat_map(
-    alt: Any, rows: list[dict[str, Any]], x: str, x_order: list[Any], y: str, value: str, title: str, subtitle: str, *, titled: bool = False
-) -> Any:
-    """Cells with their value on them; ``titled`` names the axes, for values that do not speak for themselves."""
-    base = alt.Chart(alt.InlineData(rows)).encode(
-        x=alt.X(f"{x}:O", sort=x_order, axis=alt.Axis(title=x if titled else None, orient="top", labelAngle=0, labelPadding=8)),
-        y=alt.Y(f"{y}:O", axis=alt.Axis(title=y if titled else None, labelPadding=8)),
-    )
-    # White on the darker half of the scale, which ends at the greatest value.
-    dark = 0.55 * max((row[value] for row in rows), default=1)
-    cells = base.mark_rect(cornerRadius=3, stroke="white", strokeWidth=2).encode(
-        color=alt.Color(f"{value}:Q", legend=None, scale=alt.Scale(range=["#eff6ff", "#1d4ed8"]))
-    )
-    labels = base.mark_text(fontSize=11).encode(
-        text="text:N", color=alt.condition(f"datum.{value} > {dark}", alt.value("white"), alt.value(_INK))
-    )
-    return (cells + labels).properties(
-        width=620, height=24 * max(1, len({row[y] for row in rows})), title=alt.TitleParams(title, subtitle=subtitle)
     )
 
 
 def _events(alt: Any, funnel: Any) -> Any:
     rows = funnel.totals.to_pylist()
     summary = funnel.summary
-    subtitle = f"{_count(summary['converted'])} of {_count(rows[0]['contacts'] if rows else 0)} contacts came to the end"
+    subtitle = f"{count_text(summary['converted'])} of {count_text(rows[0]['contacts'] if rows else 0)} contacts came to the end"
     parts = [_funnel_bars(alt, rows, "name", "contacts", funnel.name.capitalize(), subtitle)]
-    columns = list(funnel.steps.column_names[: funnel.steps.column_names.index("step")])
-    if columns and funnel.steps.num_rows:
-        shown = [
-            {
-                "name": row["name"],
-                "group": " · ".join(str(row[c]) for c in columns),
-                "share": row["conversion_from_start"],
-                "text": _percent(row["conversion_from_start"]),
-            }
-            for row in funnel.steps.to_pylist()[: 25 * len(funnel.step_names)]
-            if row["conversion_from_start"] is not None
-        ]
-        parts.append(
-            _heat_map(
-                alt,
-                shown,
-                "name",
-                funnel.step_names,
-                "group",
-                "share",
-                "By " + ", ".join(columns),
-                "share of those who began that reached each step",
-            )
-        )
+    parts += _breakdown_map(
+        alt, funnel.steps, "step", "name", "contacts", funnel.step_names, "share of those who began that reached each step"
+    )
     return alt.vconcat(*parts, spacing=36)
 
 
-def _analysis(alt: Any, analysis: Any) -> Any:
-    look = analysis.chart
-    table = analysis.tables[look["table"]]
-    rows = [{key: _plain(value) for key, value in row.items()} for row in table.slice(0, look.get("rows", 400)).to_pylist()]
-    title = alt.TitleParams(look["title"], subtitle=look.get("subtitle", ""))
-    if not rows:
-        return (
-            alt.Chart(alt.InlineData([{"text": "nothing to show"}]), title=title).mark_text(fontSize=14, color=_MUTED).encode(text="text:N")
-        )
-    kind, x, y = look["kind"], look["x"], look["y"]
-    if kind == "heat":
-        for row in rows:
-            row["text"] = _percent(row[look["value"]]) if look.get("percent", True) else str(row[look["value"]])
-        return _heat_map(
-            alt,
-            rows,
-            x,
-            look.get("order", sorted({row[x] for row in rows})),
-            y,
-            look["value"],
-            look["title"],
-            look.get("subtitle", ""),
-            titled=True,
-        )
-    tooltip = [alt.Tooltip(name, type="nominal") for name in rows[0]]
-    if kind == "line":
-        colour = (
-            {
-                "color": alt.Color(
-                    f"{look['color']}:N", sort=list(dict.fromkeys(row[look["color"]] for row in rows)), scale=alt.Scale(range=_PALETTE)
-                )
-            }
-            if look.get("color")
-            else {"color": alt.value(_BLUE)}
-        )
-        base = alt.Chart(alt.InlineData(rows)).encode(
-            x=alt.X(
-                f"{x}:{look.get('x_type', 'O')}", title=look.get("x_title"), axis=alt.Axis(labelAngle=0, labelOverlap=True, labelPadding=8)
-            ),
-            y=alt.Y(f"{y}:Q", title=look.get("y_title", y), axis=alt.Axis(format=look.get("format", "~s"), labelPadding=8)),
-            **colour,
-        )
-        return (
-            base.mark_line(strokeWidth=2.5, interpolate=look.get("interpolate", "monotone"))
-            + base.mark_circle(size=36, opacity=1).encode(tooltip=tooltip)
-        ).properties(width=640, height=320, title=title)
-    if kind == "plan":
-        return _plan_bars(alt, rows, title)
-    order = list(dict.fromkeys(row[y] for row in rows)) if look.get("sort", True) else "ascending"
-    colour = (
-        {"color": alt.Color(f"{look['color']}:N", scale=alt.Scale(range=_PALETTE))} if look.get("color") else {"color": alt.value(_BLUE)}
-    )
-    # Side by side: what is told apart by colour may be currencies, which are never added.
-    side = {"yOffset": alt.YOffset(f"{look['color']}:N")} if look.get("color") else {}
-    base = alt.Chart(alt.InlineData(rows))
-    bars = base.mark_bar(cornerRadius=3).encode(
-        y=alt.Y(f"{y}:N", sort=order, axis=alt.Axis(title=None, labelPadding=10, labelFontSize=13)),
-        x=alt.X(f"{x}:Q", title=look.get("x_title", x), axis=alt.Axis(grid=True, tickCount=6, format=look.get("format", "~s"))),
-        tooltip=tooltip,
-        **colour,
-        **side,
-    )
-    n_bars = len({row[y] for row in rows})
-    if look.get("color"):
-        return bars.properties(width=620, height=max(60, 18 * n_bars * (1 + len({row[look["color"]] for row in rows}))), title=title)
-    labels = base.mark_text(align="left", dx=6, color=_INK, fontSize=12).encode(
-        y=alt.Y(f"{y}:N", sort=order), x=f"{x}:Q", text=alt.Text(f"{x}:Q", format=look.get("label_format", look.get("format", ",.4~r")))
-    )
-    return (bars + labels).properties(width=620, height=max(60, 30 * n_bars), title=title)
+#: Groups that a breakdown's map has room for.
+_MOST_GROUPS = 25
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON has it; money is drawn, not reckoned with, so here it may become a float."""
-    import datetime as dt
-    from decimal import Decimal
-
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, dt.date | dt.datetime):
-        return value.isoformat()
-    return value
-
-
-#: Bars that can still be read.
-_MOST_BARS = 40
-#: States of a target as ``plan`` names them.
-_PLAN_COLOURS = {"met": _GREEN, "ahead": _GREEN, "on the way": _BLUE, "not begun": _MUTED, "behind": _AMBER, "missed": _RED}
-
-
-def _plan_bars(alt: Any, rows: list[dict[str, Any]], title: Any) -> Any:
-    """Attainment as a bar against the line of the plan, coloured by the state that the table gives."""
-    shown = []
-    for row in rows:
-        if row.get("attainment") is None:
-            continue
-        name = " · ".join(str(row[key]) for key in ("period", "owner", "metric", "product") if row.get(key))
-        shown.append(
-            {
-                "name": name,
-                "attainment": min(row["attainment"], 2),
-                "forecast": min(row.get("forecast_attainment") or row["attainment"], 2),
-                "state": str(row["state"]),
-                "label": _percent(row["attainment"]),
-            }
-        )
-    if len(shown) > _MOST_BARS:
-        title.subtitle = f"{title.subtitle}; the first {_MOST_BARS} of {len(shown)} targets, the table has all"
-        shown = shown[:_MOST_BARS]
-    base = alt.Chart(alt.InlineData(shown))
-    y = alt.Y("name:N", sort=None, axis=alt.Axis(title=None, labelPadding=10, labelLimit=360))
-    x = alt.X(
-        "attainment:Q",
-        title="share of the target",
-        axis=alt.Axis(format="%", grid=True, tickCount=5),
-        scale=alt.Scale(domain=[0, max(1.2, *(row["forecast"] for row in shown)) * 1.08 if shown else 1.2]),
-    )
-    ghost = base.mark_bar(color="#e2e8f0", cornerRadius=3).encode(y=y, x=alt.X("forecast:Q"))
-    bars = base.mark_bar(cornerRadius=3, size=12).encode(
-        y=y, x=x, color=alt.Color("state:N", scale=alt.Scale(domain=list(_PLAN_COLOURS), range=list(_PLAN_COLOURS.values())))
-    )
-    labels = base.mark_text(align="left", dx=6, fontSize=12, color=_INK).encode(y=y, x=alt.X("forecast:Q"), text="label:N")
-    line = alt.Chart(alt.InlineData([{"plan": 1}])).mark_rule(color=_INK, strokeWidth=1.5, strokeDash=[4, 3]).encode(x="plan:Q")
-    return (ghost + bars + labels + line).properties(width=560, height=max(60, 26 * len(shown)), title=title)
+def _breakdown_map(alt: Any, table: pa.Table, first: str, name: str, count: str, order: list[str], what: str) -> list[Any]:
+    """The shares of each group by step, or nothing where nothing is broken down; ``first`` is the first column that is no breakdown's."""
+    columns = table.column_names[: table.column_names.index(first)]
+    if not columns or not table.num_rows:
+        return []
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in table.to_pylist():
+        groups.setdefault(" · ".join("none" if row[column] is None else str(row[column]) for column in columns), []).append(row)
+    largest = sorted(groups, key=lambda group: -max(row[count] for row in groups[group]))[:_MOST_GROUPS]
+    shown = [
+        {"name": row[name], "group": group, "share": row["conversion_from_start"], "text": percent(row["conversion_from_start"])}
+        for group, rows in groups.items()
+        if group in largest
+        for row in rows
+        if row["conversion_from_start"] is not None
+    ]
+    subtitle = what if len(groups) <= _MOST_GROUPS else f"{what}; the {_MOST_GROUPS} largest of {count_text(len(groups))}"
+    return [heat_map(alt, shown, "name", order, "group", "share", "By " + ", ".join(columns), subtitle)] if shown else []

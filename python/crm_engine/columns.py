@@ -246,6 +246,15 @@ def codes(values: Any) -> tuple[np.ndarray, pa.Array]:
     return np.concatenate(parts).astype(np.uint32), ordered.filter(pa.array(first & valid))
 
 
+def filled_codes(values: Any) -> tuple[np.ndarray, pa.Array]:
+    """``codes``, with empty text as no value, as everywhere else: files cannot tell the two apart."""
+    number, distinct = codes(values)
+    is_text = pa.types.is_string(distinct.type) or pa.types.is_large_string(distinct.type)
+    if not is_text or not len(distinct) or distinct[0].as_py() != "":
+        return number, distinct
+    return np.where(number == 0, len(distinct) - 1, number - 1).astype(np.uint32), distinct[1:]
+
+
 def local(values: pa.ChunkedArray, timezone: str | None) -> pa.ChunkedArray:
     """Timestamps as the clock on the wall of ``timezone`` showed them; without a zone they are taken as they are, or as UTC."""
     if values.type.tz is None:

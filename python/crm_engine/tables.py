@@ -19,7 +19,8 @@ MAX_ROWS = 60
 def print_table(console: Console, table: pa.Table, title: str = "", *, max_rows: int = MAX_ROWS) -> None:
     """Prints ``table``: numbers to the right, shares as per cent, what is missing as a dash; columns that do not fit go below."""
     rows = [[cell(name, value) for name, value in row.items()] for row in table.slice(0, max_rows).to_pylist()]
-    headers = [name.replace("_", " ") for name in table.column_names]
+    # Their values say days, hours or seconds.
+    headers = [name.removesuffix("_seconds").replace("_", " ") for name in table.column_names]
     # Long headers wrap at their words; values stay whole.
     widths = [
         min(40, max([len(row[place]) for row in rows] + [len(word) for word in header.split()])) for place, header in enumerate(headers)
@@ -84,6 +85,8 @@ def cell(name: str, value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if name.endswith("_seconds") and isinstance(value, int | float):
+        return duration(value)
     if isinstance(value, float):
         if name.startswith("conversion") or name.endswith(("share", "rate", "attainment", "return", "error", "probability")):
             return f"{value:.1%}"
@@ -95,3 +98,15 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, dt.datetime):
         return value.strftime("%Y-%m-%d %H:%M")
     return str(value)
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the largest unit that it fills.
+
+    >>> duration(42), duration(5_400), duration(3_262_892.0)
+    ('42 s', '1.5 h', '37.8 d')
+    """
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:,.1f} {unit}".replace(",", " ")
+    return f"{seconds:g} s"

@@ -31,7 +31,7 @@ NAMES = ("channels", "owners", "churn", "value", "levels", "activity", "service"
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the analysis, such as lost_after_days=120; repeatable."
 )
 @click.option("--contact", metavar="ID", help="Whose card `activity` shows.")
-@click.option("--table", metavar="NAME", help="Which of the result's tables to write.")
+@click.option("--table", metavar="NAME", help="Which of the result's tables to show or write.")
 @click.option(
     "-o",
     "--output",
@@ -74,10 +74,20 @@ def command(
         result = analyze(name, where, today=today.date() if today else None, timezone=timezone, date_order=date_order, **options)
     for warning in result.summary.get("warnings", ()):
         terminal.warn(warning)
+    chosen(result, table)
     if output is not None:
         write(result, table, output)
         terminal.note(f"wrote {output}")
-    terminal.result(json_of(result), lambda console: show(console, result))
+    terminal.result(json_of(result, table), lambda console: show(console, result, table))
+
+
+def chosen(result: Any, table: str | None) -> Any:
+    """The table that was asked for, or the main one; a name that is none is an error."""
+    from crm_engine.errors import ConfigError
+
+    if table is not None and table not in result.tables:
+        raise ConfigError(f"{result.name} has no table {table!r}; it has {', '.join(result.tables)}")
+    return result.table if table is None else result.tables[table]
 
 
 def write(result: Any, table: str | None, output: Path) -> None:
@@ -87,8 +97,6 @@ def write(result: Any, table: str | None, output: Path) -> None:
     from crm_engine.errors import ConfigError
     from crm_engine.output import atomic_file, output_format, write_sheets, write_table
 
-    if table is not None and table not in result.tables:
-        raise ConfigError(f"{result.name} has no table {table!r}; it has {', '.join(result.tables)}")
     suffix = output.suffix.lower()
     if suffix == ".ics":
         if result.name != "reminders":
@@ -103,25 +111,30 @@ def write(result: Any, table: str | None, output: Path) -> None:
                 card_html(result) if suffix == ".html" else json.dumps(plain(result.summary), ensure_ascii=False, indent=2) + "\n", "utf-8"
             )
     elif is_chart_path(output):
+        if table is not None:
+            raise ConfigError(f"{output}: a chart shows what {result.name} found as a whole; leave --table out, or write a table")
         draw(result, output)
     elif output_format(output) == ".xlsx" and table is None:
         write_sheets(result.tables, output)
     else:
-        write_table(result.tables[table] if table else result.table, output)
+        write_table(chosen(result, table), output)
 
 
-def show(console: Console, result: Any) -> None:
-    """The main table, and the first rows of the others."""
+def show(console: Console, result: Any, table_name: str | None = None) -> None:
+    """The table that was asked for, or the main one and the first rows of the others."""
     from crm_engine.tables import print_table
 
+    if table_name is not None:
+        print_table(console, chosen(result, table_name), table_name.replace("_", " ").capitalize())
+        return
     for number, (name, table) in enumerate(result.tables.items()):
         if table.num_rows or number == 0:
             print_table(console, table, name.replace("_", " ").capitalize(), max_rows=30 if number == 0 else 8)
 
 
-def json_of(result: Any) -> dict[str, Any]:
-    """The summary with the rows of the main table, at most a thousand."""
-    found: dict[str, Any] = plain({"analysis": result.name, **result.summary, "rows": result.table.slice(0, 1000).to_pylist()})
+def json_of(result: Any, table: str | None = None) -> dict[str, Any]:
+    """The summary with the rows of the main table, or of the one that was asked for, at most a thousand."""
+    found: dict[str, Any] = plain({"analysis": result.name, **result.summary, "rows": chosen(result, table).slice(0, 1000).to_pylist()})
     return found
 
 

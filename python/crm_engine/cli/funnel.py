@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("--contacts", type=InputPath(), metavar="FILE", help="Contacts whose columns an event funnel may be broken down by.")
 @click.option("--payments", type=InputPath(), metavar="FILE", help="Payments of the won deals (deal_id, status, amount).")
 @click.option(
-    "--table", metavar="NAME", help="Which table to write: steps, totals, levels, segments, stages, losses, amounts, moves, deals, ..."
+    "--table",
+    metavar="NAME",
+    help="Which table to show or write: steps, totals, levels, segments, stages, losses, amounts, moves, deals, ...",
 )
 @click.option(
     "-o",
@@ -82,12 +84,15 @@ def command(
             funnel = _of_files(files, options, contacts, payments, progress)
     for warning in funnel.summary.get("warnings", []):
         terminal.warn(warning)
+    shown = None if table is None else _table(funnel, table)
     if output is not None:
-        _write(funnel, table or main, main, output)
+        _write(funnel, table, main, output)
         terminal.note(f"wrote {output}")
     summary = dict(funnel.summary)
     summary[main] = funnel.totals.to_pylist()
-    terminal.result(plain(summary), lambda console: _show(console, funnel, main))
+    if shown is not None:
+        summary["rows"] = shown.slice(0, 1000).to_pylist()
+    terminal.result(plain(summary), lambda console: _show(console, funnel, main) if shown is None else _show_table(console, shown, table))
 
 
 def _folder(files: tuple[str, ...], base_path: str | None) -> str | None:
@@ -122,15 +127,18 @@ def _of_files(files: tuple[str, ...], options: dict[str, Any], contacts: str | N
     return pipeline_funnel(files[0], files[1] if len(files) == 2 else None, options, payments=payments, progress=progress)
 
 
-def _write(funnel: Any, name: str, main: str, output: Path) -> None:
+def _write(funnel: Any, name: str | None, main: str, output: Path) -> None:
     from crm_engine.charts import draw, is_chart_path
+    from crm_engine.errors import ConfigError
     from crm_engine.output import output_format, write_sheets, write_table
 
     if is_chart_path(output):
+        if name is not None:
+            raise ConfigError(f"{output}: a chart shows the funnel as a whole; leave --table out, or write a table")
         draw(funnel, output)
         return
-    table = _table(funnel, name)
-    if output_format(output) == ".xlsx" and name == main:
+    table = _table(funnel, name or main)
+    if output_format(output) == ".xlsx" and name is None:
         names = (
             main,
             "totals",
@@ -184,6 +192,12 @@ def _table(funnel: Any, name: str) -> Any:
         )
         raise ConfigError(f"this funnel has no table {name!r}; it has {', '.join(known)}")
     return found
+
+
+def _show_table(console: Console, table: Any, name: str | None) -> None:
+    from crm_engine.tables import print_table
+
+    print_table(console, table, (name or "").replace("_", " ").capitalize())
 
 
 def _show(console: Console, funnel: Any, main: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from crm_engine.cli.analyze import json_of, show, write
+from crm_engine.cli.analyze import chosen, json_of, show, write
 from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import InputPath, terminal_options
 from crm_engine.cli.reading import tables_option
@@ -29,7 +29,7 @@ from crm_engine.cli.terminal import Terminal
     show_default=True,
     help="How far a forecast may miss its target before it is a deviation.",
 )
-@click.option("--table", metavar="NAME", help="Which table to write: plan, deviations, without_target.")
+@click.option("--table", metavar="NAME", help="Which table to show or write: plan, deviations, without_target.")
 @click.option(
     "-o",
     "--output",
@@ -64,7 +64,8 @@ def command(
         result = plan(plans, where, today=today.date() if today else None, timezone=timezone, tolerance=tolerance, date_order=date_order)
     for warning in result.summary.get("warnings", ()):
         terminal.warn(warning)
+    chosen(result, table)
     if output is not None:
         write(result, table, output)
         terminal.note(f"wrote {output}")
-    terminal.result(json_of(result), lambda console: show(console, result))
+    terminal.result(json_of(result, table), lambda console: show(console, result, table))

@@ -21,7 +21,7 @@ Mask = np.ndarray
 
 
 def draw(seed: int, ids: Ids, attribute: str) -> np.ndarray:
-    """Uniform uint64 per id (SplitMix64, Steele et al. 2014), independent between attributes."""
+    """Uniform uint64 per id (SplitMix64, Steele et al. 2014), independent between attributes that differ in their first eight letters or length."""
     salt = int.from_bytes(attribute.encode()[:8].ljust(8, b"\0"), "little") ^ (len(attribute) << 56)
     with np.errstate(over="ignore"):
         x = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt & (2**64 - 1)) * np.uint64(0xD6E8FEB86659FD93)

@@ -123,7 +123,7 @@ def _deals(rows: ExportRows, seed: int) -> Iterator[tuple[str, pa.Table]]:
     alive = np.ones(len(ids), bool)
     history = [(ids, stage.copy(), at.copy())]
     for step in range(1, 7):
-        goes_on = share(seed, ids, f"advance {step}", strength)
+        goes_on = share(seed, ids, f"{step} advances", strength)
         gone = share(seed, ids, f"lose {step}", 0.75)
         back = (stage > 0) & share(seed, ids, f"back {step}", 0.05)
         following = np.where(back, stage - 1, np.where(goes_on, stage + 1, np.where(gone, 5, stage)))

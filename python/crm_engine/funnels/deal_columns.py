@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.columns import PERIODS, check_options, codes, column, money, period, period_codes, texts, times
+from crm_engine.columns import PERIODS, check_options, codes, column, filled_codes, money, period, period_codes, texts, times
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.funnels.options import breakdowns, names, text, whole_number
 
@@ -48,16 +48,24 @@ def deal_ids(deals: pa.Table, history: pa.Table | None, options: dict[str, Any])
     other = None if history is None else column(history, name, "deal_stages")
     if pa.types.is_integer(ids.type):
         if other is not None and not pa.types.is_integer(other.type):
-            other = pc.index_in(texts(other), value_set=ids.cast(pa.string()).combine_chunks())
+            other = pc.index_in(_id_texts(other), value_set=ids.cast(pa.string()).combine_chunks())
             return pa.chunked_array([pa.array(np.arange(len(ids)))]), other.cast(pa.int64())
         return ids.cast(pa.int64()), None if other is None else other.cast(pa.int64())
-    known = texts(ids).combine_chunks()
+    known = _id_texts(ids).combine_chunks()
     numbers = pa.chunked_array([pa.array(np.arange(len(ids)))])
     if other is None:
         return numbers, None
-    found = pc.index_in(texts(other), value_set=known).cast(pa.int64())
+    found = pc.index_in(_id_texts(other), value_set=known).cast(pa.int64())
     # Rows of unknown deals keep a number, so that they can be counted.
     return numbers, pc.if_else(pc.and_(pc.is_null(found), pc.is_valid(other)), pa.scalar(len(ids) + 1), found)
+
+
+def _id_texts(ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Ids as text; whole numbers that a program wrote as floats (``17.0``, where some rows lack an id) are whole numbers."""
+    text = texts(ids)
+    if pc.all(pc.match_substring_regex(text, r"^\d+\.0$")).as_py():
+        return pc.replace_substring_regex(text, r"\.0$", "")
+    return text
 
 
 class DealColumns:
@@ -151,7 +159,7 @@ class Breakdowns:
 
     def _number(self, name: str) -> tuple[np.ndarray, pa.Array]:
         if name in self._deals.column_names or name not in PERIODS:
-            return codes(column(self._deals, name, "deals"))
+            return filled_codes(column(self._deals, name, "deals"))
         if self._columns.created is None:
             created = self._options.get("created_at", "created_at")
             raise SchemaError(f"by {name!r} needs the deals' creation time; the deals have no column {created!r}")
