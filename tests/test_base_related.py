@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from base_samples import Template, people, record_ids, take_in
 from conftest import LONG
 
 import crm_engine as crm
 from crm_engine.base.schema import RESERVED
+from crm_engine.cli import run
 
 ANNA = {"id": "1", "name": "Anna Ozola", "email": "anna.ozola@inbox.lv", "phone": "29123456", "city": "Riga"}
 JANIS = {"id": "2", "name": "Jānis Bērziņš", "email": "janis.berzins@inbox.lv", "phone": "26111222", "city": "Liepāja"}
@@ -184,6 +188,35 @@ def test_segments_and_analyses_over_the_base(template: Template) -> None:
         assert result.left["contact_id"].to_pylist() == [contact_of(base, "0")]
         value = base.analyze("value").table.to_pylist()
         assert {row["contact"] for row in value} == {contact_of(base, "0"), contact_of(base, "1")}
+
+
+def test_the_command_writes_who_entered_and_who_left(template: Template, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("segments: {big: 'sum(orders.amount) > 50'}\n")
+    with template.copy() as base:
+        take_in(base, people(3))
+        orders = {"order_no": ["A", "B"], "customer_no": ["0", "1"], "amount": ["100", "5"], "placed_at": ["2026-01-05", "2026-02-01"]}
+        for amounts, day in ((["100", "5"], "2026-03-01"), (["1", "500"], "2026-04-01")):
+            base.import_related("orders", pa.table({**orders, "amount": amounts}), source_name="erp")
+            out = tmp_path / day
+            assert run(["segment", str(base.path), str(tmp_path / "rules.yaml"), "--today", day, "-o", str(out), "-q"]) == 0
+        first, second = contact_of(base, "0"), contact_of(base, "1")
+    # Of the first run nothing was known before.
+    assert sorted(file.name for file in (tmp_path / "2026-03-01").iterdir()) == ["members.parquet", "summary.json"]
+    entered = {"segment": "big", "contact_id": second, "entered_on": dt.date(2026, 4, 1)}
+    assert pq.read_table(out / "entered.parquet").to_pylist() == [entered]
+    left = {"segment": "big", "contact_id": first, "entered_on": dt.date(2026, 3, 1), "left_on": dt.date(2026, 4, 1)}
+    assert pq.read_table(out / "left.parquet").to_pylist() == [left]
+    assert json.loads((out / "summary.json").read_text())["entered"] == {"big": 1}
+
+
+def test_only_tables_whose_rows_should_have_a_contact_are_told_to_have_none(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, [ANNA])
+        rows = pa.table({"deal_id": ["1"], "stage": ["won"], "entered_at": ["2026-01-01"]})
+        assert base.import_related("deal_stages", rows).warnings == []
+        assert base.import_related("visits", rows).warnings == [
+            "visits: no column says whose rows these are; name it with --contact-key COLUMN"
+        ]
 
 
 #: What our statements call their temporary tables.

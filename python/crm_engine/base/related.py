@@ -329,11 +329,15 @@ def _apply(writing: Writing, plan: Plan) -> dict[str, int]:
     }
 
 
+#: Tables whose rows belong to a deal, an order or a campaign, or to nobody.
+_WITHOUT_CONTACTS = ("deal_stages", "order_lines", "payments", "products", "campaigns", "costs", "plans")
+
+
 def _warn(writing: Writing, plan: Plan) -> None:
     counts, run = writing.run.counts, writing.run
-    if plan.contact_key is None:
+    if plan.contact_key is None and plan.table not in _WITHOUT_CONTACTS:
         run.warnings.append(f"{plan.table}: no column says whose rows these are; name it with --contact-key COLUMN")
-    elif counts["without_reference"]:
+    elif plan.contact_key is not None and counts["without_reference"]:
         run.warnings.append(
             f"{plan.table}: {counts['without_reference']:,} rows have no value in '{plan.contact_key}' and belong to nobody; they are kept"
         )

@@ -56,6 +56,5 @@ def _as_a_base(folder: Path, contacts: list[str], related: list[str]) -> list[st
     """The commands that make a base of the exports; related tables say in their column `source` whose keys they hold."""
     lines = ["crm-engine init base"]
     lines += [f"crm-engine import {folder / name} --base base --source {re.split('[_.]', name)[0]}" for name in contacts]
-    keyed = ("orders", "deals", "interactions", "tasks", "campaign_contacts")
-    lines += [f"crm-engine import {folder / name} --base base --table {Path(name).stem}" for name in related if Path(name).stem in keyed]
+    lines += [f"crm-engine import {folder / name} --base base --table {Path(name).stem}" for name in related]
     return lines
