@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,15 @@ import pyarrow.compute as pc
 
 from crm_engine.columns import PERIODS, check_options, column, first_column, load_config, load_table, period, texts, times
 from crm_engine.errors import ConfigError
+from crm_engine.segment import segment
 from crm_engine.written import check_date_order
 
 
 def retention(events: Any, config: Any = None) -> pa.Table:
     """Cohorts by the period of a contact's first event, and the share that had another event each period later.
 
-    Options: ``contact``, ``time``, ``period`` (``month`` by default), ``start`` and ``return`` (``{column: value}``; any event
-    otherwise), ``timezone``. Columns: ``cohort``, ``period`` (0 is the cohort's own), ``contacts``, ``share``.
+    Options: ``contact``, ``time``, ``period`` (``month`` by default), ``start`` and ``return`` (rules, or ``{column: value}``; any
+    event otherwise), ``timezone``. Columns: ``cohort``, ``period`` (0 is the cohort's own), ``contacts``, ``share``.
 
     >>> import pyarrow as pa, datetime as dt
     >>> events = pa.table({"contact_id": [1, 1, 2], "time": [dt.datetime(2026, 1, 5), dt.datetime(2026, 2, 9), dt.datetime(2026, 1, 7)]})
@@ -43,9 +45,9 @@ def retention(events: Any, config: Any = None) -> pa.Table:
     valid = (contact >= 0) & days.is_valid().to_numpy()
     n_contacts = int(contact.max()) + 1 if len(contact) else 0
     first = np.full(n_contacts, np.iinfo(np.int64).max)
-    starts = valid & _matches(table, options.get("start"))
+    starts = valid & _matches(table, options.get("start"), "start")
     np.minimum.at(first, contact[starts], number[starts])
-    back = valid & _matches(table, options.get("return"))
+    back = valid & _matches(table, options.get("return"), "return")
     cohort, offset = first[contact[back]], number[back] - first[contact[back]]
     known = (cohort < np.iinfo(np.int64).max) & (offset >= 0)
     # A contact's own first event brings it to period 0 whatever counts as returning.
@@ -69,7 +71,13 @@ def retention(events: Any, config: Any = None) -> pa.Table:
     )
 
 
-def _matches(table: pa.Table, wanted: Any) -> np.ndarray:
+def _matches(table: pa.Table, wanted: Any, option: str) -> np.ndarray:
+    """Which events fulfil a rule, or have these values."""
+    if isinstance(wanted, str):
+        rows = table.append_column("(row)", pa.array(np.arange(table.num_rows)))
+        return segment(rows, {"segments": {option: wanted}}, key="(row)").mask(option)
+    if wanted is not None and not isinstance(wanted, Mapping):
+        raise ConfigError(f"retention: {option} is {wanted!r}, and must be a rule, or a mapping of columns to values")
     found = np.ones(table.num_rows, bool)
     for name, value in (wanted or {}).items():
         values = value if isinstance(value, list) else [value]
