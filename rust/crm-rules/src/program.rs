@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::constant::Constant;
-use crate::graph::{Graph, Input, NodeId, Op};
+use crate::graph::{Graph, NodeId, Op};
 use crate::lookup::Group;
 use crate::schema::Type;
 
@@ -55,27 +55,6 @@ impl Program {
     /// The graph it was planned for.
     pub fn graph(&self) -> &Graph {
         &self.graph
-    }
-
-    /// The features that it reads, by number.
-    pub fn features(&self) -> Vec<usize> {
-        let leaves = self.signals.iter().filter_map(|signal| if let Signal::Leaf { node, .. } = signal { Some(*node) } else { None });
-        let mut open: Vec<NodeId> = leaves.chain(self.values.iter().copied()).chain(self.fallible.iter().copied()).collect();
-        let mut seen = vec![false; self.graph.len()];
-        let mut found = Vec::new();
-        while let Some(node) = open.pop() {
-            if std::mem::replace(&mut seen[node.index()], true) {
-                continue;
-            }
-            if let Op::Input(number) = self.graph.node(node).op
-                && let Input::Feature(feature) = self.graph.inputs[number as usize].0
-            {
-                found.push(feature);
-            }
-            open.extend(self.graph.children(node));
-        }
-        found.sort_unstable();
-        found
     }
 
     /// Number of conditions.

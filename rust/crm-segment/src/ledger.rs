@@ -1,12 +1,24 @@
-//! Counts, sums and extremes over related rows, all of a table's at once: one record per contact, so that a row touches one place in memory.
-use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
+//! Counts, sums and extremes over related rows, all of a table's at once.
+//!
+//! A row that counts for some feature becomes a *posting*: its contact, a bit per feature, and the values that sums and extremes take of it.
+//! Postings are only put down at first, by the contact's part, and added when there are many or the table ends: a part's contacts are so few that one
+//! feature's totals for all of them stay in the nearest cache, where rows of any order may touch them.
+mod postings;
+mod totals;
+
 use crm_rules::{Aggregate, Column, Data, Feature, Type, Vector, words_for};
 use rayon::prelude::*;
 
+use self::postings::Part;
+use self::totals::Totals;
 use crate::contact_index::NONE;
 
-/// Most features of one ledger: a record begins with a number that has a bit for each of them.
-pub(crate) const MOST: usize = 64;
+/// Most features of one ledger: a posting has a bit for each of them beside its contact.
+pub(crate) const MOST: usize = 32;
+/// Contacts of a part, as a power of two: a multiple of 64, so that parts share no word of a bitmap.
+const PART_SHIFT: u32 = 12;
+/// Postings are put down without being added up to so many bytes, however few the contacts.
+const LEAST_BUFFER: u64 = 32 << 20;
 
 /// What a feature does with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,46 +52,61 @@ impl Entry {
     }
 }
 
-/// A record per contact: which features have a value, then their values.
+/// The features of a table that are counts, sums or extremes.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     entries: Vec<Entry>,
-    stride: usize,
-    slots: Vec<u64>,
-    /// Contacts of one part, as a power of two: parts are worked on by different threads.
-    part_shift: u32,
+    /// The arguments whose values a posting carries, and which of them an entry takes.
+    carried: Vec<usize>,
+    takes: Vec<usize>,
+    contacts: usize,
+    /// Contacts of a region, as a power of two: blocks sort their postings by region, and each region's are then put into its parts.
+    region_shift: u32,
+    parts: Vec<Part>,
+    /// Postings that were put down so far, and the bytes of those not added yet.
+    posted: u64,
+    waiting: u64,
+    buffer: u64,
+    totals: Vec<Totals>,
 }
 
-/// The rows of a block that concern some contact, by the contact's part, in their order.
+/// The postings of a block by the contact's region, in the order of its rows.
 #[derive(Debug, Default)]
 pub(crate) struct LedgerRows {
-    parts: Vec<Vec<Posting>>,
-}
-
-/// A row that counts for some features of a contact.
-#[derive(Debug, Clone, Copy)]
-struct Posting {
-    features: u64,
-    contact: u32,
-    row: u32,
+    regions: Vec<Vec<u64>>,
 }
 
 impl Ledger {
-    /// An empty ledger; counts come first, then sums.
-    pub(crate) fn new(mut entries: Vec<Entry>, contacts: usize) -> Self {
+    /// An empty ledger, which may hold back postings of `room` bytes beside its totals; counts come first, then sums.
+    pub(crate) fn new(mut entries: Vec<Entry>, contacts: usize, room: u64) -> Self {
         entries.sort_by_key(|entry| (entry.kind, entry.feature));
-        let stride = entries.len() + 1;
-        let part = (contacts / 12).next_power_of_two().max(4_096);
-        Self { stride, slots: vec![0; contacts * stride], entries, part_shift: part.trailing_zeros() }
+        let mut carried = Vec::new();
+        let takes = entries
+            .iter()
+            .map(|entry| match (entry.kind, entry.argument) {
+                (Kind::Count, _) | (_, None) => 0,
+                (_, Some(argument)) => carried.iter().position(|known| *known == argument).unwrap_or_else(|| {
+                    carried.push(argument);
+                    carried.len() - 1
+                }),
+            })
+            .collect();
+        let totals: Vec<Totals> = entries.iter().map(|entry| Totals::new(entry.kind, contacts)).collect();
+        let bytes: u64 = totals.iter().map(Totals::bytes).sum();
+        let region = (contacts / 12).next_power_of_two().max(1 << PART_SHIFT);
+        let parts = (0..contacts.div_ceil(1 << PART_SHIFT)).map(|_| Part::default()).collect();
+        let buffer = room.min(bytes.max(LEAST_BUFFER));
+        Self { entries, carried, takes, contacts, region_shift: region.trailing_zeros(), parts, posted: 0, waiting: 0, buffer, totals }
     }
 
-    /// What it takes.
+    /// What it takes, beside the postings that wait.
     pub(crate) fn bytes(&self) -> u64 {
-        self.slots.len() as u64 * 8
+        self.totals.iter().map(Totals::bytes).sum()
     }
 
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// Words of a posting: the contact with the features' bits above it, and the values.
+    fn width(&self) -> usize {
+        1 + self.carried.len()
     }
 
     /// The rows in which each entry has something to add, and all of them together.
@@ -108,10 +135,12 @@ impl Ledger {
         (each, any)
     }
 
-    /// Which features each row counts for, by the contact's part.
-    pub(crate) fn rows(&self, each: &[Vec<u64>], any: &[u64], contacts: &[u32]) -> LedgerRows {
-        let parts = (self.slots.len() / self.stride).div_ceil(1 << self.part_shift);
-        let mut found = LedgerRows { parts: vec![Vec::new(); parts] };
+    /// Which features each row counts for, and with which values, by the contact's region.
+    pub(crate) fn rows(&self, each: &[Vec<u64>], any: &[u64], contacts: &[u32], vectors: &[Vector<'_>]) -> LedgerRows {
+        let regions = self.contacts.div_ceil(1 << self.region_shift);
+        let expected = crm_rules::count_ones(any) as usize * self.width() / regions.max(1);
+        let mut found = LedgerRows { regions: (0..regions).map(|_| Vec::with_capacity(expected + expected / 4)).collect() };
+        let values: Vec<Values<'_>> = self.carried.iter().map(|argument| Values::of(&vectors[*argument])).collect();
         let mut square = [0u64; 64];
         for (word, rows) in any.iter().enumerate().filter(|(_, rows)| **rows != 0) {
             let turned = each.len() > 4;
@@ -134,106 +163,90 @@ impl Ledger {
                     } else {
                         each.iter().enumerate().fold(0, |mask, (place, words)| mask | (words[word] >> bit & 1) << place)
                     };
-                    found.parts[(contact >> self.part_shift) as usize].push(Posting { features, contact, row: row as u32 });
+                    let region = &mut found.regions[(contact >> self.region_shift) as usize];
+                    let posting = features << 32 | u64::from(contact);
+                    match values.as_slice() {
+                        [] => region.push(posting),
+                        [one] => region.extend_from_slice(&[posting, one.get(row)]),
+                        [one, two] => region.extend_from_slice(&[posting, one.get(row), two.get(row)]),
+                        more => {
+                            region.push(posting);
+                            region.extend(more.iter().map(|values| values.get(row)));
+                        }
+                    }
                 }
             }
         }
         found
     }
 
-    /// Adds the rows of several blocks, in their order. Each contact is one thread's, so sums do not depend on the number of threads.
-    pub(crate) fn add(&mut self, blocks: &[(&LedgerRows, &[Vector<'_>])]) {
-        let part_len = self.stride << self.part_shift;
-        let entries = &self.entries;
-        self.slots.par_chunks_mut(part_len).enumerate().for_each(|(part, slots)| {
-            for (rows, vectors) in blocks {
-                post(entries, slots, part << self.part_shift, &rows.parts[part], vectors);
+    /// Puts down the postings of several blocks, in their order. Each contact is one thread's, so sums do not depend on the number of threads.
+    pub(crate) fn add(&mut self, blocks: &[&LedgerRows]) {
+        let width = self.width();
+        self.posted += blocks.iter().flat_map(|block| &block.regions).map(|words| (words.len() / width) as u64).sum::<u64>();
+        let per_region = 1 << (self.region_shift - PART_SHIFT);
+        self.parts.par_chunks_mut(per_region).enumerate().for_each(|(region, parts)| {
+            for block in blocks {
+                postings::put(parts, &block.regions[region], width);
             }
         });
+        self.waiting = self.parts.iter().map(Part::bytes).sum();
+        if self.waiting > self.buffer {
+            self.settle();
+        }
     }
 
-    /// A feature over the contacts `first..first + len`.
-    pub(crate) fn column(&self, entry: usize, data_type: Type, first: usize, len: usize) -> Column {
-        let records = || self.slots[first * self.stride..(first + len) * self.stride].chunks_exact(self.stride);
-        let kind = self.entries[entry].kind;
-        let slot = entry + 1;
-        if kind == Kind::Count {
-            return Column::Int64(records().map(|record| record[slot] as i64).collect(), None);
+    /// Adds what waits.
+    pub(crate) fn settle(&mut self) {
+        if self.waiting == 0 {
+            return;
         }
-        let nulls = NullBuffer::new(BooleanBuffer::from_iter(records().map(|record| record[0] >> entry & 1 == 1)));
-        let nulls = (nulls.null_count() > 0).then_some(nulls);
-        if data_type == Type::Float {
-            return Column::Float(records().map(|record| f64::from_bits(record[slot])).collect::<ScalarBuffer<f64>>(), nulls);
-        }
-        Column::Int64(records().map(|record| record[slot] as i64).collect(), nulls)
-    }
-}
-
-/// Records that are fetched together.
-const AHEAD: usize = 32;
-
-fn post(entries: &[Entry], slots: &mut [u64], first: usize, postings: &[Posting], vectors: &[Vector<'_>]) {
-    let stride = entries.len() + 1;
-    let counts = entries.iter().take_while(|entry| entry.kind == Kind::Count).count();
-    let ints = |entry: &Entry| match entry.argument.map(|argument| &vectors[argument].data) {
-        Some(Data::Int(values)) => values.as_ref(),
-        _ => &[],
-    };
-    let floats = |entry: &Entry| match entry.argument.map(|argument| &vectors[argument].data) {
-        Some(Data::Float(values)) => values.as_ref(),
-        _ => &[],
-    };
-    let rest: Vec<(Kind, &[i64], &[f64])> = entries[counts..].iter().map(|entry| (entry.kind, ints(entry), floats(entry))).collect();
-    let place = |posting: &Posting| (posting.contact as usize - first) * stride;
-    for (number, posting) in postings.iter().enumerate() {
-        if number % AHEAD == 0 {
-            // Records lie anywhere in memory: reading the next ones first lets the processor fetch them all at the same time.
-            let near = &postings[number..postings.len().min(number + AHEAD)];
-            let touch = |posting: &Posting| slots.get(place(posting)).unwrap_or(&0) ^ slots.get(place(posting) + stride - 1).unwrap_or(&0);
-            std::hint::black_box(near.iter().fold(0, |sum, posting| sum ^ touch(posting)));
-        }
-        let at = place(posting);
-        let Some((seen, record)) = slots.get_mut(at..at + stride).and_then(|record| record.split_first_mut()) else { continue };
-        let (count_slots, other_slots) = record.split_at_mut(counts);
-        for (place, slot) in count_slots.iter_mut().enumerate() {
-            *slot += posting.features >> place & 1;
-        }
-        let row = posting.row as usize;
-        for (place, (slot, (kind, ints, floats))) in other_slots.iter_mut().zip(&rest).enumerate() {
-            let applies = posting.features >> (counts + place) & 1;
-            match kind {
-                Kind::Sum => {
-                    let value = floats.get(row).copied().unwrap_or_default();
-                    *slot = (f64::from_bits(*slot) + f64::from_bits(value.to_bits() & applies.wrapping_neg())).to_bits();
-                }
-                Kind::Extreme { float, greatest } => {
-                    let (value, less, more) = if *float {
-                        let value = floats.get(row).copied().unwrap_or_default();
-                        let (new, old) = (order_of(value), order_of(f64::from_bits(*slot)));
-                        (value.to_bits(), new < old, new > old)
-                    } else {
-                        let value = ints.get(row).copied().unwrap_or_default();
-                        (value as u64, value < *slot as i64, value > *slot as i64)
-                    };
-                    // The record comes late, from far memory: a branch on what it holds would stop everything behind it.
-                    let better = u64::from(if *greatest { more } else { less });
-                    let known = *seen >> (counts + place) & 1;
-                    let taken = (applies & (better | (known ^ 1))).wrapping_neg();
-                    *slot = *slot & !taken | value & taken;
-                }
-                Kind::Count => {}
+        let wide = i32::try_from(self.posted).is_err();
+        let width = self.width();
+        let mut shares: Vec<_> = self.totals.iter_mut().map(|totals| totals.shares(1 << PART_SHIFT, wide).into_iter()).collect();
+        let mut work: Vec<_> =
+            self.parts.iter_mut().map(|part| (part, shares.iter_mut().filter_map(Iterator::next).collect::<Vec<_>>())).collect();
+        let takes = &self.takes;
+        work.par_iter_mut().for_each_init(Vec::new, |words, (part, shares)| {
+            part.take(words);
+            for (place, share) in shares.iter_mut().enumerate() {
+                share.add(words, width, place, takes[place]);
             }
-        }
-        *seen |= posting.features;
+        });
+        self.waiting = 0;
+    }
+
+    /// The features by number, once all is added.
+    pub(crate) fn finish(self, features: &[Feature]) -> Vec<(usize, Column)> {
+        let column = |(entry, totals): (Entry, Totals)| (entry.feature, totals.finish(features[entry.feature].data_type, self.contacts));
+        self.entries.into_iter().zip(self.totals).map(column).collect()
     }
 }
 
-/// A whole number that orders as floats do in SQL: zeros are equal, and what is no number is above all, whatever its sign.
-#[inline]
-fn order_of(value: f64) -> i64 {
-    let value = if value.is_nan() { f64::NAN.abs() } else { value };
-    let bits = (value + 0.0).to_bits() as i64;
-    bits ^ ((bits >> 63) as u64 >> 1) as i64
+/// The values that an argument has in a block.
+enum Values<'a> {
+    Ints(&'a [i64]),
+    Floats(&'a [f64]),
+    None,
+}
+
+impl<'a> Values<'a> {
+    fn of(vector: &'a Vector<'_>) -> Self {
+        match &vector.data {
+            Data::Int(values) => Self::Ints(values),
+            Data::Float(values) => Self::Floats(values),
+            _ => Self::None,
+        }
+    }
+
+    #[inline]
+    fn get(&self, row: usize) -> u64 {
+        match self {
+            Self::Ints(values) => values[row] as u64,
+            Self::Floats(values) => values[row].to_bits(),
+            Self::None => 0,
+        }
+    }
 }
 
 /// The bits of so many rows, all set.
@@ -279,5 +292,80 @@ mod tests {
                 assert_eq!(bits >> column & 1, turned >> row & 1);
             }
         }
+    }
+
+    fn entry(feature: usize, kind: Kind, argument: Option<usize>) -> Entry {
+        Entry { kind, feature, filter: Some(feature), argument }
+    }
+
+    /// A ledger over 9,000 contacts with a count, a sum, a latest moment and a least number, after blocks of rows in any order.
+    fn filled(room: u64, posted_before: u64) -> Vec<Column> {
+        let kinds = [
+            (Kind::Extreme { float: true, greatest: false }, Some(0)),
+            (Kind::Count, None),
+            (Kind::Extreme { float: false, greatest: true }, Some(1)),
+            (Kind::Sum, Some(0)),
+            (Kind::Count, None),
+        ];
+        let entries = kinds.iter().enumerate().map(|(feature, (kind, argument))| entry(feature, *kind, *argument)).collect();
+        let mut ledger = Ledger::new(entries, 9_000, room);
+        ledger.posted = posted_before;
+        let mut seed = 5u64;
+        let mut random = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed >> 33
+        };
+        for _ in 0..40 {
+            let rows = 1 + random() as usize % 300;
+            let contacts: Vec<u32> = (0..rows).map(|_| if random() % 9 == 0 { NONE } else { random() as u32 % 9_000 }).collect();
+            let filters: Vec<Vec<u64>> = (0..5)
+                .map(|_| {
+                    let words = (0..words_for(rows)).map(|_| random() << 33 ^ random()).zip(all_rows(rows));
+                    words.map(|(bits, all)| bits & all).collect()
+                })
+                .collect();
+            let floats: Vec<f64> = (0..rows).map(|_| random() as f64 / 7.0 - 1e8).collect();
+            let ints: Vec<i64> = (0..rows).map(|_| random() as i64 - (1 << 30)).collect();
+            let vectors = [Vector { data: Data::Float(floats.into()), valid: None }, Vector { data: Data::Int(ints.into()), valid: None }];
+            let (each, any) = ledger.wanted(&filters, &vectors, rows);
+            let rows = ledger.rows(&each, &any, &contacts, &vectors);
+            ledger.add(&[&rows]);
+        }
+        ledger.settle();
+        let mut columns: Vec<(usize, Column)> = ledger
+            .entries
+            .iter()
+            .map(|entry| entry.feature)
+            .zip(ledger.totals)
+            .map(|(feature, totals)| (feature, totals.finish(if feature % 3 == 0 { Type::Float } else { Type::Int }, 9_000)))
+            .collect();
+        columns.sort_by_key(|(feature, _)| *feature);
+        columns.into_iter().map(|(_, column)| column).collect()
+    }
+
+    #[test]
+    fn what_waits_does_not_change_the_totals() {
+        assert!(filled(0, 0).iter().zip(&filled(u64::MAX, 0)).all(|(a, b)| values(a) == values(b)));
+    }
+
+    #[test]
+    fn counts_grow_wide_before_they_could_overflow() {
+        let (narrow, wide) = (filled(0, 0), filled(0, i32::MAX as u64 - 1_000));
+        assert!(matches!((&narrow[1], &wide[1]), (Column::Int32(..), Column::Int64(..))));
+        assert!(narrow.iter().zip(&wide).all(|(a, b)| values(a) == values(b)));
+        assert!(values(&wide[1]).iter().flatten().sum::<u64>() > 1_000);
+    }
+
+    /// The bits of each contact's value.
+    fn values(column: &Column) -> Vec<Option<u64>> {
+        let bits: Vec<u64> = match column {
+            Column::Int32(counts, _) => counts.iter().map(|count| *count as u64).collect(),
+            Column::Int64(values, _) => values.iter().map(|value| *value as u64).collect(),
+            Column::Float(values, _) => values.iter().map(|value| value.to_bits()).collect(),
+            _ => Vec::new(),
+        };
+        assert_eq!(bits.len(), 9_000);
+        let valid = |contact: usize| column.nulls().is_none_or(|nulls| nulls.is_valid(contact));
+        bits.into_iter().enumerate().map(|(contact, bits)| valid(contact).then_some(bits)).collect()
     }
 }

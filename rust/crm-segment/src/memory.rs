@@ -58,6 +58,11 @@ impl Memory {
         self.room.is_none_or(|room| held <= room)
     }
 
+    /// What a stretch that holds so much may hold for a while besides.
+    pub(crate) fn buffer(&self, held: u64) -> u64 {
+        self.room.map_or(u64::MAX, |room| room.saturating_sub(held) / 2)
+    }
+
     /// For a stretch that cannot be made shorter.
     pub(crate) fn exceeded(&self) -> Error {
         Error::limit(format!(

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow_array::{ArrayRef, RecordBatch};
 use crm_core::{Control, Error, Result};
-use crm_rules::{BLOCK_ROWS, Batch, Column, Evaluator, Input, Program, Type, Vector, bit, count_ones, words_for};
+use crm_rules::{BLOCK_ROWS, Batch, Column, Evaluator, Input, Program, bit, count_ones, words_for};
 use rayon::prelude::*;
 
 use crate::contact_index::ContactIndex;
@@ -37,7 +37,7 @@ pub struct Run {
     /// The other features: counts, sums and extremes.
     ledgers: Vec<Ledger>,
     /// The features, once related tables are complete.
-    features: Vec<Finished>,
+    features: Vec<Column>,
     ranking_keys: RankingKeys,
     rankings: Vec<Column>,
     outcome: OutcomeBuilder,
@@ -135,7 +135,10 @@ impl Run {
         }
         let contact = &rules.compiler.schema().tables[table].contact;
         let name = &rules.compiler.schema().tables[table].name;
-        let mut ledgers: Vec<Ledger> = plan.entries.chunks(MOST).map(|entries| Ledger::new(entries.to_vec(), self.contacts)).collect();
+        let most = plan.entries.len().div_ceil(MOST).max(1) as u64;
+        let room = self.memory.buffer(self.held(&[])) / most;
+        let mut ledgers: Vec<Ledger> =
+            plan.entries.chunks(MOST).map(|entries| Ledger::new(entries.to_vec(), self.contacts, room)).collect();
         let mut done = 0;
         let mut fits = self.fits(&ledgers)?;
         let evaluators: Vec<Mutex<Evaluator<'_>>> =
@@ -159,6 +162,7 @@ impl Run {
         for evaluator in evaluators.iter().filter_map(|evaluator| evaluator.lock().ok()) {
             self.warnings.extend(evaluator.failed().iter().map(|sql| could_not(sql)));
         }
+        self.pool.install(|| ledgers.iter_mut().for_each(Ledger::settle));
         self.ledgers.append(&mut ledgers);
         Ok(fits)
     }
@@ -187,8 +191,7 @@ impl Run {
             plan.parts.iter().zip(own_states.filter_map(|(state, _)| state.as_mut())).collect();
         self.pool.install(|| {
             for (place, ledger) in ledgers.iter_mut().enumerate() {
-                let rows: Vec<(&LedgerRows, &[Vector<'_>])> =
-                    blocks.iter().map(|block| (&block.ledgers[place], block.vectors.as_slice())).collect();
+                let rows: Vec<&LedgerRows> = blocks.iter().map(|block| &block.ledgers[place]).collect();
                 ledger.add(&rows);
             }
             states.par_iter_mut().for_each(|(part, state)| {
@@ -200,11 +203,16 @@ impl Run {
         Ok(())
     }
 
-    /// Whether what the stretch holds is allowed; an error where it could not be made shorter.
-    fn fits(&self, more: &[Ledger]) -> Result<bool> {
+    /// What the stretch holds.
+    fn held(&self, more: &[Ledger]) -> u64 {
         let ledgers: u64 = self.ledgers.iter().chain(more).map(Ledger::bytes).sum();
         let states: u64 = self.states.iter().flatten().map(FeatureState::bytes).sum();
-        if self.memory.fits(ledgers + states + self.index.bytes()) {
+        ledgers + states + self.index.bytes()
+    }
+
+    /// Whether what the stretch holds is allowed; an error where it could not be made shorter.
+    fn fits(&self, more: &[Ledger]) -> Result<bool> {
+        if self.memory.fits(self.held(more)) {
             return Ok(true);
         }
         if Memory::can_shorten(self.contacts) { Ok(false) } else { Err(self.memory.exceeded()) }
@@ -218,24 +226,17 @@ impl Run {
             // There are none, or they are finished.
             return Ok(());
         }
-        let mut places = vec![None; states.len()];
-        for (ledger, found) in self.ledgers.iter().enumerate() {
-            for (entry, of) in found.entries().iter().enumerate() {
-                places[of.feature] = Some((ledger, entry));
+        let features = self.rules.compiler.features();
+        let mut found: HashMap<usize, Column> =
+            std::mem::take(&mut self.ledgers).into_iter().flat_map(|ledger| ledger.finish(features)).collect();
+        for (number, (state, feature)) in states.into_iter().zip(features).enumerate() {
+            if state.as_ref().is_some_and(FeatureState::overflowed) {
+                self.warnings.push(could_not(&feature.sql));
             }
-        }
-        for ((state, place), feature) in states.into_iter().zip(places).zip(self.rules.compiler.features()) {
-            self.features.push(match (state, place) {
-                (Some(state), _) => {
-                    if state.overflowed() {
-                        self.warnings.push(could_not(&feature.sql));
-                    }
-                    Finished::Column(state.finish(self.contacts))
-                }
-                (None, Some((ledger, entry))) => Finished::Entry { ledger, entry, data_type: feature.data_type },
-                // The table was not given: no contact has a row in it.
-                (None, None) => Finished::Column(FeatureState::new(feature, self.contacts).finish(self.contacts)),
-            });
+            // Of a table that was not given no contact has a row.
+            let nothing = || FeatureState::new(feature, self.contacts);
+            let column = found.remove(&number);
+            self.features.push(column.unwrap_or_else(|| state.unwrap_or_else(nothing).finish(self.contacts)));
         }
         Ok(())
     }
@@ -278,24 +279,12 @@ impl Run {
         if self.rules.needs_index() && (from + rows > self.contacts || self.rankings.iter().any(short)) {
             return Err(changed());
         }
-        let asked = program.features();
-        let columns: Vec<Option<Column>> = self.pool.install(|| asked.par_iter().map(|number| self.feature(*number, from, rows)).collect());
-        let mut features: HashMap<usize, Option<Column>> = asked.into_iter().zip(columns).collect();
         Batch::new(program.graph(), batch, |input| match input {
-            // What this program does not ask for need not be made.
-            Input::Feature(number) => features.remove(number).unwrap_or(Some(Column::Null(rows))),
+            Input::Feature(number) => self.features.get(*number).map(|column| column.slice(from, rows)),
             // A later ranking is not asked for by an earlier one, but the batch holds every input of the graph.
             Input::Ranking(number) => Some(self.rankings.get(*number).map_or(Column::Null(rows), |column| column.slice(first, rows))),
             Input::Column(_) => None,
         })
-    }
-
-    /// A feature of the stretch's contacts `from..from + len`.
-    fn feature(&self, number: usize, from: usize, len: usize) -> Option<Column> {
-        match self.features.get(number)? {
-            Finished::Column(column) => Some(column.slice(from, len)),
-            Finished::Entry { ledger, entry, data_type } => Some(self.ledgers[*ledger].column(*entry, *data_type, from, len)),
-        }
     }
 
     /// Evaluates the stretch's contacts, or all where none were indexed; every batch's key column is handed to `keep`.
@@ -362,13 +351,6 @@ impl Run {
 
 /// Most threads of a run.
 const MAX_THREADS: usize = 256;
-
-/// Where a finished feature is found.
-#[derive(Debug)]
-enum Finished {
-    Column(Column),
-    Entry { ledger: usize, entry: usize, data_type: Type },
-}
 
 /// Blocks that a thread takes at once.
 const BLOCKS_PER_TASK: usize = 8;

@@ -82,7 +82,7 @@ impl TablePlan {
         let mut contacts = Vec::new();
         index.rows(name, &keys.slice(offset, rows), &wanted, &mut contacts)?;
         let owned = if self.parts.is_empty() { Vec::new() } else { owned(&contacts, rows) };
-        let ledgers = ledgers.iter().zip(&of_ledgers).map(|(ledger, (each, any))| ledger.rows(each, any, &contacts)).collect();
+        let ledgers = ledgers.iter().zip(&of_ledgers).map(|(ledger, (each, any))| ledger.rows(each, any, &contacts, &vectors)).collect();
         Ok(Block { filters, owned, contacts, vectors, ledgers })
     }
 }

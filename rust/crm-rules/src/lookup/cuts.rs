@@ -51,6 +51,11 @@ impl Cuts {
         Some(Self { cuts: kept, len, planes: Planes::new(&kept_masks, group.signals.len()) })
     }
 
+    /// The key from which on everything changes, where there is just one.
+    pub(crate) fn only(&self) -> Option<i64> {
+        (self.len == 1).then(|| self.cuts[0])
+    }
+
     /// The classes of some keys.
     #[inline]
     pub(crate) fn classify(&self, keys: impl Iterator<Item = i64>, classes: &mut [u32; 64]) {

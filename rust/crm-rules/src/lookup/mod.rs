@@ -166,6 +166,9 @@ impl Lookup {
         }
         let spread = Spread { signals: &self.ids, offset, rows, valid };
         match (kind, column, &self.dictionary, &self.range, &self.cuts) {
+            (Kind::Dictionary, Column::Dictionary { keys, .. }, Some((_, planes)), ..) if spread.is_narrow(planes) => {
+                spread.narrow(planes, keys, all);
+            }
             (Kind::Dictionary, Column::Dictionary { keys, .. }, Some((_, planes)), ..) => {
                 let last = planes.null();
                 spread.over(planes, all, |from, to, classes| {
@@ -189,6 +192,14 @@ impl Lookup {
                         *class = (value.wrapping_sub(*base) as u64).min(u64::from(last)) as u32;
                     }
                 });
+            }
+            (Kind::Cuts, Column::Int32(values, _), _, _, Some(Some(cuts))) if cuts.only().is_some() => {
+                let cut = cuts.only().unwrap_or_default();
+                spread.sides(&cuts.planes, all, &values[..], |value| i64::from(value) >= cut);
+            }
+            (Kind::Cuts, Column::Int64(values, _), _, _, Some(Some(cuts))) if cuts.only().is_some() => {
+                let cut = cuts.only().unwrap_or_default();
+                spread.sides(&cuts.planes, all, &values[..], |value| value >= cut);
             }
             (Kind::Cuts, Column::Int32(values, _), _, _, Some(Some(cuts))) => {
                 spread.over(&cuts.planes, all, |from, to, classes| {
@@ -217,6 +228,50 @@ struct Spread<'a> {
 }
 
 impl Spread<'_> {
+    /// Of which rows of a word something is known, and which are there at all.
+    #[inline]
+    fn known(&self, word: usize) -> (u64, u64) {
+        let n_rows = (self.rows - word * 64).min(64);
+        let rows = u64::MAX >> (64 - n_rows);
+        (self.valid.map_or(rows, |valid| valid[word] & rows), rows)
+    }
+
+    /// Values on either side of one cut: one comparison serves all signals.
+    #[inline]
+    fn sides<T: Copy>(&self, planes: &Planes, all: &mut [Vec<u64>], values: &[T], is_above: impl Fn(T) -> bool) {
+        let values = &values[self.offset..self.offset + self.rows];
+        let above: Vec<u64> = values
+            .chunks(64)
+            .map(|values| values.iter().enumerate().fold(0, |bits, (row, value)| bits | u64::from(is_above(*value)) << row))
+            .collect();
+        for (place, signal) in self.signals.iter().enumerate() {
+            let [low, high, null] = [0, 1, 2].map(|class| u64::from(planes.holds(class, place)).wrapping_neg());
+            for (word, (slot, above)) in all[*signal as usize].iter_mut().zip(&above).enumerate() {
+                let (known, rows) = self.known(word);
+                *slot = known & (above & high | !above & low) | rows & !known & null;
+            }
+        }
+    }
+
+    /// Whether what holds of all classes fits one number for each of few signals.
+    fn is_narrow(&self, planes: &Planes) -> bool {
+        self.signals.len() <= 2 && planes.classes() <= 64
+    }
+
+    fn narrow(&self, planes: &Planes, keys: &[i32], all: &mut [Vec<u64>]) {
+        let keys = &keys[self.offset..self.offset + self.rows];
+        let null = planes.null() as usize;
+        for (place, signal) in self.signals.iter().enumerate() {
+            let classes = (0..null).fold(0, |classes, class| classes | u64::from(planes.holds(class, place)) << class);
+            let of_null = u64::from(planes.holds(null, place)).wrapping_neg();
+            for (word, (slot, keys)) in all[*signal as usize].iter_mut().zip(keys.chunks(64)).enumerate() {
+                let bits = keys.iter().enumerate().fold(0, |bits, (row, key)| bits | (classes >> (key & 63) & 1) << row);
+                let (known, rows) = self.known(word);
+                *slot = known & bits | rows & !known & of_null;
+            }
+        }
+    }
+
     #[inline]
     fn over(&self, planes: &Planes, all: &mut [Vec<u64>], classify: impl Fn(usize, usize, &mut [u32; 64])) {
         let null = planes.null();

@@ -26,6 +26,11 @@ impl Planes {
         self.classes
     }
 
+    /// Whether a condition holds for a class.
+    pub(crate) fn holds(&self, class: usize, condition: usize) -> bool {
+        self.bytes[condition / 8 * self.classes + class] >> (condition % 8) & 1 == 1
+    }
+
     /// Writes word `word` of every signal, given the classes of its `n_rows` rows.
     #[inline]
     pub(crate) fn write(&self, classes: &[u32; 64], n_rows: usize, word: usize, signals: &[SignalId], all: &mut [Vec<u64>]) {
