@@ -6,6 +6,9 @@
 /// Bits of a digit when words are sorted.
 const DIGIT_BITS: u32 = 11;
 
+/// Cells of which something stays in a near cache together, as a power of two: more are swept in parts of so many.
+const NEAR_CELLS_SHIFT: u32 = 12;
+
 /// Durations in ticks, each with a mark of up to 64 bits that says what it belongs to.
 #[derive(Debug, Clone)]
 pub struct Durations {
@@ -34,6 +37,16 @@ pub struct CellDurations {
     pub sum: Vec<u128>,
     /// How many lie below each edge, `[n_cells, edges + 1]`, the last for the rest; empty without edges.
     pub histogram: Vec<u64>,
+}
+
+impl CellDurations {
+    fn append(&mut self, mut more: Self) {
+        self.count.append(&mut more.count);
+        self.median.append(&mut more.median);
+        self.p90.append(&mut more.p90);
+        self.sum.append(&mut more.sum);
+        self.histogram.append(&mut more.histogram);
+    }
 }
 
 impl Durations {
@@ -100,6 +113,13 @@ pub struct SortedDurations(Durations);
 impl SortedDurations {
     /// The quantiles of each of `n_cells` cells; `cell_of` says to which a mark belongs. `edges` ascend.
     pub fn per_cell(&self, n_cells: usize, edges: &[u64], cell_of: impl Fn(u64) -> usize) -> CellDurations {
+        if let Words::Narrow(words) = &self.0.words
+            && n_cells > 4 << NEAR_CELLS_SHIFT
+            && self.0.value_bits + NEAR_CELLS_SHIFT <= 64
+            && edges.is_empty()
+        {
+            return sweep_parts(words, self.0.mark_bits, n_cells, cell_of);
+        }
         let counts = match &self.0.words {
             Words::Narrow(words) => counts(words, self.0.mark_bits, n_cells, &cell_of),
             Words::Wide(words) => counts(words, self.0.mark_bits, n_cells, &cell_of),
@@ -196,6 +216,33 @@ fn counts<W: Word>(words: &[W], mark_bits: u32, n_cells: usize, cell_of: &impl F
     counts
 }
 
+/// [`sweep`] over many cells, whose words are first put into parts: in each part they still ascend.
+fn sweep_parts(words: &[u64], mark_bits: u32, n_cells: usize, cell_of: impl Fn(u64) -> usize) -> CellDurations {
+    let part_cells = 1 << NEAR_CELLS_SHIFT;
+    let mut next = vec![0_usize; n_cells.div_ceil(part_cells)];
+    words.iter().for_each(|word| next[cell_of(word.mark(mark_bits)) >> NEAR_CELLS_SHIFT] += 1);
+    let mut total = 0;
+    for count in &mut next {
+        (*count, total) = (total, total + *count);
+    }
+    let mut parted = vec![0_u64; words.len()];
+    for word in words {
+        let cell = cell_of(word.mark(mark_bits));
+        let at = &mut next[cell >> NEAR_CELLS_SHIFT];
+        parted[*at] = word.value(mark_bits) << NEAR_CELLS_SHIFT | (cell & (part_cells - 1)) as u64;
+        *at += 1;
+    }
+    let mut found = CellDurations::default();
+    let mut from = 0;
+    for (part, end) in next.into_iter().enumerate() {
+        let (own, local) = (&parted[from..end], |mark: u64| mark as usize);
+        let counts = counts(own, NEAR_CELLS_SHIFT, part_cells.min(n_cells - part * part_cells), &local);
+        found.append(sweep(own, NEAR_CELLS_SHIFT, counts, &[], local));
+        from = end;
+    }
+    found
+}
+
 fn sweep<W: Word>(words: &[W], mark_bits: u32, counts: Vec<u32>, edges: &[u64], cell_of: impl Fn(u64) -> usize) -> CellDurations {
     let n_cells = counts.len();
     let mut cells: Vec<Seen> = counts.iter().map(|&n| Seen { n: 0, wanted: if n == 0 { 0 } else { places(n)[0] }, sum: 0 }).collect();
@@ -290,6 +337,26 @@ mod tests {
             check(&pairs, 4, if narrow { u64::MAX >> 20 } else { u64::MAX }, n_cells, &[2, 10]);
             check(&pairs, 64, u64::MAX, n_cells, &[]);
         }
+    }
+
+    #[test]
+    fn many_cells_are_swept_in_parts() {
+        let n_cells = (4 << NEAR_CELLS_SHIFT) + 700;
+        let pairs: Vec<(u64, u64)> = (0..n_cells as u64 * 5)
+            .map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+            .map(|n| (n >> 20 & 0x3fff | n >> 40 & 0x1000, n >> 50))
+            .collect();
+        let durations = |narrow: bool| {
+            let mut durations = Durations::new(15, if narrow { 1 << 14 } else { u64::MAX });
+            pairs.iter().for_each(|&(mark, value)| durations.push(mark, value));
+            assert_eq!(matches!(durations.words, Words::Narrow(_)), narrow);
+            durations.sort()
+        };
+        let cell_of = |mark: u64| (mark as usize * 5) % n_cells;
+        let (parts, whole) = (durations(true).per_cell(n_cells, &[], cell_of), durations(false).per_cell(n_cells, &[], cell_of));
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!((parts.count, parts.sum, parts.histogram), (whole.count, whole.sum, whole.histogram));
+        assert_eq!((bits(&parts.median), bits(&parts.p90)), (bits(&whole.median), bits(&whole.p90)));
     }
 
     #[test]
