@@ -123,11 +123,17 @@ def contacts_of(base: Path, n: int) -> Iterator[dict[str, Any]]:
         every = max(1, opened.tables()["contacts"] // max(n, 1))
         given = 0
         for batch in opened.contacts(list(_ROLES.values())):
-            for row in batch.to_pylist()[::every]:
+            for row in every_nth(batch, every):
                 if given >= n:
                     return
                 given += 1
                 yield {role: value[0] if isinstance(value, list) and value else value or None for role, value in row.items()}
+
+
+def every_nth(batch: Any, n: int) -> list[dict[str, Any]]:
+    """Rows of a batch; only these become Python objects."""
+    rows: list[dict[str, Any]] = batch.take(list(range(0, len(batch), n))).to_pylist()
+    return rows
 
 
 def changed(rows: Iterator[dict[str, Any]], rng: random.Random) -> Iterator[dict[str, Any]]:
@@ -150,7 +156,7 @@ def find_contacts(folder: Path) -> None:
     base.find({"email": "warm@up.example"})
     first = time.perf_counter() - start
     print(f"  opened in {opened * 1000:,.0f} ms, first answer after {first * 1000:,.0f} ms")
-    asked = [row for batch in base.contacts(list(_ROLES.values())) for row in batch.to_pylist()[:: max(len(batch) // 20, 1)]]
+    asked = [row for batch in base.contacts(list(_ROLES.values())) for row in every_nth(batch, max(len(batch) // 20, 1))]
     random.Random(1).shuffle(asked)
     for what, roles in (
         ("phone", ["phone"]),

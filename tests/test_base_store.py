@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import crm_engine as crm
 from crm_engine.base import lake as lake_module
 from crm_engine.base import runs as run_making
 from crm_engine.base import schema
-from crm_engine.base.lake import Lake, Transaction, extension_path, quoted
+from crm_engine.base.lake import Cursor, Lake, Transaction, catalog_files, extension_path, quoted
 
 
 @pytest.fixture(scope="module")
@@ -325,3 +326,45 @@ def test_what_is_no_name_number_or_span_is_told(template: Template, tmp_path: Pa
     with crm.Base.create(".") as base:
         assert base.tables()["contacts"] == 0
     assert (folder / "catalog.sqlite").is_file()
+
+
+def test_a_catalog_that_went_meanwhile_is_told_as_such(template: Template) -> None:
+    """Neither DuckDB's nor SQLite's own error comes out, whoever asks first."""
+    with template.copy() as base:
+        take_in(base, people(5))
+        for file in base.path.glob("catalog.sqlite*"):
+            file.unlink()
+        sqlite3.connect(base.path / "catalog.sqlite").close()
+        for ask in (lambda: base.contacts(), lambda: take_in(base, people(6)), lambda: catalog_files(base.path)):
+            with pytest.raises(crm.StoreError, match="cannot be read"):
+                ask()
+        assert base.verify()["problems"] != []
+
+
+def test_verify_reads_the_catalog_once_not_once_per_check(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every transaction DuckLake reads its tables anew, which took most of a verify."""
+    with template.copy() as base:
+        take_in(base, people(20))
+        begun = []
+        execute = Cursor.execute
+
+        def noted(self: Cursor, sql: str, parameters: tuple[object, ...] = ()) -> None:
+            if sql == "BEGIN":
+                begun.append(sql)
+            execute(self, sql, parameters)
+
+        monkeypatch.setattr(Cursor, "execute", noted)
+        assert base.verify()["problems"] == []
+        assert len(begun) <= 4
+
+
+def test_duckdb_draws_no_progress_on_standard_output(template: Template) -> None:
+    """`python -c` is interactive to it: the bar, or its line's end, stood among what a program printed once a query took seconds."""
+    with template.copy() as base:
+        path = base.path
+    ask = "SELECT current_setting('enable_progress_bar')"
+    code = (
+        f"import crm_engine as crm; base = crm.Base.open({str(path)!r})\n"
+        f"with base._lake.reading() as cursor: print(cursor.value({ask!r}))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -89,6 +89,8 @@ class Lake:
             config["memory_limit"] = f"{memory_limit}B"
         self._connection = self._duckdb.connect(":memory:", config=config)
         try:
+            # Where it takes the process for an interactive one (`python -c`, a notebook) it draws on standard output what takes seconds.
+            self._connection.execute("SET enable_progress_bar = false")
             for name in _EXTENSIONS:
                 self._load(name)
             catalog = folder / "catalog.sqlite"
@@ -143,9 +145,9 @@ class Lake:
 
     def cursor(self) -> Cursor:
         """A cursor of its own for one thread or one transaction."""
-        connection = self._connection.cursor()
-        connection.execute(f"USE {LAKE}")
-        return Cursor(self, connection)
+        cursor = Cursor(self, self._connection.cursor())
+        cursor.execute(f"USE {LAKE}")
+        return cursor
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Cursor]:
@@ -274,7 +276,11 @@ class Transaction(Cursor):
         if self.committed:
             return
         # A commit that failed may have reached the catalog all the same: what it names stays.
-        known = catalog_files(self.lake.folder) if self.is_doubtful else set()
+        try:
+            known = catalog_files(self.lake.folder) if self.is_doubtful else set()
+        except StoreError:
+            # Where the catalog cannot be asked nothing is taken away; the next writer removes what is idle.
+            return
         for path in self.files:
             if path.name not in known:
                 with contextlib.suppress(OSError):
@@ -356,9 +362,12 @@ def name_data_folder(made_in: Path, final: Path) -> None:
 def catalog_files(folder: Path) -> set[str]:
     """The names of the data files that the catalog of a base knows, read past DuckDB."""
     known: set[str] = set()
-    with contextlib.closing(sqlite3.connect(f"file:{folder / 'catalog.sqlite'}?mode=ro", uri=True)) as catalog:
-        for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion"):
-            known.update(Path(row[0]).name for row in catalog.execute(f"SELECT path FROM {table}"))
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{folder / 'catalog.sqlite'}?mode=ro", uri=True)) as catalog:
+            for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion"):
+                known.update(Path(row[0]).name for row in catalog.execute(f"SELECT path FROM {table}"))
+    except sqlite3.Error as error:
+        raise StoreError(f"the base's catalog cannot be read: {error}") from error
     return known
 
 

@@ -60,18 +60,19 @@ _SHOWN = 20
 
 def verify(base: Base, *, repair: bool, wait: float, dry_run: bool = False) -> dict[str, Any]:
     """See ``Base.verify``."""
-    problems: list[dict[str, Any]] = []
-    related = _guarded(problems, base, "related tables are listed", related_names) or []
-    _note(problems, base, "catalog and files agree", lambda cursor: _files(base, cursor, related))
-    invariants = _all_invariants(base, problems, related)
-    for name, sql in invariants.items():
-        _note(problems, base, name, lambda cursor, sql=sql: _broken(cursor, sql))  # type: ignore[misc]
-    _note(problems, base, "the index agrees with the tables", lambda cursor: _index(base, cursor))
-    n_checked = len(invariants) + 2
-    counts = {
-        name: _guarded(problems, base, f"{name} are counted", lambda cursor, sql=sql: int(cursor.value(sql)))  # type: ignore[misc]
-        for name, sql in (("contacts", "SELECT count(*) FROM contacts"), ("records", "SELECT count(*) FROM record_contact"))
-    }
+    with _Checking(base) as checking:
+        problems = checking.problems
+        related = checking.guarded("related tables are listed", related_names) or []
+        checking.note("catalog and files agree", lambda cursor: _files(base, cursor, related))
+        invariants = _all_invariants(checking, related)
+        for name, sql in invariants.items():
+            checking.note(name, lambda cursor, sql=sql: _broken(cursor, sql))  # type: ignore[misc]
+        checking.note("the index agrees with the tables", lambda cursor: _index(base, cursor))
+        n_checked = len(invariants) + 2
+        counts = {
+            name: checking.guarded(f"{name} are counted", lambda cursor, sql=sql: int(cursor.value(sql)))  # type: ignore[misc]
+            for name, sql in (("contacts", "SELECT count(*) FROM contacts"), ("records", "SELECT count(*) FROM record_contact"))
+        }
     report: dict[str, Any] = {"checked": n_checked, **counts, "problems": problems, "repaired": False}
     if repair:
         try:
@@ -86,7 +87,46 @@ def verify(base: Base, *, repair: bool, wait: float, dry_run: bool = False) -> d
     return report
 
 
-def _all_invariants(base: Base, problems: list[dict[str, Any]], related: list[str]) -> dict[str, str]:
+class _Checking:
+    """The checks of one state of a base, and what they found broken.
+
+    A check that fails must not end the others: it ends the transaction, and the next one begins another. (One for each would be slow:
+    with every transaction the catalog's tables are read anew.)
+    """
+
+    def __init__(self, base: Base) -> None:
+        self.problems: list[dict[str, Any]] = []
+        self._base = base
+        self._cursor: Cursor | None = None
+
+    def __enter__(self) -> _Checking:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._cursor is not None:
+            self._cursor.close()
+        self._cursor = None
+
+    def note(self, name: str, check: Callable[[Cursor], tuple[int, list[str]]]) -> None:
+        """Notes what a check finds."""
+        n_broken, examples = self.guarded(name, check) or (0, [])
+        if n_broken:
+            self.problems.append({"invariant": name, "count": n_broken, "examples": examples[:_SHOWN]})
+
+    def guarded(self, name: str, ask: Callable[[Cursor], Any]) -> Any:
+        """What is asked; ``None``, and a problem, where it fails."""
+        try:
+            if self._cursor is None:
+                self._cursor = self._base._lake.cursor()
+                self._cursor.execute("BEGIN")
+            return ask(self._cursor)
+        except (CrmError, OSError) as error:
+            self.problems.append({"invariant": name, "count": 1, "examples": [str(error)]})
+            self.__exit__()
+            return None
+
+
+def _all_invariants(checking: _Checking, related: list[str]) -> dict[str, str]:
     checks = dict(_INVARIANTS)
     for name in related:
         table, called = stored(name), literal(name)
@@ -104,7 +144,7 @@ def _all_invariants(base: Base, problems: list[dict[str, Any]], related: list[st
         checks[f"rows of {name} whose record is there have its contact"] = f"""
             SELECT _row_id FROM {table} WHERE _record_id IN (SELECT record_id FROM records)
             AND _record_id NOT IN (SELECT record_id FROM record_contact)"""
-    for role, physical, is_list in _guarded(problems, base, "columns of lineage are listed", _lineage_columns) or []:
+    for role, physical, is_list in checking.guarded("columns of lineage are listed", _lineage_columns) or []:
         records = f"unnest({quoted(physical)})" if is_list else quoted(physical)
         checks[f"lineage of {role} is of the contact's own records"] = f"""
             SELECT contact_id FROM (SELECT contact_id, {records} AS record_id FROM lineage) l
@@ -120,22 +160,6 @@ def _lineage_columns(cursor: Cursor) -> list[tuple[str, str, bool]]:
     return [(role, physical, kinds[physical] == "BIGINT[]") for role, physical in golden if kinds[physical] in ("BIGINT", "BIGINT[]")]
 
 
-def _note(problems: list[dict[str, Any]], base: Base, name: str, check: Callable[[Cursor], tuple[int, list[str]]]) -> None:
-    n_broken, examples = _guarded(problems, base, name, check) or (0, [])
-    if n_broken:
-        problems.append({"invariant": name, "count": n_broken, "examples": examples[:_SHOWN]})
-
-
-def _guarded(problems: list[dict[str, Any]], base: Base, name: str, ask: Callable[[Cursor], Any]) -> Any:
-    """What is asked, over a cursor of its own: what fails for one check must not end the others. ``None``, and a problem, where it fails."""
-    try:
-        with base._lake.reading() as cursor:
-            return ask(cursor)
-    except (CrmError, OSError) as error:
-        problems.append({"invariant": name, "count": 1, "examples": [str(error)]})
-        return None
-
-
 def _broken(cursor: Cursor, sql: str) -> tuple[int, list[str]]:
     """How many rows a query has, and the first of them."""
     rows = cursor.rows(f"SELECT count(*) OVER (), * FROM ({sql}) LIMIT {_SHOWN}")
@@ -146,22 +170,27 @@ def _files(base: Base, cursor: Cursor, related: list[str]) -> tuple[int, list[st
     """Files that are missing or cannot be read."""
     broken = []
     with contextlib.closing(sqlite3.connect(base.path / "catalog.sqlite", timeout=30)) as catalog:
-        verdict = catalog.execute("PRAGMA quick_check").fetchone()[0]
+        try:
+            verdict = catalog.execute("PRAGMA quick_check").fetchone()[0]
+        except sqlite3.Error as error:
+            verdict = str(error)
         if verdict != "ok":
             broken.append("catalog.sqlite is damaged")
-    for table in [*TABLES, *related]:
-        for data, delete in cursor.rows("SELECT data_file, delete_file FROM ducklake_list_files('lake', ?)", [table]):
-            broken += [
-                f"{Path(path).name} of {table} is missing" for path in (data, delete) if path is not None and not Path(path).exists()
-            ]
-        # Reads every page, and so finds those that are damaged; over a cursor of its own, since the first failure ends a transaction.
-        columns = [row[0] for row in cursor.rows(f"DESCRIBE {stored(table)}")]
-        try:
-            with base._lake.reading() as reader:
-                reader.rows(f"SELECT {', '.join(f'count({quoted(column)})' for column in columns)}, count(*) FROM {stored(table)}")
-        except (StoreError, OSError) as error:
-            broken.append(f"{table}: {error}")
+    # Reads every page, and so finds those that are damaged.
+    with _Checking(base) as pages:
+        for table in [*TABLES, *related]:
+            broken += _missing(cursor, table)
+            columns = [f"count({quoted(row[0])})" for row in cursor.rows(f"DESCRIBE {stored(table)}")]
+            pages.guarded(table, lambda own, table=table, columns=columns: own.rows(f"SELECT {', '.join(columns)} FROM {stored(table)}"))  # type: ignore[misc]
+    broken += [f"{problem['invariant']}: {problem['examples'][0]}" for problem in pages.problems]
     return len(broken), broken
+
+
+def _missing(cursor: Cursor, table: str) -> list[str]:
+    """The files of a table that are not there."""
+    listed = cursor.rows("SELECT data_file, delete_file FROM ducklake_list_files('lake', ?)", [table])
+    paths = [Path(path) for files in listed for path in files if path is not None]
+    return [f"{path.name} of {table} is missing" for path in paths if not path.exists()]
 
 
 def _index(base: Base, cursor: Cursor) -> tuple[int, list[str]]:
