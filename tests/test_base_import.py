@@ -206,3 +206,19 @@ def test_without_a_model_the_first_import_fits_one_and_it_stays(tmp_path: Path) 
     with crm.Base.open(tmp_path / "base") as base:
         assert base.model is not None
         assert base.model.text == model.text
+
+
+def test_a_run_and_an_import_give_rows_the_same_ids(tmp_path: Path) -> None:
+    """Of two key columns the first filled one counts; rows without any are known by content and by how often that came before."""
+    rows = ["old no,customer no,name,email", ",7,Anna Kalnina,a@x.lv", "A1,8,Ivars Berzins,b@x.lv", " ,9,Peteris Ozols,c@x.lv"]
+    rows += 3 * [",,Zane Liepa,d@x.lv"] + 2 * [",,Laura Egle,e@x.lv"]
+    (tmp_path / "crm.csv").write_text("\n".join(rows) + "\n")
+    mapping = {"columns": {"old no": "source_key", "customer no": "source_key"}}
+    found = crm.dedupe(tmp_path / "crm.csv", config={"mapping": mapping})
+    with crm.Base.create(tmp_path / "base") as base:
+        base.import_contacts(tmp_path / "crm.csv", source_name="crm", mapping=mapping)
+        records = pa.table(base.table("records").read_all())
+    assert records.num_rows == len(rows) - 1
+    assert sorted(records["record_id"].to_pylist()) == sorted(found.records["record_id"].to_pylist())
+    keys = dict(zip(records["record_id"].to_pylist(), records["source_key"].to_pylist(), strict=True))
+    assert sorted(key for key in keys.values() if key) == ["7", "9", "A1"]

@@ -14,6 +14,7 @@ use pyo3_arrow::{PyArray, PyRecordBatch};
 
 use crate::errors::to_python;
 use crate::gate::gate;
+use crate::pool::Process;
 
 /// One table of a file: a text file has one, a workbook one per sheet.
 #[pyclass(frozen, module = "crm_engine._core")]
@@ -23,8 +24,9 @@ pub struct FileTable {
 }
 
 struct State {
-    /// `None` once another kernel took it over.
-    reader: Option<Box<dyn TableReader>>,
+    reader: Box<dyn TableReader>,
+    /// The process that the reader's threads belong to.
+    process: Process,
     report: FileReport,
     rejects: Vec<Reject>,
     skipped: Vec<Skipped>,
@@ -33,11 +35,9 @@ struct State {
 impl State {
     /// The next batch; what was left out on the way to it is kept until it is drained.
     fn next(&mut self, control: &dyn Control) -> Result<Option<TextBatch>> {
-        let Some(reader) = &mut self.reader else {
-            return Err(Error::internal("the reader was handed over and cannot be read here"));
-        };
-        let batch = reader.next_batch(control)?;
-        self.report.clone_from(reader.report());
+        self.process.check("an opened file")?;
+        let batch = self.reader.next_batch(control)?;
+        self.report.clone_from(self.reader.report());
         Ok(batch.map(|mut batch| {
             self.rejects.append(&mut batch.rejects);
             self.skipped.append(&mut batch.skipped);
@@ -67,9 +67,9 @@ pub fn open_file(
 
 impl FileTable {
     fn new(reader: Box<dyn TableReader>) -> Self {
-        let state = State { report: reader.report().clone(), rejects: Vec::new(), skipped: Vec::new(), reader: None };
-        let schema = reader.schema();
-        Self { schema, state: Arc::new(Mutex::new(State { reader: Some(reader), ..state })) }
+        let (schema, report) = (reader.schema(), reader.report().clone());
+        let state = State { reader, process: Process::current(), report, rejects: Vec::new(), skipped: Vec::new() };
+        Self { schema, state: Arc::new(Mutex::new(state)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -77,10 +77,9 @@ impl FileTable {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands the reader to another kernel, which reads it without Python. `None` if that was done before.
-    #[allow(dead_code, reason = "taken by the kernels that read files themselves")]
-    pub fn take_reader(&self) -> Option<Box<dyn TableReader>> {
-        self.lock().reader.take()
+    /// What the state says, waited for without the GIL: whoever reads holds the state, and may need the GIL for a Python stream.
+    fn unlocked<T: Send>(&self, py: Python<'_>, ask: impl FnOnce(&mut State) -> T + Send) -> T {
+        py.detach(|| ask(&mut self.lock()))
     }
 }
 
@@ -92,7 +91,8 @@ impl FileTable {
     /// The report as JSON; warnings and counts grow while batches are read.
     #[getter]
     fn report(&self, py: Python<'_>) -> PyResult<String> {
-        serde_json::to_string(&self.lock().report).map_err(|error| to_python(py, Error::internal(error.to_string())))
+        let report = self.unlocked(py, |state| state.report.clone());
+        serde_json::to_string(&report).map_err(|error| to_python(py, Error::internal(error.to_string())))
     }
 
     /// The columns.
@@ -110,14 +110,14 @@ impl FileTable {
     }
 
     /// Rows rejected since the last call.
-    fn drain_rejects(&self) -> Vec<RejectRow> {
-        let rejects = std::mem::take(&mut self.lock().rejects);
+    fn drain_rejects(&self, py: Python<'_>) -> Vec<RejectRow> {
+        let rejects = self.unlocked(py, |state| std::mem::take(&mut state.rejects));
         rejects.into_iter().map(|reject| (reject.row, reject.column, reject.reason, reject.raw)).collect()
     }
 
     /// Rows skipped since the last call: row, reason, raw text.
-    fn drain_skipped(&self) -> Vec<(u64, String, String)> {
-        let skipped = std::mem::take(&mut self.lock().skipped);
+    fn drain_skipped(&self, py: Python<'_>) -> Vec<(u64, String, String)> {
+        let skipped = self.unlocked(py, |state| std::mem::take(&mut state.skipped));
         skipped.into_iter().map(|skipped| (skipped.row, skipped.reason, skipped.raw)).collect()
     }
 

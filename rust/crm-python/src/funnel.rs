@@ -31,9 +31,9 @@ pub fn event_funnel<'py>(
     progress: Progress<'_, 'py>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let reader = stream.into_reader()?;
-    let dimensions = dimensions.into_iter().map(dimension).collect::<Result<Vec<_>>>().map_err(|error| to_python(py, error))?;
     let outcome = gate(py, progress, |control| {
         let request = EventRequest::from_json(request)?;
+        let dimensions = dimensions.into_iter().map(dimension).collect::<Result<Vec<_>>>()?;
         let schema = reader.schema();
         check_key_columns(&schema)?;
         let batches = reader.map(|batch| batch.map_err(|error| broken_stream("events", &error)));
@@ -109,13 +109,14 @@ impl PipelineDeals {
     /// A dict of NumPy arrays, one value per deal.
     fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let found = PyDict::new(py);
-        let of = |get: fn(&pipeline::Deal) -> u8| self.0.iter().map(get).collect::<Vec<u8>>().into_pyarray(py);
+        let of = |get: fn(&pipeline::Deal) -> u8| py.detach(|| self.0.iter().map(get).collect::<Vec<u8>>()).into_pyarray(py);
         found.set_item("furthest", of(|deal| deal.furthest))?;
         found.set_item("current", of(|deal| deal.current))?;
         found.set_item("lost_at", of(|deal| deal.lost_at))?;
         found.set_item("has_history", of(|deal| u8::from(deal.has_history)))?;
-        found.set_item("first_time", self.0.iter().map(|deal| deal.first_time).collect::<Vec<i64>>().into_pyarray(py))?;
-        found.set_item("last_time", self.0.iter().map(|deal| deal.last_time).collect::<Vec<i64>>().into_pyarray(py))?;
+        let time = |get: fn(&pipeline::Deal) -> i64| py.detach(|| self.0.iter().map(get).collect::<Vec<i64>>()).into_pyarray(py);
+        found.set_item("first_time", time(|deal| deal.first_time))?;
+        found.set_item("last_time", time(|deal| deal.last_time))?;
         Ok(found)
     }
 }

@@ -1,4 +1,4 @@
-//! The one gate into Rust: releases the GIL, watches for Ctrl-C, passes progress on, and turns a panic into `InternalError`.
+//! The one gate into Rust: releases the GIL, lends threads, watches for Ctrl-C, passes progress on, and turns a panic into `InternalError`.
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -8,6 +8,7 @@ use crm_core::{Control, Error, Result};
 use pyo3::prelude::*;
 
 use crate::errors::to_python;
+use crate::pool::with_pool;
 
 /// How often the waiting thread looks for Ctrl-C; the promise to users is 0.3 s in all.
 const SIGNAL_CHECK: Duration = Duration::from_millis(50);
@@ -36,7 +37,7 @@ impl Control for GateControl<'_> {
     }
 }
 
-/// Runs `work` on a thread of its own without the GIL.
+/// Runs `work` on a pool of its own without the GIL.
 ///
 /// The calling thread meanwhile handles signals (where it is Python's main thread) and calls `progress(stage, done, total)`.
 /// An exception from either cancels the work, waits for it, and is raised.
@@ -50,24 +51,27 @@ pub fn gate<T: Send>(
     let callback = progress.map(|callback| callback.clone().unbind());
     let (sender, receiver) = channel();
     let control = GateControl { cancelled, messages: callback.is_some().then(|| std::sync::Mutex::new(sender.clone())) };
-    let (outcome, interruption) = py.detach(move || {
-        std::thread::scope(|scope| {
-            let worker = scope.spawn(move || {
-                // The sender closes when the work ends: that is what wakes the waiting thread.
-                let _close_on_return = sender;
-                let control = control;
-                catch_unwind(AssertUnwindSafe(|| work(&control)))
-            });
-            let interruption = wait(&receiver, callback.as_ref(), cancelled);
-            (worker.join(), interruption)
+    let mut outcome = None;
+    let place = &mut outcome;
+    let waited = py.detach(move || {
+        with_pool(|pool| {
+            pool.in_place_scope(|scope| {
+                scope.spawn(move |_| {
+                    // The sender closes when the work ends: that is what wakes the waiting thread.
+                    let _close_on_return = sender;
+                    let control = control;
+                    *place = Some(catch_unwind(AssertUnwindSafe(|| work(&control))));
+                });
+                wait(&receiver, callback.as_ref(), cancelled)
+            })
         })
     });
-    if let Some(interruption) = interruption {
-        return Err(interruption);
-    }
-    let result = match outcome {
-        Ok(Ok(result)) => result,
-        Ok(Err(panic)) | Err(panic) => Err(Error::internal(panic_message(panic.as_ref()))),
+    let result = match (waited, outcome) {
+        (Ok(Some(interruption)), _) => return Err(interruption),
+        (Err(error), _) => Err(error),
+        (Ok(None), Some(Ok(result))) => result,
+        (Ok(None), Some(Err(panic))) => Err(Error::internal(panic_message(panic.as_ref()))),
+        (Ok(None), None) => Err(Error::internal("the work was not done")),
     };
     result.map_err(|error| to_python(py, error))
 }

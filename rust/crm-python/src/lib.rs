@@ -9,6 +9,7 @@ mod files;
 mod funnel;
 mod gate;
 mod identity;
+mod pool;
 mod roles;
 mod segment;
 mod workbook;

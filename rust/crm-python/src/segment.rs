@@ -11,6 +11,7 @@ use pyo3_arrow::{PyArray, PyRecordBatchReader, PySchema};
 
 use crate::errors::to_python;
 use crate::gate::gate;
+use crate::pool::Process;
 
 /// One run of a rule set; the calls go in the order of `crm_segment`.
 #[pyclass(module = "crm_engine._core")]
@@ -19,6 +20,8 @@ pub struct SegmentRun {
     tables: Vec<String>,
     key: String,
     state: Mutex<State>,
+    /// The process that the run's threads belong to.
+    process: Process,
 }
 
 struct State {
@@ -61,7 +64,8 @@ impl SegmentRun {
             Ok((rules, run))
         })?;
         let tables = tables.into_iter().map(|(name, ..)| name).collect();
-        Ok(Self { rules, tables, key, state: Mutex::new(State { run, outcome: Outcome::default(), keys: Vec::new() }) })
+        let state = Mutex::new(State { run, outcome: Outcome::default(), keys: Vec::new() });
+        Ok(Self { rules, tables, key, state, process: Process::current() })
     }
 
     /// The columns of contacts that the rules read.
@@ -177,8 +181,10 @@ impl SegmentRun {
 
     /// The number of each contact's choice, as a `pyarrow.UInt32Array`; null where none fits.
     fn assigned(&self, py: Python<'_>, assignment: usize) -> PyResult<Py<PyAny>> {
-        let choices = self.with(py, None, |state, _| Ok(state.outcome.assigned(assignment)))?;
-        let array = UInt32Array::from_iter(choices.into_iter().map(|choice| (choice != u32::MAX).then_some(choice)));
+        let array = self.with(py, None, |state, _| {
+            let choices = state.outcome.assigned(assignment);
+            Ok(UInt32Array::from_iter(choices.into_iter().map(|choice| (choice != u32::MAX).then_some(choice))))
+        })?;
         Ok(PyArray::from_array_ref(Arc::new(array)).to_pyarrow(py)?.unbind())
     }
 
@@ -211,6 +217,7 @@ impl SegmentRun {
         work: impl FnOnce(&mut State, &dyn Control) -> Result<T> + Send,
     ) -> PyResult<T> {
         gate(py, progress, |control| {
+            self.process.check("a run over segments")?;
             let mut state = self.state.lock().map_err(|_| Error::internal("an earlier call on this run failed"))?;
             work(&mut state, control)
         })
@@ -220,14 +227,14 @@ impl SegmentRun {
 /// A rule, SQL text or a JSON tree, as SQL.
 #[pyfunction]
 pub fn rule_to_sql(py: Python<'_>, rule: &str, tree: bool) -> PyResult<String> {
-    let origin = crm_rules::Origin::default();
-    let read = if tree {
-        match serde_json::from_str(rule) {
-            Ok(tree) => crm_rules::parse_tree(&tree, origin),
-            Err(error) => return Err(to_python(py, Error::config(format!("the rule is not JSON: {error}")))),
-        }
-    } else {
-        crm_rules::parse_sql(rule, origin)
-    };
-    read.map(|expr| expr.to_sql()).map_err(|problem| to_python(py, crm_rules::problems_to_error(vec![problem])))
+    gate(py, None, |_| {
+        let origin = crm_rules::Origin::default();
+        let read = if tree {
+            let tree = serde_json::from_str(rule).map_err(|error| Error::config(format!("the rule is not JSON: {error}")))?;
+            crm_rules::parse_tree(&tree, origin)
+        } else {
+            crm_rules::parse_sql(rule, origin)
+        };
+        read.map(|expr| expr.to_sql()).map_err(|problem| crm_rules::problems_to_error(vec![problem]))
+    })
 }

@@ -53,7 +53,7 @@ impl Run {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .build()
-            .map_err(|error| Error::internal(format!("no threads: {error}")))?;
+            .map_err(|error| Error::limit(format!("{threads} threads cannot be started ({error}): ask for fewer of them")))?;
         let outcome = OutcomeBuilder::new(rules.segments.len(), rules.assignments.len());
         Ok(Self {
             rules,

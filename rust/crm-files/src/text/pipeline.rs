@@ -79,7 +79,7 @@ impl Splitter {
             rest: head.bytes,
             data_start: head.data_start,
             quote: syntax.quote.as_ref().and_then(|(open, close)| one_byte(open).filter(|_| open == close)),
-            line_end: if syntax.line_end == super::dialect::LineEnd::Cr { b'\r' } else { b'\n' },
+            line_end: syntax.line_end.byte(),
             max_bytes: assembler.limits.record_bytes.max(CHUNK_BYTES),
             at_eof: head.at_eof,
             is_first: true,
@@ -257,11 +257,7 @@ type Job = (RawChunk, SyncSender<ReadChunk>);
 type Ordered = Receiver<io::Result<Receiver<ReadChunk>>>;
 
 /// One thread that cuts and `n_threads` that read. They end when the consumer drops its receiver.
-fn spawn(
-    mut splitter: Splitter,
-    assembler: Arc<Assembler>,
-    n_threads: usize,
-) -> std::result::Result<Ordered, (Box<Splitter>, Arc<Assembler>)> {
+fn spawn(splitter: Splitter, assembler: Arc<Assembler>, n_threads: usize) -> std::result::Result<Ordered, (Box<Splitter>, Arc<Assembler>)> {
     let (job_sender, job_receiver) = sync_channel::<Job>(n_threads);
     let (order_sender, ordered) = sync_channel(n_threads + 1);
     let job_receiver = Arc::new(Mutex::new(job_receiver));
@@ -280,7 +276,10 @@ fn spawn(
             return Err((Box::new(splitter), assembler));
         }
     }
-    std::thread::spawn(move || {
+    // The splitter is handed over once its thread is there, so that it is not lost with a thread that could not be started.
+    let (hand_over, handed) = sync_channel::<Splitter>(1);
+    let cut = move || {
+        let Ok(mut splitter) = handed.recv() else { return };
         loop {
             let raw = match splitter.next() {
                 Ok(Some(raw)) => raw,
@@ -295,6 +294,11 @@ fn spawn(
                 return;
             }
         }
-    });
+    };
+    if std::thread::Builder::new().name("crm-text-cut".to_owned()).spawn(cut).is_err() {
+        return Err((Box::new(splitter), assembler));
+    }
+    // Its thread waits for it, so that it is taken.
+    let _ = hand_over.send(splitter);
     Ok(ordered)
 }

@@ -24,7 +24,6 @@ use crm_store::index::{IndexWriter, section};
 use pyo3::prelude::*;
 use pyo3_arrow::{PyArray, PyRecordBatch};
 
-use crate::errors::to_python;
 use crate::gate::gate;
 use about::{About, BaseOptions, LayoutAbout};
 use known::KnownIndex;
@@ -74,20 +73,18 @@ impl BaseIndex {
 
     /// The options as JSON.
     fn options(&self, py: Python<'_>) -> PyResult<String> {
-        let options = self.known().map(|known| serde_json::to_string(&known.about.options));
-        options.and_then(|json| json.map_err(|error| Error::internal(error.to_string()))).map_err(|error| to_python(py, error))
+        gate(py, None, |_| serde_json::to_string(&self.known()?.about.options).map_err(|error| Error::internal(error.to_string())))
     }
 
     /// The names of the segments, oldest first.
     fn segments(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let known = self.known().map_err(|error| to_python(py, error))?;
-        Ok(known.index.segments().iter().map(|segment| segment.name.clone()).collect())
+        gate(py, None, |_| Ok(self.known()?.index.segments().iter().map(|segment| segment.name.clone()).collect()))
     }
 
     /// Numbers of records and contacts as JSON.
     fn counts(&self, py: Python<'_>) -> PyResult<String> {
-        let about = self.known().map_err(|error| to_python(py, error))?;
-        Ok(format!(r#"{{"records": {}, "contacts": {}}}"#, about.about.n_records, about.about.n_contacts))
+        let known = gate(py, None, |_| self.known())?;
+        Ok(format!(r#"{{"records": {}, "contacts": {}}}"#, known.about.n_records, known.about.n_contacts))
     }
 
     /// What is known of records, one row each.
@@ -114,8 +111,7 @@ impl BaseIndex {
     /// The contacts that fit a query (JSON: role to value) best, as a JSON list.
     #[pyo3(signature = (query, limit=10))]
     fn find(&self, py: Python<'_>, query: &str, limit: usize) -> PyResult<String> {
-        // Milliseconds: no thread is made for it.
-        py.detach(|| finding::find_json(self.known()?.as_ref(), query, limit)).map_err(|error| to_python(py, error))
+        gate(py, None, |_| finding::find_json(self.known()?.as_ref(), query, limit))
     }
 
     /// The records of contacts: one row per record.

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use arrow_array::{Array, StringArray};
 use arrow_buffer::Buffer;
-use crm_core::{Error, Hasher64, Result, Role, record_id};
+use crm_core::{Error, Result, Role, record_id};
 use crm_resolve::increment::{Cells, Edit, TakeCells, Verdict};
-use crm_resolve::merge::{Canonicalizer, ConventionSample, NormalCanonicalizer, SourceColumn, SourceLayout, row_hash};
+use crm_resolve::merge::{
+    Canonicalizer, ConventionSample, NormalCanonicalizer, SourceColumn, SourceLayout, first_filled, keyless_record_id, repeated_record_id,
+    row_hash,
+};
 use crm_resolve::{Conventions, DateOrder, ResolveConfig};
 use crm_store::cells::encode_row;
 use crm_store::index::IndexWriter;
@@ -146,10 +149,7 @@ impl Pending {
         let mut pushed = Vec::with_capacity(n_rows);
         let (mut bytes, mut cells) = (Vec::new(), Vec::new());
         for row in 0..n_rows {
-            let cell = |places: &[usize]| {
-                let found = places.iter().filter(|place| columns[**place].is_valid(row)).map(|place| columns[*place].value(row).trim());
-                found.into_iter().find(|text| !text.is_empty())
-            };
+            let cell = |places: &[usize]| first_filled(columns, places, row);
             let source = cell(&source_places).unwrap_or(&own_source);
             let version = row_hash(columns, &by_name, row, &mut bytes);
             let key = cell(&key_places);
@@ -317,20 +317,13 @@ impl Pending {
 
     /// The id of a row without a key: of its content, and of how often that came before in the change.
     fn keyless_id(&mut self, source: &str, version: u64) -> i64 {
-        let id = |occurrence: u32| {
-            let mut hasher = Hasher64::default();
-            hasher.write_text(source);
-            hasher.write_optional(None);
-            hasher.write_u64(version);
-            if occurrence > 0 {
-                hasher.write_u64(u64::from(occurrence));
-            }
-            (hasher.finish() >> 1) as i64
-        };
-        let first = id(0);
-        let occurrence = self.occurrences.entry(first).or_insert(0);
-        *occurrence += 1;
-        id(*occurrence - 1)
+        let first = keyless_record_id(source, version);
+        let n_before = self.occurrences.entry(first).or_insert(0);
+        *n_before += 1;
+        match *n_before - 1 {
+            0 => first,
+            occurrence => repeated_record_id(first, version, u64::from(occurrence), 0),
+        }
     }
 
     /// Microseconds since 1970. What no text of its own says (3/4/2024) is read as the options say, never as other rows suggest: which of two

@@ -5,11 +5,14 @@ use std::thread::JoinHandle;
 
 use arrow_array::{Array, RecordBatch, StringArray};
 use crm_core::{Error, Result, Role, TextColumn};
-use crm_resolve::merge::{Consent, ConventionSample, RecordIds, SourceLayout, is_filler, read_consent, row_hash, says_opt_out};
+use crm_resolve::merge::{
+    Consent, ConventionSample, RecordIds, SourceLayout, first_filled, is_filler, read_consent, row_hash, says_opt_out,
+};
 use serde::Serialize;
 
 use crate::dedupe::originals::{Originals, SourceRows};
 use crate::dedupe::resolver::Resolver;
+use crate::pool::with_pool;
 
 /// Batches that wait for the worker; more would only hold memory.
 const QUEUE: usize = 2;
@@ -64,7 +67,10 @@ impl Ingest {
         let ids = RecordIds::default();
         let ingested = Ingested { layouts, files, originals: Originals::new(originals_budget, folder), ids, resolver, samples, unsaid };
         let work = move || ingested.take_all(&receiver, memory_limit);
-        let worker = std::thread::Builder::new().name("crm-ingest".to_owned()).spawn(work).map_err(|error| Error::os(&error, "thread"))?;
+        let worker = std::thread::Builder::new()
+            .name("crm-ingest".to_owned())
+            .spawn(work)
+            .map_err(|error| Error::limit(format!("no thread can be started ({error}): end other processes, or raise ulimit -u")))?;
         Ok(Self { sender: Some(sender), worker: Some(worker), n_sources })
     }
 
@@ -97,7 +103,7 @@ impl Ingested {
     fn take_all(mut self, receiver: &Receiver<Message>, memory_limit: Option<u64>) -> Result<Self> {
         let columns_by_name: Vec<_> = self.layouts.iter().map(SourceLayout::columns_by_name).collect();
         while let Ok(Message { layout, batch, rows }) = receiver.recv() {
-            self.take(layout, &batch, rows, &columns_by_name[layout])?;
+            with_pool(|pool| pool.install(|| self.take(layout, &batch, rows, &columns_by_name[layout])))??;
             self.check_memory(memory_limit)?;
         }
         Ok(self)
@@ -116,10 +122,7 @@ impl Ingested {
         let sampled: Vec<(Role, usize)> = ConventionSample::ROLES.iter().flat_map(of_role).collect();
         let mut bytes = Vec::new();
         for row in 0..batch.num_rows() {
-            let cell = |places: &[usize]| {
-                let filled = places.iter().filter(|place| columns[**place].is_valid(row)).map(|place| columns[*place].value(row).trim());
-                filled.into_iter().find(|text| !text.is_empty())
-            };
+            let cell = |places: &[usize]| first_filled(&columns, places, row);
             let source = cell(&source).unwrap_or(&self.layouts[layout].source);
             let hash = row_hash(&columns, by_name, row, &mut bytes);
             self.ids.push(source, cell(&key), hash);

@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use crate::errors::to_python;
 use crate::gate::gate;
+use crate::pool::Process;
 use ingest::Ingest;
 use originals::{RowCursor, SourceRows};
 pub use reconcile::Reconciliation;
@@ -44,6 +45,8 @@ const ORIGINALS_IN_MEMORY: usize = 512 << 20;
 pub struct DedupeRun {
     options: RunOptions,
     ingest: Mutex<Ingest>,
+    /// The process that the thread which takes in belongs to.
+    process: Process,
 }
 
 #[pymethods]
@@ -52,7 +55,7 @@ impl DedupeRun {
     #[new]
     #[pyo3(signature = (options, sources, model=None))]
     fn new(py: Python<'_>, options: &str, sources: Vec<SourceArgument>, model: Option<&str>) -> PyResult<Self> {
-        Self::start(options, sources, model).map_err(|error| to_python(py, error))
+        gate(py, None, |_| Self::start(options, sources, model))
     }
 
     /// Adds rows: `source_rows` are their places in the file (uint64), or a number from which they follow each other.
@@ -93,10 +96,11 @@ impl DedupeRun {
         let model = model.map(Model::from_json).transpose()?;
         let resolver = resolver::Resolver::new(&layouts, options.resolve.clone(), model)?;
         let ingest = Ingest::new(layouts, files, resolver, budget, options.memory_limit, options.tmp_dir.clone())?;
-        Ok(Self { options, ingest: Mutex::new(ingest) })
+        Ok(Self { options, ingest: Mutex::new(ingest), process: Process::current() })
     }
 
     fn lock(&self) -> Result<std::sync::MutexGuard<'_, Ingest>> {
+        self.process.check("a run that takes in rows")?;
         self.ingest.lock().map_err(|_| Error::internal("an earlier call of this run failed"))
     }
 }
@@ -131,18 +135,18 @@ pub struct DedupeOutcome {
 #[pymethods]
 impl DedupeOutcome {
     /// The numbers of the run, as JSON.
-    fn counts(&self) -> String {
-        serde_json::to_string(&self.resolution.counts()).unwrap_or_default()
+    fn counts(&self, py: Python<'_>) -> PyResult<String> {
+        gate(py, None, |_| serde_json::to_string(&self.resolution.counts()).map_err(|error| Error::internal(error.to_string())))
     }
 
     /// The model that decided, as JSON.
     fn model(&self, py: Python<'_>) -> PyResult<String> {
-        self.resolution.model().map_err(|error| to_python(py, error))
+        gate(py, None, |_| self.resolution.model())
     }
 
     /// Why two records were, or were not, held to be the same contact, as JSON.
     fn explain(&self, py: Python<'_>, record_id_a: i64, record_id_b: i64) -> PyResult<String> {
-        self.resolution.explain(record_id_a, record_id_b).map_err(|error| to_python(py, error))
+        gate(py, None, |_| self.resolution.explain(record_id_a, record_id_b))
     }
 
     /// The run's two sides compared; `options` is JSON.

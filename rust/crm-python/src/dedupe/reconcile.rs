@@ -20,8 +20,8 @@ impl Reconciliation {
 #[pymethods]
 impl Reconciliation {
     /// The numbers, as JSON.
-    fn counts(&self) -> String {
-        serde_json::to_string(&self.0.counts()).unwrap_or_default()
+    fn counts(&self, py: Python<'_>) -> PyResult<String> {
+        gate(py, None, |_| serde_json::to_string(&self.0.counts()).map_err(|error| Error::internal(error.to_string())))
     }
 
     /// The schema of `matched`, `differences`, `only_left`, `only_right` or `to_review`.

@@ -1,6 +1,13 @@
+use arrow_array::{Array, StringArray};
 use crm_core::{Hasher64, record_id};
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
+
+/// The first filled cell of a row among the columns at `places`, trimmed: what a source or a key that may stand in several columns is.
+pub fn first_filled<'a>(columns: &'a [StringArray], places: &[usize], row: usize) -> Option<&'a str> {
+    let filled = places.iter().filter(|place| columns[**place].is_valid(row)).map(|place| columns[*place].value(row).trim());
+    filled.into_iter().find(|text| !text.is_empty())
+}
 
 /// Gives every row a `record_id`: a non-negative int64, unique in the run, that does not depend on the order of the input.
 ///
@@ -18,13 +25,7 @@ impl RecordIds {
     pub fn push(&mut self, source: &str, source_key: Option<&str>, content_hash: u64) {
         let id = match source_key.map(str::trim).filter(|key| !key.is_empty()) {
             Some(key) => record_id(source, key),
-            None => {
-                let mut hasher = Hasher64::default();
-                hasher.write_text(source);
-                hasher.write_optional(None);
-                hasher.write_u64(content_hash);
-                to_id(hasher.finish())
-            }
+            None => keyless_record_id(source, content_hash),
         };
         self.ids.push(id);
         self.content.push(content_hash);
@@ -74,16 +75,30 @@ impl RecordIds {
     }
 }
 
+/// The `record_id` of a row without a key, where it is the first of its content.
+pub fn keyless_record_id(source: &str, content_hash: u64) -> i64 {
+    let mut hasher = Hasher64::default();
+    hasher.write_text(source);
+    hasher.write_optional(None);
+    hasher.write_u64(content_hash);
+    to_id(hasher.finish())
+}
+
+/// The `record_id` of a further row (`occurrence` counts from 1) that would have the `record_id` `first`; `attempt` is 0 unless that is taken.
+pub fn repeated_record_id(first: i64, content_hash: u64, occurrence: u64, attempt: u64) -> i64 {
+    let mut hasher = Hasher64::default();
+    hasher.write_u64(first as u64);
+    hasher.write_u64(content_hash);
+    hasher.write_u64(occurrence);
+    hasher.write_u64(attempt);
+    to_id(hasher.finish())
+}
+
 /// An id that no other row has.
 fn free_id(id: i64, content_hash: u64, occurrence: u64, taken: &mut HashSet<i64>, sorted: &[i64]) -> i64 {
     let mut attempt = 0;
     loop {
-        let mut hasher = Hasher64::default();
-        hasher.write_u64(id as u64);
-        hasher.write_u64(content_hash);
-        hasher.write_u64(occurrence);
-        hasher.write_u64(attempt);
-        let candidate = to_id(hasher.finish());
+        let candidate = repeated_record_id(id, content_hash, occurrence, attempt);
         if sorted.binary_search(&candidate).is_err() && taken.insert(candidate) {
             return candidate;
         }
@@ -111,6 +126,14 @@ mod tests {
         assert_eq!(ids(&[("crm", Some("1"), 5)]).0, [record_id("crm", "1")]);
         assert_ne!(ids(&[("crm", None, 5)]).0, ids(&[("crm", Some(""), 6)]).0);
         assert_ne!(ids(&[("crm", None, 5)]).0, ids(&[("erp", None, 5)]).0);
+    }
+
+    #[test]
+    fn of_several_key_columns_the_first_filled_one_counts() {
+        let columns = [StringArray::from(vec![Some(" "), None, Some("A1 ")]), StringArray::from(vec!["7", "8", "9"])];
+        let keys: Vec<_> = (0..3).map(|row| first_filled(&columns, &[0, 1], row)).collect();
+        assert_eq!(keys, [Some("7"), Some("8"), Some("A1")]);
+        assert_eq!(first_filled(&columns, &[0], 1), None);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub use canonical::{Canonicalizer, PlainCanonicalizer, iso_micros};
 pub use consent::{Consent, is_negated as says_opt_out, of_all as consent_of_all, parse as parse_consent, read as read_consent};
 pub use contact_id::{ContactId, contact_id, record_id_of_contact};
 pub use golden::{Golden, GoldenPlan, RecordFacts};
-pub use identity::RecordIds;
+pub use identity::{RecordIds, first_filled, keyless_record_id, repeated_record_id};
 pub use layout::{RowRef, Rows, SourceColumn, SourceLayout, names_beside_own, row_hash};
 pub use members::Members;
 pub use normal::{ConventionSample, NormalCanonicalizer, is_filler, settle_conventions};
