@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import json
 import os
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
@@ -185,3 +188,21 @@ def test_a_folder_of_text_files_and_workbooks(tmp_path: Path) -> None:
     sources = open_sources(tmp_path)
     assert [Path(source.name).name for source in sources] == ["a.tsv", "b.csv", "c.csv.gz"]
     assert all(pa.table(source).to_pylist() == [{"name": "Anna", "phone": "29123456"}] for source in sources)
+
+
+def test_every_sheet_of_a_workbook_from_a_stream_is_read(tmp_path: Path) -> None:
+    """Sheets are opened again one by one: what the stream was spooled to is there until all are read, and then gone."""
+    book = openpyxl.Workbook()
+    for sheet in (book.active, book.create_sheet("more")):
+        sheet.append(["id", "name"])
+        for row in range(3000):
+            sheet.append([row, f"Anna {row}"])
+    content = io.BytesIO()
+    book.save(content)
+    content.seek(0)
+    before = set(Path(tempfile.gettempdir()).glob("*.spool"))
+    sources = open_sources([content], ReadOptions())
+    assert [sum(len(batch) for batch, _ in source.batches()) for source in sources] == [3000, 3000]
+    del sources
+    gc.collect()
+    assert set(Path(tempfile.gettempdir()).glob("*.spool")) <= before

@@ -20,6 +20,7 @@ import os
 import stat
 import sys
 import tempfile
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -119,6 +120,8 @@ class Source(ABC):
     skipped: list[Skipped]
     native: _core.FileTable | None = None
     again: Callable[[], Source | None] | None = None
+    #: What has to be there while it is read.
+    kept: object = None
 
     @abstractmethod
     def batches(self) -> Iterator[TextBatch]:
@@ -144,13 +147,12 @@ class Source(ABC):
 class FileSource(Source):
     """A text file or a sheet, read natively."""
 
-    def __init__(self, name: str, native: _core.FileTable, spool: Path | None = None) -> None:
+    def __init__(self, name: str, native: _core.FileTable) -> None:
         self.name = name
         self.native = native
         self.columns = native.column_names
         self.rejects = []
         self.skipped = []
-        self._spool = spool
 
     def batches(self) -> Iterator[TextBatch]:
         assert self.native is not None
@@ -327,22 +329,32 @@ def _open_stream(name: str, stream: SupportsRead, options: ReadOptions, progress
     if isinstance(head, str):
         raise ConfigError(f"{name} yields text; open it in binary mode")
     rest: Any = _Chained(head, stream)
-    if not head.startswith((b"PAR1", b"ARROW1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\xff\xff\xff\xff")):
+    # Web pages and XML spreadsheets begin so, whatever encoding they are in.
+    is_markup = head.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<")
+    if not is_markup and not head.startswith((b"PAR1", b"ARROW1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\xff\xff\xff\xff")):
         return _native(name, _core.open_file(name, options.to_json(), rest, progress))
     # These are read by seeking: they go through a file that vanishes when its sources do.
     suffix = os.path.splitext(name)[1] or ".spool"
     with tempfile.NamedTemporaryFile(suffix=suffix, delete=False) as spool:
         while chunk := rest.read(1 << 20):
             spool.write(chunk)
-    try:
-        if head.startswith(b"PAR1"):
-            return [_parquet(name, pa.OSFile(spool.name))]
-        if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
-            return [_arrow_ipc(name, spool.name)]
-        # The native reader holds the file open; the name is needed no more.
-        return _native(name, _core.open_file(spool.name, options.to_json(), None, progress))
-    finally:
-        os.unlink(spool.name)
+    # The native readers open it again for each of several sheets: it is there as long as one of the sources is.
+    kept = _Kept(Path(spool.name))
+    if head.startswith(b"PAR1"):
+        return [_parquet(name, pa.OSFile(spool.name))]
+    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        return [_arrow_ipc(name, spool.name)]
+    sources = _native(name, _core.open_file(spool.name, options.to_json(), None, progress))
+    for source in sources:
+        source.kept = kept
+    return sources
+
+
+class _Kept:
+    """A file that goes when nothing refers to this any more."""
+
+    def __init__(self, path: Path) -> None:
+        weakref.finalize(self, path.unlink, missing_ok=True)
 
 
 class _Once:

@@ -18,12 +18,43 @@ pub enum Format {
     Xls,
     /// OpenDocument spreadsheet.
     Ods,
+    /// Tables of a web page; often named `.xls`.
+    Html,
+    /// XML spreadsheet of 2003; often named `.xls`.
+    Xml,
 }
 
 impl Format {
     /// Whether it is read by [`crate::workbook`].
     pub fn is_workbook(self) -> bool {
-        matches!(self, Self::Xlsx | Self::Xlsm | Self::Xlsb | Self::Xls | Self::Ods)
+        matches!(self, Self::Xlsx | Self::Xlsm | Self::Xlsb | Self::Xls | Self::Ods | Self::Html | Self::Xml)
+    }
+
+    /// First bytes of a file that say what it is.
+    pub const HEAD_BYTES: usize = 4096;
+
+    /// Whether a file that begins with `head` is a web page or an XML spreadsheet, whatever its name says.
+    pub fn markup_from_content(head: &[u8]) -> Option<Self> {
+        let head = &head[..head.len().min(Self::HEAD_BYTES)];
+        let is_wide = head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") || head.starts_with(b"<\0");
+        // Wide characters that are ASCII are ASCII between zeros.
+        let narrow: Vec<u8> =
+            if is_wide { head.iter().copied().filter(u8::is_ascii).filter(|byte| *byte != 0).collect() } else { head.to_vec() };
+        let text = String::from_utf8_lossy(&narrow).to_ascii_lowercase();
+        let text = text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']);
+        if text.starts_with("<!--") || text.starts_with("<!doctype html") {
+            // Comments may precede anything.
+            return ["<html", "<table", "<head", "<body"].iter().any(|tag| text.contains(tag)).then_some(Self::Html);
+        }
+        let is_spreadsheet = text.contains("urn:schemas-microsoft-com:office:spreadsheet") && text.contains("workbook");
+        if (text.starts_with("<?xml") || text.starts_with("<workbook") || text.starts_with("<ss:workbook"))
+            && is_spreadsheet
+            && !text.contains("<html")
+        {
+            return Some(Self::Xml);
+        }
+        let is_page = ["<html", "<table", "<head", "<body", "<meta", "<style"].iter().any(|tag| text.starts_with(tag));
+        (is_page || text.starts_with("<?xml") && text.contains("<html")).then_some(Self::Html)
     }
 
     /// The format that a file name claims.

@@ -10,15 +10,21 @@ use crate::{Format, ReadOptions, TableReader, text, workbook};
 pub fn open_path(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<Vec<Box<dyn TableReader>>> {
     let name = path.display().to_string();
     let mut file = File::open(path).map_err(|error| Error::os(&error, &*name))?;
-    let mut head = [0_u8; 16];
+    let mut head = [0_u8; Format::HEAD_BYTES];
     let n_head = read_up_to(&mut file, &mut head).map_err(|error| Error::os(&error, &*name))?;
     let format = match options.format {
         Some(format) => format,
-        None => match Format::workbook_from_content(&head[..n_head], &name) {
+        None => match Format::workbook_from_content(&head[..n_head], &name).or_else(|| Format::markup_from_content(&head[..n_head])) {
             Some(format) => format,
             None => Format::from_name(&name).filter(|format| !format.is_workbook()).unwrap_or(Format::Csv),
         },
     };
+    if (head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06"))
+        && let Some((packed, input)) = workbook::packed_text(path, options)?
+    {
+        let format = Format::from_name(&packed).unwrap_or(Format::Csv);
+        return text::open(&name, format, input, options, control);
+    }
     if format.is_workbook() {
         return workbook::open(path, format, options, control);
     }

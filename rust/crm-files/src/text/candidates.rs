@@ -1,5 +1,5 @@
 //! What a text may be divided by: line ends, delimiters, quotes and escapes worth trying, because they stand in it.
-use super::dialect::LineEnd;
+use super::dialect::{LineEnd, RECORD_SEPARATOR};
 
 pub(super) fn line_ends(text: &[u8]) -> Vec<LineEnd> {
     let (mut crlf, mut lf, mut cr) = (0_usize, 0_usize, 0_usize);
@@ -12,6 +12,7 @@ pub(super) fn line_ends(text: &[u8]) -> Vec<LineEnd> {
         }
     }
     match (crlf, lf, cr) {
+        (0, 0, 0) if memchr::memchr_iter(RECORD_SEPARATOR, text).nth(1).is_some() => vec![LineEnd::RecordSeparator],
         (0, 0, 0) => vec![if text.ends_with(b"\r") { LineEnd::Cr } else { LineEnd::Lf }],
         (0, _, 0) => vec![LineEnd::Lf],
         (_, _, 0) => vec![LineEnd::CrLf],
@@ -158,7 +159,9 @@ fn long_delimiters(text: &[u8]) -> Vec<Vec<u8>> {
         let mut at = 0;
         while at < line.len() {
             let run = line[at..].iter().take_while(|byte| is_part(**byte)).count();
-            if (2..=12).contains(&run) && &line[at..at + run] != b"://" {
+            // `="00123"` is a text as spreadsheets are told it, no delimiter.
+            let is_formula = line[at..at + run].ends_with(b"=") && line.get(at + run) == Some(&b'"');
+            if (2..=12).contains(&run) && &line[at..at + run] != b"://" && !is_formula {
                 for len in 2..=run.min(4) {
                     for start in at..=at + run - len {
                         *counts.entry(&line[start..start + len]).or_default() += 1;

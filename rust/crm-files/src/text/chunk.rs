@@ -11,6 +11,8 @@ use super::rows::Rows;
 use super::scan::{Marks, Scan, scan};
 use crate::Limits;
 
+/// In UTF-8; where a file begins, and where another was put behind it.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Rows that are copied column by column at once: their cell ends stay in the cache.
 const RUN_ROWS: usize = 512;
 /// Cells of a chunk's rows, nulls included, at most.
@@ -52,7 +54,7 @@ impl Assembler {
         let marks = syntax.is_plain().then(|| Marks {
             delimiter: syntax.delimiter[0],
             quote: syntax.quote.as_ref().map(|(open, _)| open[0]),
-            line_end: if syntax.line_end == LineEnd::Cr { b'\r' } else { b'\n' },
+            line_end: syntax.line_end.byte(),
             carriage_return: syntax.line_end == LineEnd::CrLf,
         });
         // A row in another dialect, pasted from elsewhere.
@@ -102,14 +104,14 @@ impl Assembler {
             let row_end = row_end as usize;
             let end = scan.cell_ends[row_end - 1] as usize;
             let mut text_end = end;
-            if marks.carriage_return && end > row_start && text[end - 1] == b'\r' {
+            while marks.carriage_return && text_end > row_start && text[text_end - 1] == b'\r' {
                 text_end -= 1;
             }
             let raw = &text[row_start..text_end];
             if row_end - first_cell == n_columns && !rows.wants_care() && !self.needs_care(raw, n_columns) {
                 if run_rows == 0 {
                     run_first_cell = first_cell;
-                    rows.release_pending();
+                    rows.release_data(&self.layout);
                 }
                 run_rows += 1;
                 rows.source_rows.push(cursor.line);
@@ -120,6 +122,7 @@ impl Assembler {
             } else {
                 copy_run(text, scan, marks, n_columns, run_first_cell, run_rows, &mut rows.columns);
                 run_rows = 0;
+                let raw = raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw);
                 let step = self.parser.parse(raw, 0, true, Quotes::AtEdges, &mut record);
                 if raw.len() > self.limits.record_bytes {
                     self.reject_long(raw, cursor.line, rows);
@@ -143,10 +146,13 @@ impl Assembler {
     /// Whether a row with the right number of cells may still be no data: blank, drawn, a comment, the header again, too long.
     fn needs_care(&self, raw: &[u8], n_columns: usize) -> bool {
         let Some(first) = raw.first() else { return true };
-        if matches!(first, b'-' | b'=' | b'_' | b'+' | b'|') || raw.len() > self.limits.record_bytes {
+        if matches!(first, b'-' | b'=' | b'_' | b'+' | b'|' | b':') || *first == BYTE_ORDER_MARK[0] && raw.starts_with(BYTE_ORDER_MARK) {
             return true;
         }
-        if raw.len() < n_columns || (matches!(first, b' ' | b'\t') || self.layout.syntax.delimiter[0] == *first) && self.is_blank(raw) {
+        if raw.len() > self.limits.record_bytes
+            || raw.len() < n_columns
+            || (matches!(first, b' ' | b'\t') || self.layout.syntax.delimiter[0] == *first) && self.is_blank(raw)
+        {
             return true;
         }
         self.layout.syntax.comment.as_ref().is_some_and(|comment| raw.starts_with(comment))
@@ -164,6 +170,10 @@ impl Assembler {
         for _ in 0..max_rows {
             if rows.context.in_long_line && !self.pass_line(text, cursor, rows) {
                 return;
+            }
+            // Files that were put together keep the marks of their beginnings.
+            if text[cursor.at..].starts_with(BYTE_ORDER_MARK) {
+                cursor.at += BYTE_ORDER_MARK.len();
             }
             let is_beyond = |at: usize| text.len() - at > self.limits.record_bytes;
             let quotes = if cursor.at < cursor.in_line_to { Quotes::InLine } else { Quotes::AtEdges };
@@ -202,8 +212,7 @@ impl Assembler {
 
     /// Passes over the rest of a line whose beginning was rejected; whether its end is there.
     fn pass_line(&self, text: &[u8], cursor: &mut Cursor, rows: &mut Rows) -> bool {
-        let line_end = if self.layout.syntax.line_end == LineEnd::Cr { b'\r' } else { b'\n' };
-        let Some(offset) = memchr::memchr(line_end, &text[cursor.at..]) else {
+        let Some(offset) = memchr::memchr(self.layout.syntax.line_end.byte(), &text[cursor.at..]) else {
             cursor.at = text.len();
             return false;
         };
@@ -346,7 +355,7 @@ fn copy_run(text: &[u8], scan: &Scan, marks: Marks, n_columns: usize, first_cell
         for row in 0..n_rows {
             let cell = row * n_columns + idx;
             let mut end = ends[cell] as usize;
-            if is_last && marks.carriage_return && end > start && text[end - 1] == b'\r' {
+            while is_last && marks.carriage_return && end > start && text[end - 1] == b'\r' {
                 end -= 1;
             }
             if scan.has_quotes && end > start && Some(text[start]) == marks.quote {

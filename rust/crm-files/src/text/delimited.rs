@@ -9,6 +9,7 @@ use super::beginning::{check_told_lines, foreign_content, is_binary, line_start,
 use super::chunk::{Assembler, Cursor};
 use super::columns::batch;
 use super::encoding::{Mended, TextEncoding, UNDECODABLE, detect, mend_lines};
+use super::escape::escape_bytes;
 use super::input::decompressed;
 use super::notes::Notes;
 use super::pipeline::{Chunks, Head, Splitter};
@@ -91,7 +92,8 @@ impl DelimitedReader {
         let sniffed = sniff(&text[start.max(passed)..], is_whole, &fixed);
         report.dialect = Some(sniffed.syntax.describe());
         report.reasons.extend(sniffed.reasons);
-        let fixed = FixedShape { header_row: options.header_row, skip_rows: options.skip_rows };
+        let is_decoded = detected.encoding != TextEncoding::Utf8;
+        let fixed = FixedShape { header_row: options.header_row, skip_rows: options.skip_rows, keeps_columns: false, is_decoded };
         let shaped = shape(&text, start, line, is_whole, sniffed.syntax, fixed, &options.limits);
         let layout = shaped.layout;
         if layout.n_columns() > options.limits.columns {
@@ -110,7 +112,7 @@ impl DelimitedReader {
         report.warnings.extend(shaped.warnings);
         let mut skipped = shaped.skipped;
         if start > 0 {
-            let raw = String::from_utf8_lossy(text[..start].trim_ascii_end()).into_owned();
+            let raw = escape_bytes(text[..start].trim_ascii_end());
             skipped.insert(0, Skipped { row: 1, reason: "separator line".to_owned(), raw });
         }
         let n_warnings = report.warnings.len();

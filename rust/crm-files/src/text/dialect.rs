@@ -12,7 +12,23 @@ pub(super) enum LineEnd {
     Cr,
     /// Any of the three.
     Mixed,
+    /// The record separator of ASCII, `\x1E`; other line ends are content.
+    RecordSeparator,
 }
+
+impl LineEnd {
+    /// The byte that every line ends with.
+    pub(super) fn byte(self) -> u8 {
+        match self {
+            Self::Lf | Self::CrLf | Self::Mixed => b'\n',
+            Self::Cr => b'\r',
+            Self::RecordSeparator => RECORD_SEPARATOR,
+        }
+    }
+}
+
+/// What ends records where neither `\n` nor `\r` does.
+pub(super) const RECORD_SEPARATOR: u8 = 0x1E;
 
 /// The syntax that the record parser follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +46,8 @@ pub(super) struct Syntax {
     pub comment: Option<Vec<u8>>,
     /// Whether blanks around delimiters are no part of the cells.
     pub trim: bool,
+    /// Whether every line begins with a delimiter that divides nothing.
+    pub leads: bool,
 }
 
 impl Default for Syntax {
@@ -43,6 +61,7 @@ impl Default for Syntax {
             line_end: LineEnd::Lf,
             comment: None,
             trim: false,
+            leads: false,
         }
     }
 }
@@ -62,6 +81,7 @@ impl Syntax {
                 LineEnd::CrLf => "\\r\\n",
                 LineEnd::Cr => "\\r",
                 LineEnd::Mixed => "mixed",
+                LineEnd::RecordSeparator => "\\x1E",
             }
             .to_owned(),
             comment: self.comment.as_deref().map(text),
@@ -78,6 +98,7 @@ impl Syntax {
             && self.quote.as_ref().is_none_or(one_byte)
             && self.escape.is_none()
             && !self.trim
+            && !self.leads
             && self.line_end != LineEnd::Mixed
     }
 }

@@ -55,8 +55,17 @@ pub(crate) fn shape_of_grid<'a>(
         line_end: LineEnd::Lf,
         comment: None,
         trim: false,
+        leads: false,
     };
-    let mut shaped = shape(&text, 0, first_line.unwrap_or(1), true, syntax, FixedShape { header_row, skip_rows }, limits);
+    let mut shaped = shape(
+        &text,
+        0,
+        first_line.unwrap_or(1),
+        true,
+        syntax,
+        FixedShape { header_row, skip_rows, keeps_columns: true, is_decoded: false },
+        limits,
+    );
     // Rows of another table above this one are left out of a sheet like titles, and told as what they are.
     shaped.skipped.extend(shaped.rejects.drain(..).map(|reject| Skipped { row: reject.row, reason: reject.reason, raw: reject.raw }));
     shaped.skipped.sort_by_key(|skipped| skipped.row);

@@ -1,10 +1,10 @@
 //! Which rows are the header: titles above it left out, rows of group titles and names joined.
 use std::collections::HashMap;
 
+use super::escape::text_or_escaped;
 use super::header_words::is_header_word;
 use super::kind::{Kind, kind_of};
 use super::layout::ColumnLooks;
-use super::rows::escape_bytes;
 use super::shape::SampleRow;
 
 /// Rows that a header has, at most.
@@ -17,7 +17,7 @@ pub(super) fn table_start(rows: &[SampleRow], first_allowed: usize, n_cells: usi
     filled.sort_unstable();
     let typical = filled.get(filled.len() / 2).copied().unwrap_or(1);
     let enough = if n_cells <= 2 { typical.min(n_cells) } else { (typical / 2).max(2).min(typical) };
-    let is_data_like = |row: &SampleRow| !row.is_comment && row.n_filled() > 0;
+    let is_data_like = |row: &SampleRow| !row.is_comment && !row.is_rule() && row.n_filled() > 0;
     (first_allowed..rows.len())
         .find(|idx| is_data_like(&rows[*idx]) && rows[*idx].n_filled() >= enough && rows[*idx].cells.len() >= n_cells)
         .or_else(|| (first_allowed..rows.len()).find(|idx| is_data_like(&rows[*idx])))
@@ -174,6 +174,9 @@ fn judge_header(row: &SampleRow, body: &[&SampleRow]) -> Result<String, String> 
     if repeated > 0 && words == 0 {
         return Err(format!("words of row {} recur as values below it", row.line));
     }
+    if heads_years(row) {
+        return Ok("years, one after the other".to_owned());
+    }
     if words == 0 && kinds.iter().all(|kind| matches!(kind, Kind::Number | Kind::Empty)) {
         return Err(format!("row {} is all numbers", row.line));
     }
@@ -192,6 +195,34 @@ fn vocabulary<'a>(body: &[&'a SampleRow], idx: usize) -> Option<HashMap<&'a [u8]
     (words.len() * 4 <= n_filled && words.len() <= 40).then_some(words)
 }
 
+/// Whether a row is blank at first and then holds years that follow each other.
+fn heads_years(row: &SampleRow) -> bool {
+    let Some((first, years)) = row.cells.split_first() else { return false };
+    let year = |cell: &Vec<u8>| is_year(cell).then(|| std::str::from_utf8(cell).ok()?.trim().parse::<u32>().ok()).flatten();
+    first.trim_ascii().is_empty()
+        && years.len() >= 2
+        && years.windows(2).all(|pair| year(&pair[0]).zip(year(&pair[1])).is_some_and(|(one, next)| next == one + 1))
+}
+
+/// A header that is written as a comment, `#id,name`, becomes one: the last comment above the table, as wide as the rows, without values
+/// where the row below it has some.
+pub(super) fn uncomment_header(rows: &mut [SampleRow], comment: &[u8]) {
+    let Some(first) = rows.iter().position(|row| !row.is_comment && row.n_filled() > 0) else { return };
+    let (above, below) = rows.split_at_mut(first);
+    let Some(header) = above.last_mut().filter(|row| row.is_comment && row.cells.len() >= 2) else { return };
+    let has_values = |cells: &[Vec<u8>]| cells.iter().any(|cell| kind_of(cell).is_value());
+    let names = || header.cells.iter().skip(1).filter(|cell| !cell.trim_ascii().is_empty()).count();
+    if header.cells.len() == below[0].cells.len()
+        && names() + 1 == header.cells.len()
+        && !has_values(&header.cells)
+        && has_values(&below[0].cells)
+    {
+        header.is_comment = false;
+        let name = header.cells[0].strip_prefix(comment).map(|name| name.trim_ascii().to_vec());
+        header.cells[0] = name.unwrap_or_default();
+    }
+}
+
 /// Years head columns of numbers.
 fn is_year(cell: &[u8]) -> bool {
     let cell = cell.trim_ascii();
@@ -201,7 +232,7 @@ fn is_year(cell: &[u8]) -> bool {
 /// Whether row `at` goes on the header that begins at `first`.
 fn continues_header(rows: &[SampleRow], first: usize, at: usize) -> bool {
     let (above, row) = (&rows[at - 1], &rows[at]);
-    if row.is_comment || row.n_filled() == 0 || row.cells.iter().any(|cell| kind_of(cell).is_value()) {
+    if row.is_comment || row.is_rule() || row.n_filled() == 0 || row.cells.iter().any(|cell| kind_of(cell).is_value()) {
         return false;
     }
     // Further header rows may follow: the rows below them judge better.
@@ -265,7 +296,7 @@ pub(super) fn header_titles(header: &[SampleRow]) -> Vec<String> {
         let is_last = idx + 1 == header.len();
         let mut group = String::new();
         for (column, title) in titles.iter_mut().enumerate() {
-            let text = row.cells.get(column).map(|cell| escape_bytes(cell.trim_ascii())).unwrap_or_default();
+            let text = row.cells.get(column).map(|cell| text_or_escaped(cell.trim_ascii())).unwrap_or_default();
             let text = if text.is_empty() && !is_last { group.clone() } else { text };
             if !is_last {
                 group.clone_from(&text);

@@ -1,5 +1,7 @@
 //! Words that name columns, in the languages of the exports we read: a hint that a row is a header. What a column means is decided elsewhere.
 
+use super::kind::Kind;
+
 const WORDS: &[&str] = &[
     // English
     "id",
@@ -331,6 +333,21 @@ pub(super) fn is_header_word(cell: &str) -> bool {
         spaced.split(|c: char| c.is_whitespace() || matches!(c, '_' | '/' | '(' | ')' | ':' | ',' | '#')).filter(|word| !word.is_empty());
     let n_words = words.clone().count();
     n_words <= 5 && words.any(|word| WORDS.contains(&word) || WORDS.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit())))
+}
+
+/// The kind of values that a column of this name holds, where the name promises one.
+pub(super) fn names_kind(cell: &str) -> Option<Kind> {
+    let spaced = split_camel(cell.trim());
+    let mut words = spaced.split(|c: char| c.is_whitespace() || matches!(c, '_' | '/' | '-'));
+    words.find_map(|word| match word {
+        "email" | "mail" | "e-mail" | "epasts" | "pasts" | "почта" | "correo" => Some(Kind::Email),
+        "phone" | "telephone" | "mobile" | "tel" | "телефон" | "telefons" | "tālrunis" | "telefon" => Some(Kind::Phone),
+        "date" | "created" | "updated" | "birthday" | "dob" | "дата" | "datums" | "datum" | "fecha" => Some(Kind::Date),
+        "amount" | "price" | "quantity" | "qty" | "sum" | "latitude" | "longitude" | "lat" | "lon" | "сумма" | "цена" | "summa"
+        | "cena" => Some(Kind::Number),
+        "url" | "website" | "link" | "сайт" => Some(Kind::Url),
+        _ => None,
+    })
 }
 
 /// `firstName` as `first name`.

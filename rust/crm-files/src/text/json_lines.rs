@@ -9,10 +9,10 @@ use crm_core::{Control, Error, Result};
 use super::columns::{ColumnBuilder, batch};
 use super::delimited::input_error;
 use super::encoding::{StreamDecoder, TextEncoding, detect};
+use super::escape::escape_bytes;
 use super::input::{decompressed, fill};
 use super::json_values::{ValueEnd, flat_object, list_within};
 use super::layout::{column_names, text_schema};
-use super::rows::escape_bytes;
 use crate::{FileReport, Format, ReadOptions, Reject, Skipped, TableReader, TextBatch};
 
 const BLOCK_BYTES: usize = 1 << 20;

@@ -40,7 +40,7 @@ impl Kind {
 
 /// The looks of `cell`, blanks around it aside.
 pub(super) fn kind_of(cell: &[u8]) -> Kind {
-    let cell = cell.trim_ascii();
+    let cell = formula_text(cell.trim_ascii()).unwrap_or(cell).trim_ascii();
     if cell.is_empty() {
         return Kind::Empty;
     }
@@ -105,6 +105,12 @@ pub(super) fn kind_of(cell: &[u8]) -> Kind {
         return Kind::Code;
     }
     if letters > 0 { Kind::Text } else { Kind::Other }
+}
+
+/// The text of `="00123"`, as exports write what a spreadsheet should not take for a number.
+pub(super) fn formula_text(cell: &[u8]) -> Option<&[u8]> {
+    let text = cell.strip_prefix(b"=\"")?.strip_suffix(b"\"")?;
+    (!text.contains(&b'"')).then_some(text)
 }
 
 fn is_email(cell: &[u8]) -> bool {

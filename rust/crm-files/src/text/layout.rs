@@ -23,6 +23,8 @@ pub(super) struct Layout {
     pub columns: Vec<ColumnLooks>,
     /// Rows end with a delimiter as a rule.
     pub spare_cells: bool,
+    /// The text was in another encoding than UTF-8.
+    pub is_decoded: bool,
     /// Cells that rows have as a rule: more than columns where they end with delimiters.
     pub row_cells: usize,
 }

@@ -9,12 +9,15 @@ use crm_core::{Control, Result};
 use crate::{Format, ReadOptions, TableReader};
 
 mod beginning;
+mod broken_rows;
 mod candidates;
 mod chunk;
 mod columns;
+mod decoded;
 mod delimited;
 mod dialect;
 mod encoding;
+mod escape;
 mod grid_shape;
 mod header;
 mod header_words;
@@ -32,6 +35,8 @@ mod scan;
 mod shape;
 mod sniff;
 
+pub(crate) use decoded::DecodedInput;
+pub(crate) use escape::escape_decoded;
 pub(crate) use grid_shape::{is_total_row, shape_of_grid};
 
 /// Opens a text file: one reader.

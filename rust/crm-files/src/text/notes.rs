@@ -8,8 +8,11 @@ pub(super) struct Notes {
     pub spare_delimiter: Places,
     pub stray_quote: Places,
     pub other_delimiter: Places,
+    pub broken_line: Places,
     /// Cells whose formula guard was taken off.
     pub n_unguarded: u64,
+    /// Cells that stood there as `="text"`.
+    pub n_formula_texts: u64,
 }
 
 /// A count, and the first rows counted.
@@ -48,11 +51,20 @@ impl Notes {
         self.spare_delimiter.merge(&other.spare_delimiter);
         self.stray_quote.merge(&other.stray_quote);
         self.other_delimiter.merge(&other.other_delimiter);
+        self.broken_line.merge(&other.broken_line);
         self.n_unguarded += other.n_unguarded;
+        self.n_formula_texts += other.n_formula_texts;
     }
 
-    pub(super) fn all_mut(&mut self) -> [&mut Places; 5] {
-        [&mut self.short, &mut self.long_mended, &mut self.spare_delimiter, &mut self.stray_quote, &mut self.other_delimiter]
+    pub(super) fn all_mut(&mut self) -> [&mut Places; 6] {
+        [
+            &mut self.short,
+            &mut self.long_mended,
+            &mut self.spare_delimiter,
+            &mut self.stray_quote,
+            &mut self.other_delimiter,
+            &mut self.broken_line,
+        ]
     }
 
     /// Sentences for the report.
@@ -68,6 +80,13 @@ impl Notes {
         add(&self.spare_delimiter, "a delimiter too many, with nothing before or behind it; the empty cell was left out");
         add(&self.stray_quote, "quotes that open, close or stand where they should not; read as characters where no other reading fits");
         add(&self.other_delimiter, "another delimiter than the rest of the file");
+        add(&self.broken_line, "a line break stood within a cell without quotes; the row was put together again");
+        if self.n_formula_texts > 0 {
+            warnings.push(format!(
+                "{} cells stood there as =\"...\", which makes a spreadsheet show text: the text was taken",
+                self.n_formula_texts
+            ));
+        }
         if self.n_unguarded > 0 {
             warnings.push(format!("{} cells: the apostrophe that guards against formulas was taken off", self.n_unguarded));
         }

@@ -121,8 +121,8 @@ impl Parser {
             special[usize::from(*first)] = true;
             special[usize::from(b'\t')] |= syntax.run.is_some();
         }
-        special[usize::from(b'\n')] = syntax.line_end != LineEnd::Cr;
-        special[usize::from(b'\r')] = syntax.line_end != LineEnd::Lf;
+        special[usize::from(syntax.line_end.byte())] = true;
+        special[usize::from(b'\r')] |= matches!(syntax.line_end, LineEnd::CrLf | LineEnd::Mixed);
         if let Some(escape) = syntax.escape {
             special[usize::from(escape)] = true;
         }
@@ -153,10 +153,21 @@ impl Parser {
         match (input[pos], self.syntax.line_end) {
             (b'\n', LineEnd::Lf | LineEnd::CrLf | LineEnd::Mixed) => Some(Some(1)),
             (b'\r', LineEnd::Cr) => Some(Some(1)),
+            (super::dialect::RECORD_SEPARATOR, LineEnd::RecordSeparator) => Some(Some(1)),
             (b'\r', LineEnd::CrLf | LineEnd::Mixed) => match input.get(pos + 1) {
                 Some(b'\n') => Some(Some(2)),
                 None if !at_eof => None,
                 None => Some(Some(1)),
+                // A line end that was converted twice: `\r\r\n`.
+                Some(b'\r') if self.syntax.line_end == LineEnd::CrLf => {
+                    let n_returns = input[pos..].iter().take_while(|byte| **byte == b'\r').count();
+                    match input.get(pos + n_returns) {
+                        Some(b'\n') => Some(Some(n_returns + 1)),
+                        None if !at_eof => None,
+                        None => Some(Some(n_returns)),
+                        Some(_) => Some(None),
+                    }
+                }
                 Some(_) if self.syntax.line_end == LineEnd::Mixed => Some(Some(1)),
                 Some(_) => Some(None),
             },
@@ -185,6 +196,9 @@ impl Parser {
                     record.next = pos + len;
                     if let Some(inner) = &self.inner {
                         unwrap_record(inner, input, record);
+                    }
+                    if self.syntax.leads && record.cells.len() > 1 && record.cell(input, 0).trim_ascii().is_empty() {
+                        record.cells.remove(0);
                     }
                     return Step::Done;
                 }
@@ -364,6 +378,7 @@ impl Parser {
     fn quoted_cell(&self, input: &[u8], start: usize, at_eof: bool, quotes: Quotes, record: &mut Record) -> QuotedEnd {
         let Some((open, close)) = &self.syntax.quote else { return QuotedEnd::NotQuoted(start) };
         let doubled = open == close;
+        let line_end = self.syntax.line_end.byte();
         let (n_lines_before, n_resolved_before, stray_before) = (record.n_lines, record.resolved.len(), record.stray_quote);
         // Copied from here on; what lies before is in `resolved` already.
         let mut from = start;
@@ -376,8 +391,9 @@ impl Parser {
             end
         };
         loop {
-            let offset =
-                input[at..].iter().position(|&byte| byte == close[0] || byte == b'\n' || byte == b'\r' || self.syntax.escape == Some(byte));
+            let offset = input[at..].iter().position(|&byte| {
+                byte == close[0] || byte == b'\n' || byte == b'\r' || byte == line_end || self.syntax.escape == Some(byte)
+            });
             let Some(offset) = offset else {
                 if at_eof || input.len() - start > self.bounds.cell_bytes {
                     let end = input.len();
@@ -387,13 +403,14 @@ impl Parser {
             };
             at += offset;
             let byte = input[at];
-            if byte == b'\n' || byte == b'\r' {
+            if byte == b'\n' || byte == b'\r' || byte == line_end {
                 if quotes != Quotes::AtEdges && self.line_end(input, at, at_eof).flatten().is_some() {
                     return give_up(record, QuotedEnd::NotQuoted(at));
                 }
                 let is_line = match self.syntax.line_end {
                     LineEnd::Lf | LineEnd::CrLf => byte == b'\n',
                     LineEnd::Cr => byte == b'\r',
+                    LineEnd::RecordSeparator => byte == line_end,
                     LineEnd::Mixed => byte == b'\n' || input.get(at + 1) != Some(&b'\n'),
                 };
                 record.n_lines += u64::from(is_line);

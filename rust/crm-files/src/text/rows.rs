@@ -1,5 +1,6 @@
 //! Records to rows: which are data, which are left out and why, which are mended.
 use super::columns::ColumnBuilder;
+use super::escape::{escape_bytes, escape_decoded};
 use super::kind::{Kind, kind_of};
 use super::layout::Layout;
 use super::mend::{Mend, certain_mend, join};
@@ -21,13 +22,15 @@ pub(super) struct Rows {
     pub notes: Notes,
     pub context: Context,
     raw_bytes: usize,
+    /// The text was in another encoding than UTF-8.
+    is_decoded: bool,
 }
 
 /// What rows leave open for those that follow them in the next chunk or batch.
 #[derive(Default)]
 pub(super) struct Context {
     /// Rows that ended early.
-    pending: Vec<Pending>,
+    pub pending: Vec<Pending>,
     /// The row before was blank.
     after_blank: bool,
     /// Another table has begun; its rows are rejected until one fits the columns again.
@@ -43,10 +46,12 @@ impl Context {
     }
 }
 
-struct Pending {
-    row: u64,
-    raw: String,
-    cells: Vec<Vec<u8>>,
+/// A row that ended early.
+pub(super) struct Pending {
+    pub row: u64,
+    pub n_lines: u64,
+    pub raw: String,
+    pub cells: Vec<Vec<u8>>,
     after_blank: bool,
 }
 
@@ -72,6 +77,7 @@ impl Rows {
             notes: Notes::default(),
             context: Context::default(),
             raw_bytes: limits.raw_bytes,
+            is_decoded: layout.is_decoded,
         }
     }
 
@@ -107,6 +113,9 @@ impl Rows {
         let mut place = self.place(layout, input, record, raw);
         self.notice_other_table(layout, input, record, &mut place);
         let after_blank = std::mem::replace(&mut self.context.after_blank, matches!(place, Place::Skip("blank")));
+        if matches!(place, Place::Skip("repeated header")) {
+            self.skip_page_titles(layout);
+        }
         if !matches!(place, Place::Short | Place::Skip("blank")) {
             self.release_pending_of(layout);
         }
@@ -135,7 +144,7 @@ impl Rows {
             }
             Place::Short => {
                 let cells = record.iter(input).map(<[u8]>::to_vec).collect();
-                self.context.pending.push(Pending { row, raw: self.raw(raw), cells, after_blank });
+                self.context.pending.push(Pending { row, n_lines: record.n_lines, raw: self.raw(raw), cells, after_blank });
                 if self.context.pending.len() > MAX_PENDING {
                     self.release_pending_of(layout);
                 }
@@ -157,7 +166,7 @@ impl Rows {
         self.rejects.push(Reject { row, column, reason, raw });
     }
 
-    fn push<'a>(&mut self, cells: impl Iterator<Item = &'a [u8]>, row: u64) {
+    pub(super) fn push<'a>(&mut self, cells: impl Iterator<Item = &'a [u8]>, row: u64) {
         let mut n_filled = 0;
         for (column, cell) in self.columns.iter_mut().zip(cells) {
             column.push(Some(cell));
@@ -217,6 +226,7 @@ impl Rows {
     pub(super) fn strip_guards(&mut self) {
         for column in &mut self.columns {
             self.notes.n_unguarded += column.strip_guards();
+            self.notes.n_formula_texts += column.strip_formula_texts();
         }
     }
 
@@ -260,7 +270,13 @@ impl Rows {
     /// Decides on the pending rows: the first rows of another table, or data.
     fn release_pending_of(&mut self, layout: &Layout) {
         self.release_if_other_table(layout);
+        self.join_broken_rows(layout);
         self.release_pending();
+    }
+
+    pub(super) fn push_short(&mut self, pending: &Pending) {
+        self.notes.short.add(pending.row);
+        self.push(pending.cells.iter().map(Vec::as_slice), pending.row);
     }
 
     fn release_if_other_table(&mut self, layout: &Layout) {
@@ -286,11 +302,17 @@ impl Rows {
         }
     }
 
-    /// Rows that ended early are data after all: something follows them.
-    pub(super) fn release_pending(&mut self) {
+    /// Rows that ended early are data after all, whole or in parts: a row of the table follows them.
+    pub(super) fn release_data(&mut self, layout: &Layout) {
+        if !self.context.pending.is_empty() {
+            self.join_broken_rows(layout);
+            self.release_pending();
+        }
+    }
+
+    fn release_pending(&mut self) {
         for pending in std::mem::take(&mut self.context.pending) {
-            self.notes.short.add(pending.row);
-            self.push(pending.cells.iter().map(Vec::as_slice), pending.row);
+            self.push_short(&pending);
         }
     }
 
@@ -303,6 +325,7 @@ impl Rows {
             self.release_if_other_table(layout);
             self.context.pending.extend(notes);
         }
+        self.join_broken_rows(layout);
         let pending = std::mem::take(&mut self.context.pending);
         // Footers come last: whatever precedes the first row that cannot be data is data.
         let is_footer = |row: &Pending| {
@@ -310,15 +333,16 @@ impl Rows {
                 return false;
             }
             let n_filled = row.cells.iter().filter(|cell| !cell.trim_ascii().is_empty()).count();
-            n_columns >= 3 && n_filled <= 2 && n_filled * 2 < n_columns.max(4) || is_total(row.cells.iter().map(Vec::as_slice))
+            let is_foreign = || row.cells.first().zip(layout.columns.first()).is_some_and(|(cell, looks)| looks.refuses(cell));
+            n_columns >= 3 && n_filled <= 2 && (n_filled * 2 < n_columns.max(4) || is_foreign())
+                || is_total(row.cells.iter().map(Vec::as_slice))
         };
         let first_footer = pending.iter().rposition(|row| !is_footer(row)).map_or(0, |idx| idx + 1);
         for (idx, pending) in pending.into_iter().enumerate() {
             if idx >= first_footer {
                 self.skipped.push(Skipped { row: pending.row, reason: "footer".to_owned(), raw: pending.raw });
             } else {
-                self.notes.short.add(pending.row);
-                self.push(pending.cells.iter().map(Vec::as_slice), pending.row);
+                self.push_short(&pending);
             }
         }
         while self.source_rows.len() > 1 {
@@ -331,13 +355,12 @@ impl Rows {
             } else {
                 break;
             };
-            let delimiter = String::from_utf8_lossy(&layout.syntax.delimiter).into_owned();
-            let cells: Vec<String> = self.columns.iter().map(|column| String::from_utf8_lossy(column.get(row)).into_owned()).collect();
+            let raw = self.written_anew(layout, row);
             for column in &mut self.columns {
                 column.pop();
             }
             if let Some(row) = self.source_rows.pop() {
-                self.skipped.push(Skipped { row, reason: reason.to_owned(), raw: cells.join(&delimiter) });
+                self.skipped.push(Skipped { row, reason: reason.to_owned(), raw });
             }
         }
         self.skipped.sort_by_key(|skipped| skipped.row);
@@ -357,13 +380,30 @@ impl Rows {
                 || first.get(row).split(|byte| *byte == b' ').count() >= 3 && n_missing >= 2)
     }
 
+    /// A row that was taken for data, as text in the file's syntax.
+    fn written_anew(&self, layout: &Layout, row: usize) -> String {
+        let delimiter = layout.syntax.delimiter.as_slice();
+        let needs_quotes = |cell: &[u8]| {
+            cell.contains(&b'"')
+                || cell.contains(&layout.syntax.line_end.byte())
+                || !delimiter.is_empty() && memchr::memmem::find(cell, delimiter).is_some()
+        };
+        let written = |cell: &[u8]| {
+            let text = escape_bytes(cell);
+            if needs_quotes(cell) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+        };
+        let cells: Vec<String> = self.columns.iter().map(|column| written(column.get(row))).collect();
+        cells.join(&escape_bytes(delimiter))
+    }
+
     fn raw(&self, raw: &[u8]) -> String {
-        escape_bytes(&raw[..raw.len().min(self.raw_bytes)])
+        let raw = &raw[..raw.len().min(self.raw_bytes)];
+        if self.is_decoded { escape_decoded(raw) } else { escape_bytes(raw) }
     }
 }
 
 /// Whether one of the cells is an e-mail address or a phone, in a column of such: then the row is a contact's, however short.
-fn reaches_someone<'a>(layout: &Layout, cells: impl Iterator<Item = &'a [u8]>) -> bool {
+pub(super) fn reaches_someone<'a>(layout: &Layout, cells: impl Iterator<Item = &'a [u8]>) -> bool {
     layout.columns.iter().zip(cells).any(|(looks, cell)| {
         let kind = kind_of(cell);
         // Digits behind a plus are a number by their look.
@@ -372,22 +412,10 @@ fn reaches_someone<'a>(layout: &Layout, cells: impl Iterator<Item = &'a [u8]>) -
     })
 }
 
-/// Text as it is, bytes that are none as `\xNN`.
-pub(super) fn escape_bytes(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02X}"));
-        }
-    }
-    text
-}
-
 /// A line that is drawn: `---+------+---`.
-fn is_rule(raw: &[u8]) -> bool {
+pub(super) fn is_rule(raw: &[u8]) -> bool {
     let n_strokes = raw.iter().filter(|byte| matches!(byte, b'-' | b'=' | b'_')).count();
-    n_strokes >= 6 && raw.iter().all(|byte| matches!(byte, b'-' | b'=' | b'_' | b'+' | b'|' | b' ' | b'\t' | b',' | b';'))
+    n_strokes >= 6 && raw.iter().all(|byte| matches!(byte, b'-' | b'=' | b'_' | b'+' | b'|' | b':' | b' ' | b'\t' | b',' | b';'))
 }
 
 fn is_header_again(header: &[Vec<u8>], input: &[u8], record: &Record) -> bool {

@@ -1,10 +1,13 @@
 //! Where the table begins, which rows are its header, and how many columns it has.
+use super::chunk::BYTE_ORDER_MARK;
 use super::dialect::Syntax;
-use super::header::{find_header, header_titles, table_start};
-use super::kind::kind_of;
+use super::escape::{escape_bytes, escape_decoded, text_or_escaped};
+use super::header::{find_header, header_titles, table_start, uncomment_header};
+use super::header_words::names_kind;
+use super::kind::{Kind, formula_text, kind_of};
 use super::layout::{ColumnLooks, Layout, column_names, text_schema};
 use super::record::{Bounds, Parser, Quotes, Record, Step};
-use super::rows::escape_bytes;
+use super::rows::is_rule;
 use super::sniff::{modal_width, table_width};
 use crate::output::strip_guard;
 use crate::{Limits, Reject, Skipped};
@@ -18,6 +21,10 @@ pub(super) struct FixedShape {
     /// Line of the header, 0 for none.
     pub header_row: Option<u64>,
     pub skip_rows: Option<u64>,
+    /// Whether a first column that is blank stays one: the cells have places of their own.
+    pub keeps_columns: bool,
+    /// The text was in another encoding than UTF-8.
+    pub is_decoded: bool,
 }
 
 /// The layout, and what stood above the data.
@@ -48,6 +55,11 @@ impl SampleRow {
         self.cells.iter().filter(|cell| !cell.trim_ascii().is_empty()).count()
     }
 
+    /// Whether it is a line that is drawn, `| --- | --- |`.
+    pub(super) fn is_rule(&self) -> bool {
+        self.n_filled() > 0 && is_rule(&self.cells.join(&b'|'))
+    }
+
     /// Cells without the blank ones at the end.
     pub(super) fn width(&self) -> usize {
         self.cells.iter().rposition(|cell| !cell.trim_ascii().is_empty()).map_or(0, |idx| idx + 1)
@@ -57,7 +69,10 @@ impl SampleRow {
 /// Decides on the shape of `text`, read with `syntax`; `start` is where reading begins (after a `sep=` line, say), on `line`.
 pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax: Syntax, fixed: FixedShape, limits: &Limits) -> Shaped {
     let n_told = fixed.skip_rows.max(fixed.header_row).unwrap_or(0) as usize;
-    let rows = sample_rows(text, start, line, is_whole, &syntax, SAMPLE_RECORDS.saturating_add(n_told), limits);
+    let mut rows = sample_rows(text, start, line, is_whole, &syntax, SAMPLE_RECORDS.saturating_add(n_told), limits);
+    if let Some(comment) = &syntax.comment {
+        uncomment_header(&mut rows, comment);
+    }
     let mut reasons = Vec::new();
     let mut warnings = Vec::new();
     let widths: Vec<usize> = rows.iter().filter(|row| row.n_filled() > 0 && !row.is_comment).map(|row| row.cells.len()).collect();
@@ -95,17 +110,36 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
     if !header.is_empty() && has_body && header_cells_n + 1 == body_width && is_row_numbers(body, n_body) {
         titles.insert(0, String::new());
         reasons.push("the first column holds row numbers that the header does not name".to_owned());
+    } else if let [header] = &rows[header.clone()]
+        && header.cells.len() + 1 == n_body
+        && title_width + 1 == body_width
+        && lacks_first_name(header, body, n_body)
+    {
+        titles.insert(0, String::new());
+        warnings.push(format!("the header names {title_width} columns and the rows have {body_width}: the first one has no name"));
     } else if !header.is_empty() && has_body && title_width < body_width {
         warnings.push(format!("the header names {title_width} columns and the rows have {body_width}"));
     }
     titles.resize(n_columns, String::new());
-    let titles: Vec<String> = titles.iter().map(|title| strip_guard(title).to_owned()).collect();
+    let plain = |title: &String| match formula_text(title.as_bytes()) {
+        Some(text) => text_or_escaped(text),
+        None => strip_guard(title).to_owned(),
+    };
+    let titles: Vec<String> = titles.iter().map(plain).collect();
     let names = column_names(&titles);
     let mut columns = vec![ColumnLooks::default(); n_columns];
     for row in first_block(body).iter().filter(|row| row.cells.len() == n_body && row.n_filled() > 0) {
         for (looks, (cell, quoted)) in columns.iter_mut().zip(row.cells.iter().zip(&row.quoted)) {
             looks.add(cell, *quoted);
         }
+    }
+    let leads = titles.len() > 1
+        && titles[0].is_empty()
+        && !header.is_empty()
+        && !(syntax.leads || fixed.keeps_columns)
+        && rows[header.start..].iter().all(|row| row.cells.len() < 2 || row.is_rule() || row.cells[0].trim_ascii().is_empty());
+    if leads {
+        return shape(text, start, line, is_whole, Syntax { leads, ..syntax }, fixed, limits);
     }
     let spare_cells = has_body && n_body > n_columns;
     let (mut skipped, mut rejects) = (Vec::new(), Vec::new());
@@ -114,7 +148,8 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
     let is_data = |row: &&SampleRow| row.n_filled() >= 3 && row.cells.iter().any(|cell| kind_of(cell).is_value());
     let has_table_above = above.iter().filter(is_data).count() >= 3 && first_allowed == 0;
     for row in above {
-        let raw = escape_bytes(&text[row.start..row.end.min(row.start + limits.raw_bytes)]);
+        let raw = &text[row.start..row.end.min(row.start + limits.raw_bytes)];
+        let raw = if fixed.is_decoded { escape_decoded(raw) } else { escape_bytes(raw) };
         let reason = match row {
             row if row.n_filled() == 0 => "blank",
             row if row.is_comment => "comment",
@@ -150,6 +185,7 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
             columns,
             spare_cells,
             row_cells: n_body,
+            is_decoded: fixed.is_decoded,
         },
         skipped,
         rejects,
@@ -185,6 +221,9 @@ fn read_sample(
     let (mut at, mut line, mut in_line_to) = (start, line, start);
     let mut rows = Vec::new();
     while rows.len() < n_records {
+        if text[at..].starts_with(BYTE_ORDER_MARK) {
+            at += BYTE_ORDER_MARK.len();
+        }
         let quotes = if at < in_line_to { Quotes::InLine } else { Quotes::AtEdges };
         let mut step = parser.parse(text, at, is_whole, quotes, &mut record);
         if step == Step::Runaway {
@@ -243,6 +282,37 @@ fn mend_titles(mut titles: Vec<String>, n_cells: usize, warnings: &mut Vec<Strin
         warnings.push("the header has more cells than the rows; the empty ones were left out".to_owned());
     }
     titles
+}
+
+/// Whether the header, which has one name less than the rows have cells, lacks that of the first column: its names say so, or it is written as
+/// R writes tables with names of rows, all of them unlike each other and in quotes.
+fn lacks_first_name(header: &SampleRow, body: &[SampleRow], n_cells: usize) -> bool {
+    let rows: Vec<&SampleRow> = body.iter().filter(|row| row.cells.len() == n_cells).take(300).collect();
+    let kind_below = |idx: usize| {
+        let mut looks = ColumnLooks::default();
+        rows.iter().for_each(|row| looks.add(&row.cells[idx], false));
+        looks.strict_kind()
+    };
+    // Names that promise a kind of values, and where that kind stands.
+    let n_kept = |shift: usize| {
+        let promised = header.cells.iter().enumerate().filter_map(|(idx, name)| Some((idx, names_kind(std::str::from_utf8(name).ok()?)?)));
+        promised
+            .filter(|(idx, kind)| {
+                kind_below(idx + shift).is_some_and(|below| below == *kind || *kind == Kind::Phone && below == Kind::Number)
+            })
+            .count()
+    };
+    let mut names: Vec<&[u8]> = rows.iter().map(|row| row.cells[0].as_slice()).collect();
+    let n_rows = names.len();
+    names.sort_unstable();
+    names.dedup();
+    let is_quoted = |idx: usize| rows.iter().all(|row| row.quoted[idx]);
+    let is_from_r = n_rows >= 3
+        && names.len() == n_rows
+        && header.quoted.iter().all(|quoted| *quoted)
+        && is_quoted(0)
+        && (1..n_cells).any(|idx| rows.iter().all(|row| !row.quoted[idx]));
+    n_kept(1) > n_kept(0) || is_from_r && n_kept(1) == n_kept(0)
 }
 
 /// Whether the first column counts 1, 2, 3.

@@ -31,6 +31,8 @@ struct Score {
     n_cells: usize,
     /// The share of the rows that have so many cells.
     share: f64,
+    /// Rows with quotes where the syntax has none, also those that are pardoned.
+    n_stray: usize,
 }
 
 /// Finds the syntax of `text`, which begins where the table or what precedes it begins.
@@ -69,11 +71,19 @@ pub(super) fn sniff(text: &[u8], is_whole: bool, fixed: &Fixed) -> Sniffed {
                             line_end,
                             comment: comment.clone(),
                             trim,
+                            leads: false,
                         };
                         let mut score = score(text, is_whole, &syntax);
                         score.total *= prior;
-                        // A later candidate assumes more: it has to be clearly better.
-                        if best.as_ref().is_none_or(|(_, known)| score.total > known.total * 1.002 + 1e-9) {
+                        // A later candidate assumes more: it has to be clearly better, or to explain quotes that are odd without it.
+                        let is_better = |(other, known): &(Syntax, Score)| {
+                            score.total > known.total * 1.002 + 1e-9
+                                || escape == Some(b'\\')
+                                    && (Syntax { escape: None, ..syntax.clone() }) == *other
+                                    && score.n_stray < known.n_stray
+                                    && score.total > known.total * 0.99
+                        };
+                        if best.as_ref().is_none_or(is_better) {
                             best = Some((syntax, score));
                         }
                     }
@@ -81,8 +91,8 @@ pub(super) fn sniff(text: &[u8], is_whole: bool, fixed: &Fixed) -> Sniffed {
             }
         }
     }
-    let (mut syntax, score) = best.unwrap_or_else(|| (Syntax::default(), Score { total: 0.0, n_cells: 1, share: 0.0 }));
-    if score.n_cells == 1
+    let (mut syntax, score) = best.unwrap_or_else(|| (Syntax::default(), Score { total: 0.0, n_cells: 1, share: 0.0, n_stray: 0 }));
+    if (score.n_cells == 1 || syntax.quote.is_none())
         && fixed.delimiter.is_none()
         && let Some(inner) = unwrapped_lines(text)
     {
@@ -191,7 +201,7 @@ fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
         rows.push((n_cells, weights / n_cells.min(200) as f64, stray));
     }
     if rows.is_empty() {
-        return Score { total: 0.0, n_cells: 1, share: 0.0 };
+        return Score { total: 0.0, n_cells: 1, share: 0.0, n_stray: 0 };
     }
     let widths: Vec<usize> = rows.iter().map(|row| row.0).collect();
     let n_cells = table_width(&widths);
@@ -204,13 +214,14 @@ fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
     // A quote within quotes that nobody doubled says nothing against the usual quote where the row has the right number of cells.
     let is_usual = syntax.quote.as_ref().is_some_and(|(open, _)| open == b"\"") && n_quoted > 0;
     let is_pardoned = |row: &(usize, f64, Stray)| is_usual && row.0 == n_cells && row.2 == Stray::InLine;
-    let n_stray = rows.iter().filter(|row| row.2 != Stray::None && !is_pardoned(row)).count();
-    let stray = n_stray as f64 / rows.len() as f64;
+    let n_stray = rows.iter().filter(|row| row.2 != Stray::None).count();
+    let n_blamed = rows.iter().filter(|row| row.2 != Stray::None && !is_pardoned(row)).count();
+    let stray = n_blamed as f64 / rows.len() as f64;
     // One column of dates is one, though their parts are even.
     let gain = if n_cells == 1 && n_values * 10 >= rows.len() * 7 { 0.95 } else { gain(n_cells) };
     // Quotes that quote something speak for themselves: without them the cells would carry them.
     let quoted = if n_quoted > 0 { 1.01 } else { 1.0 };
-    Score { total: consistency.powf(1.5) * looks * gain * (1.0 - 0.5 * stray) * quoted, n_cells, share }
+    Score { total: consistency.powf(1.5) * looks * gain * (1.0 - 0.5 * stray) * quoted, n_cells, share, n_stray }
 }
 
 /// What dividing lines into so many cells is worth.

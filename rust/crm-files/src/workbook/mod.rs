@@ -7,6 +7,9 @@ mod binary;
 mod cell_value;
 mod compound;
 mod grid;
+mod html;
+mod html_text;
+mod html_tokens;
 mod limits;
 mod ods;
 mod package;
@@ -20,7 +23,9 @@ mod xls;
 mod xlsb;
 mod xlsx;
 mod xml;
+mod xml_2003;
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -108,15 +113,20 @@ fn choose(sheets: Vec<Sheet>, wanted: Option<&str>, file: &str, warnings: &mut V
 
 /// Finds out what the file is by its content and lists its sheets.
 fn list_sheets(path: &Path, name: &str, format: Format, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
-    let mut head = [0_u8; 8];
-    let mut file = std::fs::File::open(path).map_err(|error| Error::os(&error, name))?;
-    let n_head = std::io::Read::read(&mut file, &mut head).map_err(|error| Error::os(&error, name))?;
-    let head = &head[..n_head];
+    let mut head = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| Error::os(&error, name))?;
+    file.take(Format::HEAD_BYTES as u64).read_to_end(&mut head).map_err(|error| Error::os(&error, name))?;
+    let head = head.as_slice();
     if head.starts_with(b"PK") {
         return list_package_sheets(path, format, options, control);
     }
     if head.starts_with(compound::SIGNATURE) || matches!(head, [0x09, 0x00 | 0x02 | 0x04 | 0x08, ..]) {
         return list_xls_sheets(path, options, control);
+    }
+    match Format::markup_from_content(head) {
+        Some(Format::Html) => return list_html_tables(path, options, control),
+        Some(Format::Xml) => return list_xml_sheets(path, options, control),
+        _ => {}
     }
     Err(Error::file_format(name, format!("{name}: it is not a workbook: its first bytes are those of no workbook format")))
 }
@@ -165,6 +175,60 @@ fn list_package_sheets(path: &Path, format: Format, options: &ReadOptions, contr
         return Ok((Format::Xlsb, sheets));
     }
     Ok((if format == Format::Xlsm { format } else { Format::Xlsx }, sheets))
+}
+
+fn list_html_tables(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
+    let page = html::HtmlPage {
+        path: path.to_owned(),
+        encoding: options.encoding.clone(),
+        limits: options.limits.workbook.clone(),
+        max_cell: options.limits.cell_bytes,
+    };
+    let (tables, _) = html::list(&page, control)?;
+    let sheets = tables.into_iter().map(|table| {
+        let page = page.clone();
+        Sheet { name: table.name.clone(), hidden: table.hidden, open: Box::new(move |_| Ok(Box::new(html::HtmlRows::new(&page, &table)?))) }
+    });
+    Ok((Format::Html, sheets.collect()))
+}
+
+fn list_xml_sheets(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
+    let book = xml_2003::XmlBook {
+        path: path.to_owned(),
+        encoding: options.encoding.clone(),
+        limits: options.limits.workbook.clone(),
+        max_token: options.limits.cell_bytes,
+    };
+    let sheets = book.list(control)?.into_iter().map(|sheet| {
+        let book = book.clone();
+        Sheet {
+            name: sheet.name.clone(),
+            hidden: sheet.hidden,
+            open: Box::new(move |_| Ok(Box::new(xml_2003::XmlRows::new(&book, &sheet)?))),
+        }
+    });
+    Ok((Format::Xml, sheets.collect()))
+}
+
+/// The one text file that a zip file holds, as a stream, and its name; `None` where it holds a workbook.
+pub fn packed_text(path: &Path, options: &ReadOptions) -> Result<Option<(String, Box<dyn Read + Send>)>> {
+    let package = Package::open(path, &Arc::new(options.limits.workbook.clone()))?;
+    if package.has("[Content_Types].xml") || xlsx::workbook_part(&package, options.limits.cell_bytes)?.is_some() || ods::is_ods(&package) {
+        return Ok(None);
+    }
+    let name = package.name();
+    let files = package.files();
+    let [file] = files.as_slice() else {
+        return Err(Error::file_format(
+            name,
+            format!("{name}: the zip file holds {} files and no workbook; unpack it and give those that are meant", files.len()),
+        ));
+    };
+    if Format::from_name(file).is_some_and(Format::is_workbook) {
+        return Err(Error::file_format(name, format!("{name}: the zip file holds the workbook {file}; unpack it first")));
+    }
+    let Some(part) = package.part(file)? else { return Ok(None) };
+    Ok(Some((file.clone(), Box::new(part))))
 }
 
 fn list_xls_sheets(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {

@@ -60,6 +60,14 @@ impl Package {
         self.entries.contains_key(&normal(part))
     }
 
+    /// The files in it, without those that systems add on their own.
+    pub fn files(&self) -> Vec<String> {
+        let is_file = |name: &&String| !name.ends_with('/') && !name.starts_with("__macosx/") && !name.ends_with(".ds_store");
+        let mut files: Vec<String> = self.entries.keys().filter(is_file).cloned().collect();
+        files.sort_unstable();
+        files
+    }
+
     /// A part as a stream, `None` where it is missing.
     pub fn part(&self, part: &str) -> Result<Option<PartReader>> {
         let Some(entry) = self.entries.get(&normal(part)) else { return Ok(None) };

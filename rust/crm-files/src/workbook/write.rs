@@ -308,7 +308,9 @@ fn write_rows(
             let format = look.format();
             for (position, plan) in columns.iter().enumerate() {
                 let cell = cells[position].get(row)?;
-                write_styled(sheet, sheet_row, position as u16, plan, &cell, &format).map_err(|error| xlsx_error(path, error))?;
+                let kept =
+                    write_styled(sheet, sheet_row, position as u16, plan, &cell, &format).map_err(|error| xlsx_error(path, error))?;
+                n_cut += u64::from(!kept);
             }
             continue;
         }
@@ -376,7 +378,7 @@ fn write_cell(
     Ok(whole)
 }
 
-/// Writes one cell of a row that has a look of its own.
+/// Writes one cell of a row that has a look of its own; returns whether all of it fitted.
 fn write_styled(
     sheet: &mut Worksheet,
     row: u32,
@@ -384,14 +386,17 @@ fn write_styled(
     plan: &ColumnPlan,
     cell: &Cell<'_>,
     format: &Format,
-) -> Result<(), XlsxError> {
+) -> Result<bool, XlsxError> {
     let text = cell.to_text();
-    match plain_number(&text).filter(|_| plan.numbers || !plan.as_text) {
+    // A text is a number only where the column says so: ids and phones are texts.
+    let may_be_number = plan.numbers || !plan.as_text && !matches!(cell, Cell::Text(_));
+    let (kept, whole) = cut(&text);
+    match plain_number(&text).filter(|_| may_be_number) {
         Some(number) => sheet.write_number_with_format(row, column, number, format)?,
         None if text.is_empty() => sheet.write_blank(row, column, format)?,
-        None => sheet.write_string_with_format(row, column, cut(&text).0, format)?,
+        None => sheet.write_string_with_format(row, column, kept, format)?,
     };
-    Ok(())
+    Ok(whole)
 }
 
 /// `name` as spreadsheets allow it, unlike any in `taken`, and never the beginning of a formula.

@@ -38,6 +38,8 @@ pub(super) struct XmlReader<R> {
     max_token: usize,
     depth: usize,
     seen_root: bool,
+    /// The input is UTF-8, whatever the document says of its encoding.
+    is_decoded: bool,
 }
 
 enum Span {
@@ -61,7 +63,13 @@ impl<R: Read> XmlReader<R> {
             max_token: max_token.max(CHUNK),
             depth: 0,
             seen_root: false,
+            is_decoded: false,
         }
+    }
+
+    /// The same for an input that was decoded as the document says.
+    pub fn decoded(self) -> Self {
+        Self { is_decoded: true, ..self }
     }
 
     /// The next piece; comments and processing instructions are passed over.
@@ -180,7 +188,8 @@ impl<R: Read> XmlReader<R> {
     fn instruction(&mut self) -> Result<()> {
         let length = self.find(2, |bytes| memmem::find(bytes, b"?>"))?.ok_or_else(|| self.damaged("an instruction does not end"))?;
         let text = &self.buffer[self.begin..self.begin + length];
-        if text.starts_with(b"<?xml ")
+        if !self.is_decoded
+            && text.starts_with(b"<?xml ")
             && let Some(encoding) = attribute(&text[5..], b"encoding")
             && !matches!(encoding.to_ascii_lowercase().as_slice(), b"utf-8" | b"utf8" | b"us-ascii" | b"ascii" | b"utf-16")
         {
