@@ -74,6 +74,21 @@ def test_colleagues_share_the_firm_and_stay_themselves() -> None:
     assert len(found) <= 1.03 * len(set(truth)), "and their own rows are found, whichever mailbox they give"
 
 
+def test_couples_share_a_mailbox_and_a_surname_and_stay_two() -> None:
+    rng = random.Random(3)
+    given = "Anna Boris Clara Dennis Emma Felix Gloria Henry Irene Jacob Karen Louis Maria Nils Olga Paul Rita Simon Tina Victor".split()
+    rows, truth = [], []
+    for household in range(400):
+        surname, mailbox = word(rng, 8).title(), f"{word(rng, 9)}@gmail.com"
+        for name in rng.sample(given, 2 if household < 80 else 1):
+            for _ in range(1 + (rng.random() < 0.3)):
+                rows.append({"first name": name, "last name": surname, "email": mailbox, "city": rng.choice(["Riga", "Ogre", "Cesis"])})
+                truth.append((household, name))
+    contacts = contacts_of(rows)
+    assert not [contact for contact in contacts if len({truth[row] for row in contact}) > 1]
+    assert len(contacts) <= 1.01 * len(set(truth))
+
+
 def test_tenants_of_a_hotel_share_its_address_and_switchboard_and_stay_themselves() -> None:
     rng = random.Random(11)
     rows, truth = [], []

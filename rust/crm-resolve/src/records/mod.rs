@@ -228,7 +228,9 @@ impl Records {
         if values.is_empty() {
             return None;
         }
-        let texts = values.iter().map(|value| String::from_utf8_lossy(self.dictionary(field).text(*value)).into_owned());
+        // Letters that Latin script does not write are kept as one byte each, which cannot be read back.
+        let shown = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
+        let texts = values.iter().map(|value| self.dictionary(field).text(*value).iter().map(shown).collect::<String>());
         let mut texts: Vec<String> = texts.collect();
         // Values are numbered as they first appear, and what is shown must not depend on the order of rows.
         texts.sort_unstable();

@@ -33,6 +33,9 @@ pub(crate) struct Sum {
     personal_excess: i32,
     /// What given name and mailbox weigh among relatives.
     named_gain: i32,
+    /// What a mailbox weighs, and whether the given names contradict each other: two people then share it.
+    mailbox_gain: i32,
+    is_given_apart: bool,
     is_born_apart: bool,
     /// Of birth date, mailbox, telephone and tax id, how many agree and how many do not.
     n_telling_agree: u8,
@@ -82,6 +85,11 @@ impl Sum {
                     _ => BORROWED,
                 };
                 self.personal_excess += (weight - most).max(0);
+                match spread {
+                    Spread::Mailbox => self.mailbox_gain += weight.max(0),
+                    Spread::Given => self.is_given_apart |= weight < 0,
+                    _ => {}
+                }
                 match spread {
                     Spread::Given | Spread::Mailbox => self.named_gain += weight.clamp(0, most),
                     Spread::Birth => self.is_born_apart |= weight <= BORN_APART,
@@ -165,20 +173,25 @@ impl Sum {
         relative.min(branch + self.branch + self.branch_place())
     }
 
-    /// By how much what two records share of a household's things exceeds what may be chance; negative: it may be.
+    /// By how much what two records share of a household's things exceeds what may be chance; negative: it may be. A couple's mailbox is one of
+    /// those things: it stands beside two given names.
     #[inline]
     pub fn household(&self, priors: PairPriors) -> i32 {
         let damped = self.place_best + (((self.place_gain - self.place_best) * DAMPED) >> 8);
-        self.shared_gain - self.surname_among_relatives(priors) + damped - priors.household
+        let mailbox = if self.is_given_apart { self.mailbox_gain } else { 0 };
+        self.shared_gain + mailbox - self.surname_among_relatives(priors) + damped - priors.household
     }
 
     /// The evidence for a match against "relatives", for records that share a household's things: there one birth date may be twins', one
     /// given name father's and son's, one mailbox or number several people's. Where the birth dates are two, all that is named after the
-    /// person may be the namesake's: one name tells no more for standing in the mailbox too.
+    /// person may be the namesake's: one name tells no more for standing in the mailbox too. Where the given names are two, the mailbox is the
+    /// couple's and tells nothing.
     pub fn against_relatives(&self, priors: PairPriors) -> i32 {
         let namesake = if self.is_born_apart { (self.named_gain - NAMESAKES).max(0) } else { 0 };
+        let shared = if self.is_given_apart { self.mailbox_gain.min(BORROWED) } else { 0 };
         let most = self.household(priors).max(0);
-        self.personal() + self.surname_among_relatives(priors) + self.place_losses() / 2 - (self.personal_excess + namesake).min(most)
+        self.personal() + self.surname_among_relatives(priors) + self.place_losses() / 2
+            - (self.personal_excess + namesake + shared).min(most)
     }
 
     /// What tells relatives apart, or tenants: those bear two names, and the house's telephone.

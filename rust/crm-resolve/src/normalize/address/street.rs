@@ -1,6 +1,7 @@
 //! A street address taken apart.
 use super::super::text::{FoldedWords, fold_into, is_word_char, skeleton_into};
 use super::super::{Reason, ShortText, placeholder_reason};
+use super::postcode::{is_inward, is_outward};
 use super::street_words::{JOINED_TYPES, Mark, direction, is_near, mark, ordinal};
 
 /// Longest cell that is taken for an address.
@@ -67,6 +68,8 @@ pub fn parse_street(raw: &str, out: &mut Street) -> Result<(), Reason> {
         house_done: false,
         street_open: false,
         is_aside: false,
+        led_by: None,
+        is_weak: false,
     };
     let mut rest = raw;
     let mut separator = ' ';
@@ -147,6 +150,10 @@ struct Parser<'a> {
     street_open: bool,
     /// What follows up to the next comma only says what is near.
     is_aside: bool,
+    /// What stood first since the last comma, where it was a number.
+    led_by: Option<Mark>,
+    /// Only a flat's number says that the words are the street: they may be a building's name.
+    is_weak: bool,
 }
 
 fn append_word(text: &mut String, word: &str) {
@@ -161,6 +168,12 @@ fn append_word(text: &mut String, word: &str) {
 
 impl Parser<'_> {
     fn end_segment(&mut self) {
+        // `4 Brown Meadows, Leetown`: words behind a number are the street, though no word says so, and what follows is the town.
+        if self.led_by.is_some() && self.segment_words > 0 && !self.confirmed && !self.in_place && !self.out.street.is_empty() {
+            self.confirmed = true;
+            self.is_weak = self.led_by == Some(Mark::Flat);
+        }
+        self.led_by = None;
         self.in_place = false;
         self.is_aside = false;
         if matches!(self.pending, Some(Mark::Street | Mark::Place)) {
@@ -223,6 +236,11 @@ impl Parser<'_> {
         {
             self.out.postcode = ShortText::new(&word.to_ascii_uppercase());
             self.out.postcode.push(b'-');
+            self.pending = Some(Mark::Postcode);
+            return;
+        }
+        if is_outward(word) && is_inward(following) {
+            self.out.postcode = ShortText::new(&word.to_ascii_uppercase());
             self.pending = Some(Mark::Postcode);
             return;
         }
@@ -387,8 +405,17 @@ impl Parser<'_> {
     }
 
     fn take_number(&mut self, mark: Mark, word: &str) {
+        if self.segment_words == 0 && matches!(mark, Mark::House | Mark::Flat) {
+            self.led_by = self.led_by.or(Some(mark));
+        }
         match mark {
             Mark::House => {
+                // `Unit 5 Springfield Mills, 12 Main Road`
+                if self.is_weak && self.segment_words == 0 {
+                    let building = std::mem::take(&mut self.out.street);
+                    append_word(&mut self.out.place, &building);
+                    (self.confirmed, self.is_weak) = (false, false);
+                }
                 push_number(&mut self.out.house, word);
                 self.house_done = true;
                 if !self.out.street.is_empty() {
