@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::blocks::{each_block, entries_of, pairs_in};
 use super::keys::{Column, renew};
+use super::refine::Refining;
 use super::{Form, KeyHashes, Keys, Part, Rule};
 use crate::ResolveConfig;
 use crate::records::{Kind, Records};
@@ -49,11 +50,6 @@ fn with_column<T>(records: &Records, rule: &mut Rule, work: impl FnOnce(&mut Rul
 /// Pairs that all rules together may propose.
 fn budget(config: &ResolveConfig, collapsed: &Collapsed) -> u64 {
     (config.pairs_per_record * collapsed.representatives.len() as f64).max(config.min_pairs as f64) as u64
-}
-
-/// Records that repeat a representative's content, and have its keys.
-fn repeated(collapsed: &Collapsed) -> Vec<u32> {
-    collapsed.identical.iter().map(|(_, record)| *record).collect()
 }
 
 /// What came of fitting a rule's cap.
@@ -134,23 +130,24 @@ fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, collapsed: &
     rule.cap = cap;
     let mut rest = budget.saturating_sub(n_pairs);
     let mut left_out = HashMap::new();
+    let mut refining = None;
     for _ in 0..=rule.refine.len() {
         let mut grown = KeyHashes::default();
-        let mut affected: Vec<u32> = Vec::new();
+        let mut affected = RecordSet::new(records.len());
         each_block(&entries, |key, block| {
             if block.len() > cap as usize {
                 grown.insert(key);
-                affected.extend(block.iter().map(|entry| *entry as u32));
+                block.iter().for_each(|entry| affected.insert(*entry as u32));
             }
         });
         if grown.is_empty() {
             break;
         }
         rule.oversized.extend(grown);
-        affected.sort_unstable();
-        affected.dedup();
+        let affected = affected.into_records();
         // Keys that were left out before stay so: what is counted of a record only grows.
-        renew(records, rule, column, &affected, &mut left_out);
+        let refining = refining.get_or_insert_with(|| Refining::new(records, rule, column, &affected));
+        refining.renew(&rule.oversized, column, &affected, &mut left_out);
         entries = entries_of(column, &affected, &[]);
         // What is refined shares what the smaller blocks left of the budget.
         let (refined, used) = cap_for(&entries, rest, smallest);
@@ -159,9 +156,36 @@ fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, collapsed: &
         n_pairs += used;
     }
     if rule.depth > 0 || !rule.oversized.is_empty() {
-        renew(records, rule, column, &repeated(collapsed), &mut left_out);
+        let copies: Vec<u32> = collapsed.identical.iter().map(|(_, copy)| *copy).collect();
+        renew(records, rule, column, &copies, &mut left_out);
     }
     Fitted { n_left_out: left_out.values().map(|n| u64::from(*n)).sum(), n_pairs }
+}
+
+/// Records, each once, on their way to ascending order.
+struct RecordSet(Vec<u64>);
+
+impl RecordSet {
+    fn new(n_records: usize) -> Self {
+        Self(vec![0; n_records.div_ceil(64)])
+    }
+
+    #[inline]
+    fn insert(&mut self, record: u32) {
+        self.0[record as usize / 64] |= 1 << (record % 64);
+    }
+
+    fn into_records(self) -> Vec<u32> {
+        let mut records = Vec::new();
+        for (word, bits) in self.0.into_iter().enumerate() {
+            let mut rest = bits;
+            while rest != 0 {
+                records.push(word as u32 * 64 + rest.trailing_zeros());
+                rest &= rest - 1;
+            }
+        }
+        records
+    }
 }
 
 /// Blocks up to this size are always looked at: the more telling the rule, the larger.

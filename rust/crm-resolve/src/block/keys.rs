@@ -23,7 +23,7 @@ pub(super) struct KeySet {
 
 impl KeySet {
     #[inline]
-    fn push(&mut self, key: u32) {
+    pub fn push(&mut self, key: u32) {
         if key == 0 || self.as_slice().contains(&key) {
             return;
         }
@@ -50,6 +50,8 @@ pub(super) struct KeyMaker<'a> {
     parts: Vec<(Option<usize>, Form)>,
     rules: Vec<BoundRule<'a>>,
     names: [Option<usize>; 3],
+    /// Whether a part is made of any name.
+    needs_names: bool,
     /// The fields that parts are made of, and whether their keys and their hashes are asked for.
     fetched: Vec<(usize, bool, bool)>,
 }
@@ -88,9 +90,20 @@ impl<'a> KeyMaker<'a> {
                 width: width_of(rule),
             })
             .collect();
+        Self::of_parts(records, parts, rules)
+    }
+
+    /// A maker that only looks up what refines a rule's keys.
+    pub fn of_refinements(records: &'a Records, rule: &Rule) -> Self {
+        let place = |part: &Part| records.fields.iter().position(|field| field.name == part.field);
+        Self::of_parts(records, rule.refine.iter().map(|part| (place(part), part.form)).collect(), Vec::new())
+    }
+
+    fn of_parts(records: &'a Records, parts: Vec<(Option<usize>, Form)>, rules: Vec<BoundRule<'a>>) -> Self {
         let names = [Kind::Given, Kind::Family, Kind::Alias].map(|kind| records.field_of(kind));
         let fetched = fetched_fields(&parts, &names, records.fields.len());
-        Self { records, parts, rules, names, fetched }
+        let needs_names = parts.iter().any(|(_, form)| matches!(form, Form::AnyName(_)));
+        Self { records, parts, rules, names, needs_names, fetched }
     }
 
     /// What a record has of each part.
@@ -111,7 +124,9 @@ impl<'a> KeyMaker<'a> {
             }
         }
         let mut names = [None; MOST_NAMES];
-        self.names_of(row, &mut names);
+        if self.needs_names {
+            self.names_of(row, &mut names);
+        }
         for ((field, form), out) in self.parts.iter().zip(values) {
             out.len = 0;
             match form {
@@ -316,7 +331,7 @@ impl Column {
         }
     }
 
-    fn set(&mut self, record: u32, keys: &[u32]) {
+    pub(super) fn set(&mut self, record: u32, keys: &[u32]) {
         let start = self.start_of(record);
         let room = &mut self.slots[start..start + self.width];
         let n_fit = keys.len().min(room.len());
@@ -436,8 +451,7 @@ fn portion(maker: &KeyMaker<'_>, records: std::ops::Range<u32>) -> Portion {
     portion
 }
 
-/// Gives records their keys under one rule anew, after more of its keys became oversized; `left_out` holds how many of a record's keys
-/// are left out, where some are.
+/// Gives records their keys under one rule anew; `left_out` holds how many of a record's keys are left out, where some are.
 pub(super) fn renew(records: &Records, rule: &Rule, column: &mut Column, some: &[u32], left_out: &mut HashMap<u32, u32>) {
     let maker = KeyMaker::new(records, std::slice::from_ref(rule));
     let (mut fetched, mut values) = (Vec::new(), Vec::new());

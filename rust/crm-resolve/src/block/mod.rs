@@ -9,6 +9,9 @@ mod caps;
 mod choose;
 mod keys;
 mod ranges;
+mod refine;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
 //! Scores pairs with a fitted model.
+mod settle;
 
 use crm_core::Result;
 use hashbrown::HashMap;
@@ -8,9 +9,10 @@ use super::model::Model;
 use super::sketch::{Sketches, state};
 use super::weights::{PairPriors, Roles, Sum};
 use crate::block::Candidates;
-use crate::compare::{Comparer, Comparison, EXACT, LevelCache, Levels, MISSING, MOST_COMPARISONS, SWAPPED, Spread, level_names};
+use crate::compare::{Comparer, Comparison, EXACT, LevelCache, Levels, MISSING, SWAPPED, Spread, level_names};
 use crate::records::{Kind, Records};
 use crate::{PairScorer, ResolveConfig, WEIGHT_ONE};
+pub(super) use settle::{Begun, Settling};
 
 /// One line of an explanation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -273,18 +275,6 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    /// Touches what settling the open comparisons of a pair takes, so that nothing waits for it there.
-    #[inline]
-    pub(super) fn touch(&self, a: u32, b: u32, states: u64) -> u32 {
-        let records = self.comparer.records;
-        let (row_a, row_b) = (records.row(a), records.row(b));
-        let open = self.order.iter().filter(|place| states >> (2 * **place) & 3 == state::OPEN);
-        open.fold(0, |touched, place| {
-            let field = self.fields[*place];
-            touched ^ records.touch(field, row_a[field]) ^ records.touch(field, row_b[field])
-        })
-    }
-
     /// What the weight of a pair with these states is at most, however frequent the values that agree.
     pub(super) fn bound(&self, states: u64) -> i32 {
         let mut sum = Sum::default();
@@ -313,65 +303,11 @@ impl<'a> Scorer<'a> {
     /// The weight of two records if it reaches the review threshold.
     pub(crate) fn weight_if_kept(&self, a: u32, b: u32, cache: &mut LevelCache) -> Option<i32> {
         let states = self.states(self.comparer.records.row(a), self.comparer.records.row(b));
-        self.weight_above(a, b, states, cache)
-    }
-
-    /// The weight if it reaches the review threshold, for a pair with these states.
-    ///
-    /// What is open is held to be as good as it can get; then one comparison after the other is settled, the cheap and telling ones first,
-    /// until the threshold is out of reach.
-    pub(super) fn weight_above(&self, a: u32, b: u32, states: u64, cache: &mut LevelCache) -> Option<i32> {
-        let (row_a, row_b) = (self.comparer.records.row(a), self.comparer.records.row(b));
-        let comparisons = self.comparer.comparisons();
-        let mut weights = [(0i32, Spread::Personal); MOST_COMPARISONS];
-        let mut open = 0u32;
-        for (place, field) in self.fields.iter().enumerate() {
-            weights[place] = match states >> (2 * place) & 3 {
-                // What is missing says nothing, but that records have companies' names at all does.
-                state::MISSING => (0, self.roles.spread(place, MISSING)),
-                state::EXACT => self.level_weight(place, EXACT, row_a[*field], row_b[*field]),
-                state::DIFFERENT => {
-                    let (weight, level) = self.different(place);
-                    (weight, self.roles.spread(place, level))
-                }
-                _ => {
-                    open |= 1 << place;
-                    (self.best_open[place], self.roles.spread(place, EXACT))
-                }
-            };
+        match self.begin(a, b, states, cache) {
+            Begun::Below => None,
+            Begun::Weight(weight) => Some(weight),
+            Begun::Open(settling) => self.finish(&settling, cache),
         }
-        let n = comparisons.len();
-        let sum = |weights: &[(i32, Spread); MOST_COMPARISONS]| {
-            let mut sum = Sum::default();
-            weights[..n].iter().for_each(|(weight, spread)| sum.add(*spread, *weight));
-            sum
-        };
-        if sum(&weights).bound(self.priors) < self.review || self.is_forbidden(a, b) {
-            return None;
-        }
-        if open == 0 {
-            let weight = sum(&weights).total(self.priors);
-            return (weight >= self.review).then_some(weight);
-        }
-        let mut levels = [MISSING; MOST_COMPARISONS];
-        self.comparer.name_levels(row_a, row_b, cache, &mut levels);
-        for place in (0..n).filter(|place| self.names >> (2 * place) & 1 == 1) {
-            let field = self.fields[place];
-            weights[place] = self.level_weight(place, levels[place], row_a[field], row_b[field]);
-        }
-        for place in &self.order {
-            if open >> place & 1 == 0 {
-                continue;
-            }
-            if sum(&weights).bound(self.priors) < self.review {
-                return None;
-            }
-            let comparison = &comparisons[*place];
-            let level = self.comparer.level_at(*place, comparison, row_a, row_b, cache, &levels);
-            weights[*place] = self.level_weight(*place, level, row_a[comparison.field], row_b[comparison.field]);
-        }
-        let weight = sum(&weights).total(self.priors);
-        (weight >= self.review).then_some(weight)
     }
 }
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::model::Model;
-use super::scorer::{BoundCache, Scorer};
+use super::scorer::{Begun, BoundCache, Scorer, Settling};
 use super::sketch::Sketches;
 use crate::block::{Blocks, Candidates, Keys, RuleStats};
 use crate::compare::LevelCache;
@@ -284,17 +284,24 @@ impl Comparing<'_> {
         for (a, candidates) in some.iter().zip(candidates.of_each()) {
             for (candidate, states) in candidates.iter().zip(states.by_ref()) {
                 n_compared[candidate.rule()] += 1;
-                if bounds.get(*states, || self.scorer.bound(*states)) >= self.scorer.review() {
-                    // Values lie anywhere in memory: those of all pairs that remain are fetched before the first pair waits for one.
-                    touched ^= self.scorer.touch(*a, candidate.record(), *states);
-                    open.push((*a, candidate.record(), *states));
+                if bounds.get(*states, || self.scorer.bound(*states)) < self.scorer.review() {
+                    continue;
+                }
+                match self.scorer.begin(*a, candidate.record(), *states, cache) {
+                    Begun::Below => {}
+                    Begun::Weight(weight) => edges.push(Edge::new(*a, candidate.record(), weight)),
+                    Begun::Open(pair) => {
+                        // Values lie anywhere in memory: those of all pairs that remain are fetched before the first pair waits for one.
+                        touched ^= self.scorer.touch(&pair);
+                        open.push(pair);
+                    }
                 }
             }
         }
         std::hint::black_box(touched);
-        for (a, b, states) in open {
-            if let Some(weight) = self.scorer.weight_above(*a, *b, *states, cache) {
-                edges.push(Edge::new(*a, *b, weight));
+        for pair in open.iter() {
+            if let Some(weight) = self.scorer.finish(pair, cache) {
+                edges.push(Edge::new(pair.a, pair.b, weight));
             }
         }
     }
@@ -314,6 +321,6 @@ struct Workspace {
     candidates: Candidates,
     fetched: Vec<u32>,
     states: Vec<u64>,
-    /// Pairs that the first look leaves open, with their states.
-    open: Vec<(u32, u32, u64)>,
+    /// Pairs that the first look and the names leave open.
+    open: Vec<Settling>,
 }

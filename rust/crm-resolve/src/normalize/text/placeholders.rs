@@ -182,6 +182,14 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
     if cell.len() > 48 {
         return if cell.chars().any(char::is_alphanumeric) { None } else { Some(Reason::Empty) };
     }
+    // Most cells begin with two letters or digits as none of the words does.
+    if let [first, second, ..] = cell.as_bytes()
+        && first.is_ascii_alphanumeric()
+        && second.is_ascii_alphanumeric()
+        && !begins_word(first.to_ascii_lowercase(), second.to_ascii_lowercase())
+    {
+        return None;
+    }
     // Folding into a small buffer: the words are short.
     let mut folded = [0u8; 64];
     let mut len = 0;
