@@ -229,6 +229,8 @@ class Cursor:
     def close(self) -> None:
         """Ends the cursor; a transaction that was not committed is rolled back."""
         with contextlib.suppress(self.lake._duckdb.Error):
+            # A statement that Ctrl-C ended for Python may run on, and closing would wait for it.
+            self._connection.interrupt()
             self._connection.close()
 
 

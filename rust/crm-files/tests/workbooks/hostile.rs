@@ -109,11 +109,12 @@ fn packages() {
     check("not-a-zip.xlsx", &[b"PK\x03\x04".to_vec(), vec![0; 1000]].concat(), "zip directory");
     check("prepended.xlsx", &[vec![b'P', b'K', 3, 4], vec![0; 996], good.clone()].concat(), "[1x1+0+0]");
     check("commented.xlsx", &[good.clone(), vec![0; 40_000]].concat(), "[1x1+0+0]");
-    check("no-workbook.xlsx", &package(&[("a/b/c/d/e.txt", b"x")]), "holds no workbook");
+    // One text in a zip file is read, whatever the file is called.
+    check("no-workbook.xlsx", &package(&[("a/b/c/d/e.txt", b"x")]), "[1x0+0+0]");
     check(
         "nested-names.xlsx",
         &package(&[("../../../../etc/passwd", b"x"), ("C:\\windows\\x", b"y"), ("_rels/.rels", b"<a/>")]),
-        "holds no workbook",
+        "and no workbook",
     );
     check(
         "missing-sheet.xlsx",
@@ -161,7 +162,7 @@ fn packages() {
         }
         bytes
     };
-    check("duplicate-entries.xlsx", &duplicate, "holds no workbook");
+    check("duplicate-entries.xlsx", &duplicate, "and no workbook");
 }
 
 #[test]

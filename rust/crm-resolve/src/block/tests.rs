@@ -22,8 +22,8 @@ fn people(n: usize) -> Records {
     let cell = |place: usize, number: usize| match place {
         0 => Some(pick(&["Anna", "John", "Maria", "Peter", "Anna Maria"], number * 3).to_owned()),
         1 => Some(pick(&["Berzina", "Smith", "Smith Garcia", "Kim"], number / 5).to_owned()),
-        2 => (number % 4 != 0).then(|| format!("19{}-04-{:02}", 80 + number % 3, 1 + number % 9)),
-        3 => (number % 3 != 0).then(|| pick(&["Riga", "Cesis", "Talsi"], number / 2).to_owned()),
+        2 => (!number.is_multiple_of(4)).then(|| format!("19{}-04-{:02}", 80 + number % 3, 1 + number % 9)),
+        3 => (!number.is_multiple_of(3)).then(|| pick(&["Riga", "Cesis", "Talsi"], number / 2).to_owned()),
         _ => phone(number),
     };
     let numbers: Vec<usize> = (0..n).flat_map(|number| std::iter::repeat_n(number, if number % 7 == 0 { 2 } else { 1 })).collect();

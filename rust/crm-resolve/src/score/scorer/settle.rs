@@ -9,6 +9,9 @@ use crate::compare::{EXACT, LevelCache, Levels, MISSING, MOST_COMPARISONS, Sprea
 type Weights = [(i32, Spread); MOST_COMPARISONS];
 
 /// What a pair's names and what is known at first sight say of its weight.
+///
+/// It lies on the stack for a moment only: a box would cost an allocation for each open pair.
+#[allow(clippy::large_enum_variant)]
 pub(in crate::score) enum Begun {
     /// It is below the review threshold.
     Below,
