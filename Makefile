@@ -26,7 +26,7 @@ test-rust:
 	cargo test --release --workspace --quiet
 
 test-python: build
-	$(BIN)/python -m pytest tests -q
+	$(BIN)/python -m pytest tests -q -n auto --dist worksteal
 
 test-long: build
 	CRM_LONG=1 cargo test --release --workspace --quiet

@@ -318,7 +318,7 @@ def test_what_is_no_name_number_or_span_is_told(template: Template, tmp_path: Pa
             with pytest.raises(crm.ConfigError, match="neither a record_id nor a contact_id"):
                 base.decide([(named, "1")], "same")
         for days in (float("nan"), float("inf"), -1):
-            with pytest.raises(crm.ConfigError, match="keep_days is a number of days"):
+            with pytest.raises(crm.ConfigError, match="keep.days is a number of days"):
                 base.compact(keep_days=days)
     folder = tmp_path / "here"
     folder.mkdir()
