@@ -40,21 +40,20 @@ impl Format {
         // Wide characters that are ASCII are ASCII between zeros.
         let narrow: Vec<u8> =
             if is_wide { head.iter().copied().filter(u8::is_ascii).filter(|byte| *byte != 0).collect() } else { head.to_vec() };
-        let text = String::from_utf8_lossy(&narrow).to_ascii_lowercase();
-        let text = text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']);
-        if text.starts_with("<!--") || text.starts_with("<!doctype html") {
+        let text = narrow.to_ascii_lowercase();
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text).trim_ascii_start();
+        let begins = |tags: &[&str]| tags.iter().any(|tag| text.starts_with(tag.as_bytes()));
+        let holds = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
+        if begins(&["<!--", "<!doctype html"]) {
             // Comments may precede anything.
-            return ["<html", "<table", "<head", "<body"].iter().any(|tag| text.contains(tag)).then_some(Self::Html);
+            return ["<html", "<table", "<head", "<body"].into_iter().any(holds).then_some(Self::Html);
         }
-        let is_spreadsheet = text.contains("urn:schemas-microsoft-com:office:spreadsheet") && text.contains("workbook");
-        if (text.starts_with("<?xml") || text.starts_with("<workbook") || text.starts_with("<ss:workbook"))
-            && is_spreadsheet
-            && !text.contains("<html")
-        {
+        let is_spreadsheet = holds("urn:schemas-microsoft-com:office:spreadsheet") && holds("workbook");
+        if begins(&["<?xml", "<workbook", "<ss:workbook"]) && is_spreadsheet && !holds("<html") {
             return Some(Self::Xml);
         }
-        let is_page = ["<html", "<table", "<head", "<body", "<meta", "<style"].iter().any(|tag| text.starts_with(tag));
-        (is_page || text.starts_with("<?xml") && text.contains("<html")).then_some(Self::Html)
+        let is_page = begins(&["<html", "<table", "<head", "<body", "<meta", "<style"]);
+        (is_page || begins(&["<?xml"]) && holds("<html")).then_some(Self::Html)
     }
 
     /// The format that a file name claims.

@@ -5,7 +5,7 @@ use crm_core::{Error, Result};
 
 use super::encoding::UNDECODABLE;
 use super::input::fill;
-use crate::ReadOptions;
+use crate::{Format, ReadOptions};
 
 /// Lines that are wanted below those that the caller told to pass over.
 const LINES_BELOW: usize = 1_000;
@@ -89,18 +89,11 @@ const NO_TABLE: &str = "give the export as CSV, XLSX, Parquet or JSON lines";
 
 /// Web pages and XML that are named as tables: many systems call such files `.xls`.
 fn markup(head: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(&head[..head.len().min(4096)]).to_ascii_lowercase();
-    let text = text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']);
-    let what = if text.starts_with("<?xml") && text.contains("urn:schemas-microsoft-com:office:spreadsheet") {
-        "an XML spreadsheet of 2003"
-    } else if text.starts_with("<!doctype html") || ["<html", "<table", "<head", "<body", "<meta"].iter().any(|tag| text.starts_with(tag)) {
-        "a web page (HTML)"
-    } else if text.starts_with("<?xml") && text.contains("<html") {
-        "a web page (XHTML)"
-    } else if text.starts_with("<?xml") {
-        "an XML document"
-    } else {
-        return None;
+    let what = match Format::markup_from_content(head) {
+        Some(Format::Xml) => "an XML spreadsheet of 2003",
+        Some(_) => "a web page (HTML)",
+        None if head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().starts_with(b"<?xml") => "an XML document",
+        None => return None,
     };
     Some(format!("is {what}, whatever its name says; open it in a spreadsheet and save it as XLSX or CSV"))
 }

@@ -1,4 +1,5 @@
 //! How the cells of delimited text are told apart.
+use super::escape::text_or_escaped;
 use crate::Dialect;
 
 /// What ends a record.
@@ -69,13 +70,12 @@ impl Default for Syntax {
 impl Syntax {
     /// The same for the report.
     pub(super) fn describe(&self) -> Dialect {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let closing = self.quote.as_ref().filter(|(open, close)| open != close);
         Dialect {
-            delimiter: text(&self.delimiter),
-            quote: self.quote.as_ref().map(|(open, _)| text(open)),
-            closing_quote: closing.map(|(_, close)| text(close)),
-            escape: self.escape.map(|byte| text(&[byte])),
+            delimiter: text_or_escaped(&self.delimiter),
+            quote: self.quote.as_ref().map(|(open, _)| text_or_escaped(open)),
+            closing_quote: closing.map(|(_, close)| text_or_escaped(close)),
+            escape: self.escape.map(|byte| text_or_escaped(&[byte])),
             line_end: match self.line_end {
                 LineEnd::Lf => "\\n",
                 LineEnd::CrLf => "\\r\\n",
@@ -84,7 +84,7 @@ impl Syntax {
                 LineEnd::RecordSeparator => "\\x1E",
             }
             .to_owned(),
-            comment: self.comment.as_deref().map(text),
+            comment: self.comment.as_deref().map(text_or_escaped),
             trim: self.trim,
         }
     }

@@ -21,8 +21,8 @@ pub(crate) fn escape_bytes(bytes: &[u8]) -> String {
     text
 }
 
-/// Text as it is; where bytes are none, with escapes.
-pub(super) fn text_or_escaped(bytes: &[u8]) -> String {
+/// Text as it is; where bytes are none, with escapes: for what is shown, and for names, which lossy decoding would make one.
+pub(crate) fn text_or_escaped(bytes: &[u8]) -> String {
     std::str::from_utf8(bytes).map_or_else(|_| escape_bytes(bytes), str::to_owned)
 }
 

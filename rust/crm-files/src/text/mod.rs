@@ -36,7 +36,7 @@ mod shape;
 mod sniff;
 
 pub(crate) use decoded::DecodedInput;
-pub(crate) use escape::escape_decoded;
+pub(crate) use escape::{escape_decoded, text_or_escaped};
 pub(crate) use grid_shape::{is_total_row, shape_of_grid};
 
 /// Opens a text file: one reader.

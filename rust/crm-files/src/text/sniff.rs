@@ -2,6 +2,7 @@
 //! cells, and the cells look like values, wins.
 use super::candidates::{comment_prefix, delimiter_candidates, escape_candidates, line_ends, quote_candidates, trim_candidates};
 use super::dialect::Syntax;
+use super::escape::text_or_escaped;
 use super::kind::{Kind, kind_of};
 use super::record::{Bounds, Parser, Quotes, Record, Step};
 
@@ -111,7 +112,7 @@ pub(super) fn sniff(text: &[u8], is_whole: bool, fixed: &Fixed) -> Sniffed {
     if syntax.delimiter.is_empty() {
         reasons.push("no delimiter divides the lines evenly: one column".to_owned());
     } else {
-        let shown = String::from_utf8_lossy(&syntax.delimiter).escape_debug().to_string();
+        let shown = text_or_escaped(&syntax.delimiter).escape_debug().to_string();
         let share = (score.share * 100.0).round();
         let how = if fixed.delimiter.is_some() { "as told" } else { "the best of all tried" };
         let runs = if syntax.run.is_some() { ", as many as there are" } else { "" };

@@ -199,20 +199,11 @@ pub(super) fn html_attribute<'a>(attributes: &'a [u8], wanted: &[u8]) -> Option<
 
 #[cfg(test)]
 mod tests {
+    use super::super::byte_by_byte::ByteByByte;
     use super::*;
 
     fn pieces(html: &str) -> String {
-        // One byte at a time: every piece meets the end of the buffer everywhere.
-        struct Slow<'a>(&'a [u8]);
-        impl Read for Slow<'_> {
-            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-                let n_bytes = usize::from(!self.0.is_empty()).min(buffer.len());
-                buffer[..n_bytes].copy_from_slice(&self.0[..n_bytes]);
-                self.0 = &self.0[n_bytes..];
-                Ok(n_bytes)
-            }
-        }
-        let mut tokens = HtmlTokens::new(Slow(html.as_bytes()), "f");
+        let mut tokens = HtmlTokens::new(ByteByByte(html.as_bytes()), "f");
         let mut told = String::new();
         loop {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -4,6 +4,8 @@
 //! size the file claims, so that a far cell costs nothing. [`grid::SheetReader`] makes a table of them. Nothing is allocated by
 //! a number that the file states without being bounded first; see [`WorkbookLimits`].
 mod binary;
+#[cfg(test)]
+mod byte_by_byte;
 mod cell_value;
 mod compound;
 mod grid;

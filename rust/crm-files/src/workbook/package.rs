@@ -9,6 +9,7 @@ use crm_core::{Error, Result};
 use flate2::{Crc, read::DeflateDecoder};
 
 use super::WorkbookLimits;
+use crate::text::text_or_escaped;
 
 /// The largest comment that may follow the end record, and that record.
 const TAIL_BYTES: u64 = 65_535 + 22 + 20;
@@ -181,7 +182,7 @@ impl Directory {
             let inflated_is_long = u32_at(rest, 24) == 0xffff_ffff;
             widen(&mut entry, inflated_is_long, &rest[46 + name_len..46 + name_len + extra_len]);
             entry.header_offset = entry.header_offset.saturating_add(self.shift);
-            let name = normal(&String::from_utf8_lossy(&rest[46..46 + name_len]));
+            let name = normal(&text_or_escaped(&rest[46..46 + name_len]));
             // Of parts with one name the first counts, as in spreadsheets' own readers.
             entries.entry(name).or_insert(entry);
             rest = &rest[total..];

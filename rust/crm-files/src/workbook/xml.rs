@@ -7,6 +7,8 @@ use std::io::Read;
 use crm_core::{Error, Result};
 use memchr::{memchr, memchr3, memmem};
 
+use crate::text::text_or_escaped;
+
 const CHUNK: usize = 1 << 16;
 
 /// One piece of a document; names are without their prefix.
@@ -193,7 +195,7 @@ impl<R: Read> XmlReader<R> {
             && let Some(encoding) = attribute(&text[5..], b"encoding")
             && !matches!(encoding.to_ascii_lowercase().as_slice(), b"utf-8" | b"utf8" | b"us-ascii" | b"ascii" | b"utf-16")
         {
-            let label = String::from_utf8_lossy(encoding).into_owned();
+            let label = text_or_escaped(encoding);
             return Err(self.damaged(&format!("its encoding {label:?} is not one that workbooks use")));
         }
         self.begin += length + 2;
@@ -492,79 +494,4 @@ impl<R: Read> Read for Utf8Input<R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(xml: &str, expected: &str) {
-        // One byte at a time: every token meets the end of the buffer everywhere.
-        struct Slow<'a>(&'a [u8]);
-        impl Read for Slow<'_> {
-            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-                let n_bytes = usize::from(!self.0.is_empty()).min(buffer.len());
-                buffer[..n_bytes].copy_from_slice(&self.0[..n_bytes]);
-                self.0 = &self.0[n_bytes..];
-                Ok(n_bytes)
-            }
-        }
-        let mut reader = XmlReader::new(Slow(xml.as_bytes()), "f", "p", 0);
-        let mut text = String::new();
-        let outcome = loop {
-            match reader.next() {
-                Ok(Token::Open { name, attributes }) => {
-                    text += &format!("<{}{}>", String::from_utf8_lossy(name), String::from_utf8_lossy(attributes));
-                }
-                Ok(Token::Empty { name, .. }) => text += &format!("<{}/>", String::from_utf8_lossy(name)),
-                Ok(Token::Close { name }) => text += &format!("</{}>", String::from_utf8_lossy(name)),
-                Ok(Token::Text(raw)) => push_text(&mut text, raw).unwrap(),
-                Ok(Token::Literal(raw)) => push_literal(&mut text, raw).unwrap(),
-                Ok(Token::End) => break "end".to_owned(),
-                Err(error) => break error.message().to_owned(),
-            }
-        };
-        assert_eq!(format!("{text} {outcome}"), expected);
-    }
-
-    #[test]
-    fn documents() {
-        check("<?xml version='1.0'?><a:b c=\"1>2\"><d/>x&amp;&#65;<![CDATA[<y>]]><!-- > --></a:b>", "<b c=\"1>2\"><d/>x&A<y></b> end");
-        check("<a>", "<a> f: p: the XML ends in the middle: the file is cut short");
-        check("<a></a></a>", "<a></a> f: p: an element is closed that was not open");
-        check("<!DOCTYPE a [<!ENTITY b 'c'>]><a/>", " f: p: it declares a document type (DTD), which workbooks must not: refused");
-        check("", " f: p: there is no XML in it");
-        check("<a", " f: p: a tag does not end: the file is cut short");
-    }
-
-    #[test]
-    fn attributes() {
-        let raw = br#" r="A1" s = '2' x:t="a&lt;b""#;
-        assert_eq!(attribute(raw, b"r"), Some(&b"A1"[..]));
-        assert_eq!(attribute_number(raw, b"s"), Some(2));
-        assert_eq!(attribute_text(raw, b"t").as_deref(), Some("a<b"));
-        assert_eq!(attribute(raw, b"u"), None);
-    }
-
-    #[test]
-    fn control_escapes() {
-        for (escaped, plain) in [
-            ("a_x0000_b", "a\0b"),
-            ("_x005F_x0041_", "_x0041_"),
-            ("_x005F_x0041_x005F_x0042_", "_x0041_x0042_"),
-            ("_xD83D__xDE00_", "😀"),
-            ("_xD83D_", "_xD83D_"),
-            ("_x12", "_x12"),
-            ("_xé000_", "_xé000_"),
-        ] {
-            let mut text = format!("_x0041_{escaped}");
-            unescape_controls(&mut text, 7);
-            assert_eq!(text, format!("_x0041_{plain}"));
-        }
-    }
-
-    #[test]
-    fn a_token_is_bounded() {
-        let endless = std::io::Cursor::new(b"<a>".to_vec()).chain(std::io::repeat(b'x'));
-        let mut reader = XmlReader::new(endless, "f", "p", 1 << 18);
-        assert!(matches!(reader.next(), Ok(Token::Open { .. })));
-        assert!(reader.next().unwrap_err().message().contains("limit `cell_bytes`"));
-    }
-}
+mod tests;

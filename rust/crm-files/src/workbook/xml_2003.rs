@@ -8,7 +8,7 @@ use super::WorkbookLimits;
 use super::sheet::{CellBudget, MAX_COLUMNS, MAX_ROWS, Notes, Row, RowSource, place};
 use super::shown::Shown;
 use super::xml::{Token, XmlReader, attribute, attribute_is_true, attribute_number, attribute_text, push_literal, push_text};
-use crate::text::DecodedInput;
+use crate::text::{DecodedInput, text_or_escaped};
 
 /// The document, the limits for it, and the encoding where the caller told it.
 #[derive(Clone)]
@@ -79,7 +79,7 @@ fn decoded(path: &Path, encoding: Option<&str>) -> Result<DecodedInput> {
     let declared = |head: &[u8]| {
         let end = memchr::memmem::find(head, b"?>")?;
         let declaration = head[..end].trim_ascii_start().strip_prefix(b"<?xml")?;
-        attribute(declaration, b"encoding").map(|label| String::from_utf8_lossy(label).into_owned())
+        attribute(declaration, b"encoding").map(text_or_escaped)
     };
     Ok(DecodedInput::open(&name, Box::new(file), encoding, declared)?.0)
 }

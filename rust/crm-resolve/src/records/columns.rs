@@ -5,9 +5,10 @@ use arrow_array::RecordBatch;
 use crm_core::{Error, Result, Role, TextColumn, content_hash};
 use hashbrown::HashMap;
 
+use super::builder::text_column;
 use super::dictionary::{Dictionary, Doubt, Draft, Memo, ValueId};
 use super::names::NameColumns;
-use super::{Field, Kind, Lists, text_column, value};
+use super::{Field, Kind, Lists, value};
 use crate::normalize::{split_emails, split_phones};
 use crate::{DateOrder, Mapping, Reading, ResolveConfig};
 

@@ -136,12 +136,11 @@ impl NameStore<'_> {
         value::name(cell, &mut self.columns.scratch, &mut self.columns.draft);
         let n_known = self.dictionary.len();
         let id = self.dictionary.insert(&self.columns.draft);
-        if self.dictionary.len() > n_known && self.columns.draft.text.contains(&b' ') {
-            let whole = String::from_utf8_lossy(&self.columns.draft.text).into_owned();
-            if whole.is_ascii() {
-                let parts: Vec<ValueId> = whole.split(' ').map(|word| self.number(word)).filter(|id| *id != 0).collect();
-                self.tokens.insert(id, parts.into());
-            }
+        let text = &self.columns.draft.text;
+        if self.dictionary.len() > n_known && text.contains(&b' ') && text.is_ascii() {
+            let whole: String = text.iter().copied().map(char::from).collect();
+            let parts: Vec<ValueId> = whole.split(' ').map(|word| self.number(word)).filter(|id| *id != 0).collect();
+            self.tokens.insert(id, parts.into());
         }
         self.memo.put(hash, [id, 0]);
         id

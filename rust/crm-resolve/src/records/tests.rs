@@ -5,6 +5,7 @@ use crm_core::{NoControl, Role};
 use proptest::prelude::*;
 
 use super::*;
+use crate::Mapping;
 use crate::block::Keys;
 use crate::{Edge, EdgeBuffer, Model, PairScorer, PairStats, Prepared, Scorer, score_pairs, score_prepared};
 

@@ -1,14 +1,18 @@
 //! From a cell to a [`Draft`]: canonical text and derived keys, one function per kind.
+mod places;
+mod reach;
+
 use crm_core::Role;
 
 use super::dictionary::{Doubt, Draft, key_of};
 use crate::normalize::{
-    self, CompanyName, DateOptions, DateValue, Email, PhoneValidity, Region, Street, Suffix, TaxIdValidity, city_key_into, family_key_into,
-    given_key_into, is_no_name, is_placeholder, latin_into, nickname_classes, parse_company, parse_country, parse_date, parse_email,
-    parse_gender, parse_phone, parse_postcode, parse_street, parse_suffix, parse_tax_id, phonetic_key_into, region_key_into, skeleton_into,
-    split_emails, split_phones,
+    self, CompanyName, DateOptions, DateValue, Email, Region, Street, Suffix, TaxIdValidity, family_key_into, given_key_into, is_no_name,
+    is_placeholder, latin_into, nickname_classes, parse_company, parse_date, parse_gender, parse_suffix, parse_tax_id, phonetic_key_into,
+    skeleton_into, split_emails, split_phones,
 };
 use crate::{DateOrder, Reading};
+pub use places::{city, country, postcode, postcode_keys, region, street, street_keys};
+pub use reach::{email, email_keys, phone, phone_keys};
 
 /// Buffers that are reused from cell to cell, and how cells are to be read.
 #[derive(Debug, Default)]
@@ -144,40 +148,6 @@ fn text_keys(skeleton: &str, draft: &mut Draft) {
     draft.keys = [key_of(skeleton.as_bytes()), key_of(first.as_bytes()), 0, prefix_key(skeleton.as_bytes()), 0, 0];
 }
 
-/// A city, by its key.
-pub fn city(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
-    draft.clear();
-    if is_placeholder(cell) {
-        return;
-    }
-    city_key_into(cell, &mut scratch.skeleton);
-    to_bytes(&scratch.skeleton, &mut draft.text);
-    text_keys(&scratch.skeleton, draft);
-}
-
-/// A state, county or region, by its key.
-pub fn region(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
-    draft.clear();
-    if is_placeholder(cell) {
-        return;
-    }
-    region_key_into(cell, &mut scratch.skeleton);
-    to_bytes(&scratch.skeleton, &mut draft.text);
-    text_keys(&scratch.skeleton, draft);
-}
-
-/// A country, by its code; as text when it is none.
-pub fn country(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
-    match parse_country(cell) {
-        Ok(country) => {
-            draft.clear();
-            draft.text.extend_from_slice(country.as_str().as_bytes());
-            text_keys(country.as_str(), draft);
-        }
-        Err(_) => text(cell, scratch, draft),
-    }
-}
-
 /// Female, male; as text when it is something else.
 pub fn gender(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
     match parse_gender(cell) {
@@ -302,99 +272,6 @@ fn impossible_date(cell: &str) -> u32 {
     }
 }
 
-/// Where a [`Draft`]'s keys stand for e-mail addresses.
-pub mod email_keys {
-    /// The mailbox's name.
-    pub const LOCAL: usize = 0;
-    /// The domain.
-    pub const DOMAIN: usize = 1;
-    /// [`SHARED`] and [`NUMBERED`].
-    pub const FLAGS: usize = 2;
-    /// The mailbox belongs to a role (info@, sales@), not to a person.
-    pub const SHARED: u32 = 1;
-    /// The mailbox's name has at least two digits: more than a name.
-    pub const NUMBERED: u32 = 2;
-    /// The letters of the mailbox's name.
-    pub const LETTERS: usize = 3;
-}
-
-/// An e-mail address, by its mailbox.
-pub fn email(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
-    draft.clear();
-    if let Err(reason) = parse_email(cell, &mut scratch.email) {
-        draft.doubt = unread(reason);
-        return;
-    }
-    if scratch.email.generic {
-        draft.doubt = Some(Doubt::Filler);
-        return;
-    }
-    let mailbox = scratch.email.mailbox.as_str();
-    let Some((local, domain)) = mailbox.rsplit_once('@') else { return };
-    to_bytes(mailbox, &mut draft.text);
-    let n_digits = local.bytes().filter(u8::is_ascii_digit).count();
-    let shared = if scratch.email.role_account { email_keys::SHARED } else { 0 };
-    let flags = shared | if n_digits >= 2 { email_keys::NUMBERED } else { 0 };
-    scratch.latin.clear();
-    if local.is_ascii() {
-        scratch.latin.extend(local.bytes().filter(u8::is_ascii_alphabetic).map(char::from));
-    } else {
-        scratch.latin.extend(local.chars().filter(|c| c.is_alphabetic()));
-    }
-    let letters = if scratch.latin.is_empty() { 0 } else { key_of(scratch.latin.as_bytes()) };
-    draft.keys = [key_of(local.as_bytes()), key_of(domain.as_bytes()), flags, letters, 0, 0];
-}
-
-/// Where a [`Draft`]'s keys stand for phones.
-pub mod phone_keys {
-    /// The last seven digits.
-    pub const LAST_SEVEN: usize = 0;
-}
-
-/// A telephone number; the canonical text is the number within its country, since half of all lists leave the country out, and `x5` for an
-/// extension.
-pub fn phone(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
-    draft.clear();
-    let phone = match parse_phone(cell, scratch.phone_region) {
-        Ok(phone) if phone.generic => {
-            draft.doubt = Some(Doubt::Filler);
-            return;
-        }
-        Ok(phone) => phone,
-        Err(reason) => {
-            draft.doubt = unread(reason).filter(|_| !is_placeholder(cell));
-            return;
-        }
-    };
-    let mut digits = [0u8; 20];
-    let (mut at, mut rest) = (digits.len(), phone.number);
-    while rest > 0 && at > 0 {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let mut number = &digits[at..];
-    let n_code = match phone.country_code {
-        0 => 0,
-        1..=9 => 1,
-        10..=99 => 2,
-        _ => 3,
-    };
-    let is_bare = phone.guessed && number.len() <= 10 && !cell.contains('+');
-    if phone.validity != PhoneValidity::Unplaced && !is_bare {
-        number = &number[n_code.min(number.len())..];
-    } else if number.len() == 11 && matches!(number[0], b'8' | b'7' | b'1') {
-        number = &number[1..];
-    }
-    draft.text.extend_from_slice(number);
-    if phone.extension != 0 {
-        // Colleagues at one switchboard: the numbers end alike, and are not the same.
-        draft.text.push(b'x');
-        draft.text.extend_from_slice(phone.extension.to_string().as_bytes());
-    }
-    draft.keys[phone_keys::LAST_SEVEN] = key_of(&number[number.len().saturating_sub(7)..]);
-}
-
 /// Where a [`Draft`]'s keys stand for tax ids.
 pub mod tax_id_keys {
     /// 1 when a check digit vouches for the number.
@@ -436,25 +313,6 @@ fn identifier(cell: &str, draft: &mut Draft) {
     if draft.text.iter().all(|byte| *byte == b'0') {
         draft.text.clear();
     }
-}
-
-/// Where a [`Draft`]'s keys stand for postcodes.
-pub mod postcode_keys {
-    /// The outward part, or the first three digits.
-    pub const AREA: usize = 0;
-}
-
-/// A postcode, without spaces.
-pub fn postcode(cell: &str, draft: &mut Draft) {
-    match parse_postcode(cell, None) {
-        Ok(postcode) => identifier(postcode.as_str(), draft),
-        Err(normalize::Reason::Placeholder | normalize::Reason::Empty) => draft.clear(),
-        Err(_) => identifier(cell, draft),
-    }
-    let text = &draft.text;
-    let has_letters = text.first().is_some_and(u8::is_ascii_alphabetic) && text.last().is_some_and(u8::is_ascii_alphabetic);
-    let area = if has_letters && text.len() >= 5 { text.len() - 3 } else { text.len().saturating_sub(2).min(text.len()) };
-    draft.keys[postcode_keys::AREA] = if area == 0 { 0 } else { key_of(&text[..area]) };
 }
 
 /// Where a [`Draft`]'s keys stand for companies.
@@ -510,46 +368,4 @@ fn optional_bytes(part: &[u8]) -> u32 {
 
 fn optional(part: &str) -> u32 {
     if part.is_empty() { 0 } else { key_of(part.as_bytes()) }
-}
-
-/// Where a [`Draft`]'s keys stand for streets.
-pub mod street_keys {
-    /// The street's name, its words in any order.
-    pub const NAME: usize = 0;
-    /// The house number.
-    pub const HOUSE: usize = 1;
-    /// The flat.
-    pub const FLAT: usize = 2;
-    /// The sound of the longest word.
-    pub const SOUND: usize = 3;
-}
-
-/// A street with house and flat; the canonical text is `name|house|flat`.
-pub fn street(cell: &str, scratch: &mut Scratch, draft: &mut Draft) {
-    draft.clear();
-    if parse_street(cell, &mut scratch.street).is_err() {
-        return;
-    }
-    let street = &scratch.street;
-    let flat = if street.flat.as_str().is_empty() { street.po_box.as_str() } else { street.flat.as_str() };
-    to_bytes(&street.street, &mut draft.text);
-    draft.text.push(b'|');
-    draft.text.extend_from_slice(street.house.as_bytes());
-    draft.text.extend_from_slice(street.building.as_bytes());
-    draft.text.push(b'|');
-    draft.text.extend_from_slice(flat.as_bytes());
-    if draft.text.len() == 2 {
-        draft.text.clear();
-        return;
-    }
-    let house =
-        optional(std::str::from_utf8(&draft.text[street.street.chars().count() + 1..draft.text.len() - 1 - flat.len()]).unwrap_or(""));
-    let mut longest = street.street.as_str();
-    if longest.contains(' ') {
-        longest = street.street.split(' ').max_by(|a, b| (a.len(), a).cmp(&(b.len(), b))).unwrap_or_default();
-    }
-    scratch.sound.clear();
-    phonetic_key_into(longest, &mut scratch.sound);
-    let name = if street.street.is_empty() { 0 } else { words_key(&street.street) };
-    draft.keys = [name, house, optional(flat), optional(&scratch.sound), 0, 0];
 }
