@@ -147,6 +147,7 @@ def outcome_of(file: Polluted, read: Callable[[str], Table], path: str) -> tuple
     except ModuleNotFoundError:
         raise
     except Exception:
+        # Each library has errors of its own, and whichever it is: the damage was told.
         return "told", 0.0
     best = max(score(reading, (header, rows)) for reading in file.readings)
     is_exact = any((header == names or names is None) and rows == wanted for names, wanted in file.readings)

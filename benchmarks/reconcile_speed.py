@@ -4,7 +4,7 @@
 
 The lists are made of a `gen_people` CSV (or of this project's demo): two in three people are on both sides, the right list
 writes names, telephones and dates in another way and has other values in one row of five. Bare reading is fastexcel
-(`load_sheet` of text, in the interpreter `--peer-python` if this one lacks it), bare writing the example `bare_xlsx` of
+(`load_sheet` of text, in the interpreter `--peer-python` if this one lacks it), bare writing the example `bare_writer` of
 crm-files: rust_xlsxwriter with constant memory. Each step is a process of its own; figures are CPU seconds, user and system,
 children included. The aim is a run within 2.5 times of the bare work.
 """
@@ -101,8 +101,8 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--work", type=Path, help="keep the lists here and use them again")
     options = parser.parse_args()
-    bare = ROOT / "target" / "release" / "examples" / "bare_xlsx"
-    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "crm-files", "--example", "bare_xlsx"], cwd=ROOT, check=True)
+    bare = ROOT / "target" / "release" / "examples" / "bare_writer"
+    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "crm-files", "--example", "bare_writer"], cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.work or Path(scratch)
         folder.mkdir(exist_ok=True)

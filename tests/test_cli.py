@@ -230,7 +230,13 @@ def test_a_closed_pipe_is_quiet(exports: list[Path]) -> None:
 @pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupting_leaves_nothing(tmp_path: Path, signal_number: signal.Signals, code: int) -> None:
     # Standard input that never ends keeps the run reading until the signal comes.
-    process = subprocess.Popen([*COMMAND, "dedupe", "-", "-o", str(tmp_path / "out")], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*COMMAND, "dedupe", "-", "-o", str(tmp_path / "out")],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Where the tests run in the background the shell has SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stdin is not None
     process.stdin.write(b"id,name,email\n" + b"".join(b"%d,name %d,n%d@example.com\n" % (n, n, n) for n in range(100_000)))
     # A pipe holds less than this: once all is written, the run has begun to read.

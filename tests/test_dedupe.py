@@ -421,6 +421,8 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
         import os, signal, sys
         import pyarrow as pa
         import crm_engine as crm
+        # Where the tests run in the background the shell has it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         n = 200_000
         data = pa.table({"email": [f"a{i % 150_000}@x{i % 97}.lv" for i in range(n)], "family_name": [f"n{i % 5_000}" for i in range(n)]})
         def interrupt(stage, done, total):

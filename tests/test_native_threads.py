@@ -103,15 +103,19 @@ assert in_child(use) == 0
 def test_a_report_is_told_while_another_thread_reads_a_python_stream() -> None:
     """The reading thread holds the reader and needs the GIL for the stream; who asks meanwhile must not keep it."""
     script = """
-import threading, time
-
-class Slow(io.BytesIO):
-    def read(self, size=-1):
-        time.sleep(0.01)
-        return super().read(min(size, 4096) if size > 0 else size)
+import threading
 
 text = b"name,email\\n" + b"Anna,anna@example.com\\n" * 20_000
-table = _core.open_file("people.csv", '{"threads": 1, "batch_rows": 1000}', Slow(text))[0]
+source, sink = os.pipe()
+
+def write():
+    # A pipe holds less than this: whoever reads waits for the writer, who needs the GIL for each piece.
+    with os.fdopen(sink, "wb", buffering=0) as stream:
+        for at in range(0, len(text), 512):
+            stream.write(text[at:at + 512])
+
+threading.Thread(target=write).start()
+table = _core.open_file("people.csv", '{"threads": 1, "batch_rows": 1000}', os.fdopen(source, "rb", buffering=0))[0]
 reading = threading.Thread(target=lambda: [None for _ in iter(table.next_batch, None)])
 reading.start()
 while reading.is_alive():
