@@ -325,3 +325,19 @@ def test_ids_that_a_program_wrote_as_floats_are_the_same_ids(ids, kind):
     found = crm.pipeline_funnel(deals, stages)
     assert found.summary["stage_rows_without_deal"] == 0
     assert found.deals["has_history"].to_pylist() == [True] * 3
+
+
+def test_empty_text_is_no_value_in_a_dictionary_either():
+    deals, history = example()
+    blank = deals.set_column(deals.column_names.index("currency"), "currency", pa.array(["EUR", "", "EUR", ""]))
+    blank = blank.set_column(1, "stage", pa.array(["won", "lost", "", "qualification"]))
+    blank = blank.set_column(4, "lost_reason", pa.array(["", "", "", ""]))
+    encoded = blank
+    for name in ("stage", "currency", "lost_reason", "owner"):
+        encoded = encoded.set_column(encoded.column_names.index(name), name, encoded[name].dictionary_encode())
+    options = {"default_currency": "RUB", "by": "owner"}
+    plain, result = (crm.pipeline_funnel(table, history, options) for table in (blank, encoded))
+    assert set(result.amounts["currency"].to_pylist()) == {"EUR", "RUB"}
+    assert set(result.losses["reason"].to_pylist()) == {None}
+    assert result.stages.equals(plain.stages)
+    assert result.amounts.equals(plain.amounts)

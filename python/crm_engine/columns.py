@@ -215,7 +215,10 @@ def texts(values: Any) -> pa.ChunkedArray:
 
 
 def codes(values: Any) -> tuple[np.ndarray, pa.Array]:
-    """Each row's place among the distinct values in ascending order, and these; rows without a value have the number after the last."""
+    """Each row's place among the distinct values in ascending order, and these; rows without a value have the number after the last.
+
+    Empty text is no value, as everywhere else: files cannot tell the two apart.
+    """
     values = _chunked(values)
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
@@ -229,7 +232,10 @@ def codes(values: Any) -> tuple[np.ndarray, pa.Array]:
     first = np.ones(len(order), bool)
     if len(order) > 1:
         first[1:] = ~pc.fill_null(pc.equal(ordered[1:], ordered[:-1]), False).to_numpy(zero_copy_only=False)
-    valid = pc.is_valid(ordered).to_numpy(zero_copy_only=False)
+    given = pc.is_valid(ordered)
+    if pa.types.is_string(ordered.type) or pa.types.is_large_string(ordered.type):
+        given = pc.and_(given, pc.fill_null(pc.not_equal(ordered, ""), False))
+    valid = given.to_numpy(zero_copy_only=False)
     n_values = int((first & valid).sum())
     rank = np.empty(len(order) + 1, np.uint32)
     rank[order] = np.where(valid, np.cumsum(first & valid) - 1, n_values)
@@ -244,15 +250,6 @@ def codes(values: Any) -> tuple[np.ndarray, pa.Array]:
             part = np.where(chunk.is_valid().to_numpy(zero_copy_only=False), part, n_values)
         parts.append(part)
     return np.concatenate(parts).astype(np.uint32), ordered.filter(pa.array(first & valid))
-
-
-def filled_codes(values: Any) -> tuple[np.ndarray, pa.Array]:
-    """``codes``, with empty text as no value, as everywhere else: files cannot tell the two apart."""
-    number, distinct = codes(values)
-    is_text = pa.types.is_string(distinct.type) or pa.types.is_large_string(distinct.type)
-    if not is_text or not len(distinct) or distinct[0].as_py() != "":
-        return number, distinct
-    return np.where(number == 0, len(distinct) - 1, number - 1).astype(np.uint32), distinct[1:]
 
 
 def local(values: pa.ChunkedArray, timezone: str | None) -> pa.ChunkedArray:

@@ -269,13 +269,8 @@ class Rows:
         return self._cached("text", name, lambda n: self._text(n, missing))
 
     def _text(self, name: str, missing: str | None) -> np.ndarray:
-        number, values = self.codes(name)
-        return np.asarray(np.array([*values, missing], object)[number])
-
-    def codes(self, name: str) -> tuple[np.ndarray, list[str]]:
-        """Each row's place among the sorted values, and these; rows without one have the place after the last."""
-        number, values = codes(texts(column(self.table, name, self.name)))
-        return number.astype(np.int64), values.to_pylist()
+        number, values = codes(column(self.table, name, self.name))
+        return np.asarray(np.array([*values.cast(pa.string()).to_pylist(), missing], object)[number])
 
     def currency(self) -> np.ndarray:
         """The currency of each row; empty where none is given."""

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.columns import PERIODS, check_options, codes, column, filled_codes, money, period, period_codes, texts, times
+from crm_engine.columns import PERIODS, check_options, codes, column, money, period, period_codes, texts, times
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.funnels.options import breakdowns, names, text, whole_number
 
@@ -98,7 +98,7 @@ class DealColumns:
             if name in options:
                 column(deals, given, "deals")
             return np.zeros(n_rows, np.uint16), [missing]
-        number, values = codes(texts(deals[given]) if not pa.types.is_dictionary(deals[given].type) else deals[given])
+        number, values = codes(deals[given])
         if len(values) > 60_000:
             raise SchemaError(f"deals: column {given!r} has {len(values)} different values, too many for a {name.replace('_', ' ')}")
         return number, [*values.cast(pa.string()).to_pylist(), missing]
@@ -115,8 +115,6 @@ def stage_numbers(deals: pa.Table, options: dict[str, Any], stages: list[str], l
             of_value.append(stages.index(value) + 1)
         elif value in lost:
             of_value.append(len(stages) + 1)
-        elif value == "":
-            of_value.append(0)
         else:
             row = int(np.flatnonzero(number == len(of_value))[0])
             raise SchemaError(
@@ -159,7 +157,7 @@ class Breakdowns:
 
     def _number(self, name: str) -> tuple[np.ndarray, pa.Array]:
         if name in self._deals.column_names or name not in PERIODS:
-            return filled_codes(column(self._deals, name, "deals"))
+            return codes(column(self._deals, name, "deals"))
         if self._columns.created is None:
             created = self._options.get("created_at", "created_at")
             raise SchemaError(f"by {name!r} needs the deals' creation time; the deals have no column {created!r}")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import _core
-from crm_engine.columns import check_options, column, filled_codes, first_column, load_config, load_table, open_batches, seconds, times
+from crm_engine.columns import check_options, codes, column, first_column, load_config, load_table, open_batches, seconds, times
 from crm_engine.errors import ConfigError, CrmError, SchemaError
 from crm_engine.funnels.deal_columns import TICKS
 from crm_engine.funnels.options import breakdowns, list_of, names
@@ -379,7 +379,7 @@ def _dimensions(
                 raise ConfigError(f"by {name!r}: breaking down by a property of the contact needs contacts=")
             native.append((of, *_contact_values(contact_table, name, options, values, dimension), top))
         elif of in ("first", "last"):
-            number, dimension["values"] = filled_codes(column(events, name, "events"))
+            number, dimension["values"] = codes(column(events, name, "events"))
             native.append((of, None, pa.array(number), len(dimension["values"]), top))
         else:
             raise ConfigError(f"by {name!r}: of is {of!r}, and it must be 'first', 'last' or 'contact'")
@@ -397,7 +397,7 @@ def _contact_values(
     """Each contact's number and the number of its value, for a column of the contacts."""
     key_name = _contacts_key(contacts, options)
     keys = column(contacts, key_name, "contacts")
-    number, distinct = filled_codes(column(contacts, name, "contacts"))
+    number, distinct = codes(column(contacts, name, "contacts"))
     dimension["values"] = distinct
     if values is not None:
         keys = pc.index_in(keys.cast(values.type), value_set=values)
