@@ -206,13 +206,16 @@ def test_the_same_decisions_again_are_said_to_be_nothing_new(template: Template)
         assert not base.decide([(ids["0"], ids["1"])], "different").nothing_new
         run = base.decide([(ids["0"], ids["1"])], "different")
         assert (run.counts["changed"], run.nothing_new) == (0, True)
-        assert "run_id" not in run.summary
+        assert (run.run_id, run.summary["run_id"]) == (None, None)
         assert base.runs().num_rows == 2
         # So it is with cells that have the value already.
         contact = base.contacts().read_all()["contact_id"][0].as_py()
         cell = {"contact_id": contact, "column": "city", "value": "Cēsis"}
         assert not base.edit([cell]).nothing_new
-        assert base.edit([cell]).nothing_new
+        again = base.edit([cell])
+        assert (again.run_id, again.nothing_new) == (None, True)
+        with pytest.raises(crm.ConfigError, match="nothing to undo"):
+            base.undo(again.run_id)
         assert base.runs().num_rows == 3
 
 

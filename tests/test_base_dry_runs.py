@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from base_samples import Template, people, record_ids, take_in
 
@@ -88,6 +91,34 @@ def test_a_dry_run_of_each_command_changes_nothing(base: Path, tmp_path: Path, c
         assert json.loads(capfd.readouterr().out)["dry_run"] is True, name
         assert state(base) == before, name
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["more.csv", "rules.yaml"]
+
+
+def test_a_dry_run_has_no_run_id_that_another_run_could_get(base: Path, tmp_path: Path) -> None:
+    orders = pa.table({"order_no": ["1"], "customer_no": ["0"]})
+    with crm.Base.open(base) as opened:
+        ids = sorted(record_ids(opened).values())
+        of_two = next(row["contact_id"] for row in opened.contacts().read_all().to_pylist() if row["n_records"] > 1)
+        previews: list[Callable[..., crm.Run]] = [
+            partial(opened.import_contacts, tmp_path / "more.csv"),
+            partial(opened.import_related, "orders", orders, source_name="erp"),
+            partial(opened.decide, [(ids[0], ids[1])], "later"),
+            partial(opened.split, of_two),
+            partial(opened.set, {"city": "Ogre"}, contacts=[of_two]),
+            partial(opened.edit, [{"contact_id": of_two, "column": "city", "value": "Ogre"}]),
+            partial(opened.undo, 2),
+            partial(opened.erase, of_two),
+            partial(opened.compact),
+            partial(opened.refit),
+        ]
+        before = opened.runs()
+        for preview in previews:
+            run = preview(dry_run=True)
+            assert (run.run_id, run.summary["run_id"], run.dry_run) == (None, None, True), run.kind
+            with pytest.raises(crm.ConfigError, match="nothing to undo"):
+                opened.undo(run.run_id)
+        assert opened.runs() == before
+        made = opened.compact()
+        assert made.run_id == made.summary["run_id"] == before.num_rows + 1
 
 
 def test_each_command_says_that_the_base_is_locked_or_waits(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

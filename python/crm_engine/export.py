@@ -128,7 +128,7 @@ def import_cards(
                     )
                 )
             except BaseException as error:
-                if runs and not dry_run:
+                if runs and runs[0].run_id is not None:
                     error.add_note(f"the edited cells were taken before that, as run {runs[0].run_id}")
                 raise
     return CardImport(edited, runs)

@@ -323,8 +323,11 @@ class Base:
 
     # --- history ----------------------------------------------------------------------------------------------------------------
 
-    def undo(self, run_id: int, *, go_on: bool = False, wait: float = 0, dry_run: bool = False) -> Run:
-        """Makes the base as if a run had never been. Where later runs depend on it they are named and nothing is done, unless ``go_on``."""
+    def undo(self, run_id: int | None, *, go_on: bool = False, wait: float = 0, dry_run: bool = False) -> Run:
+        """Makes the base as if a run had never been. Where later runs depend on it they are named and nothing is done, unless ``go_on``.
+
+        The ``run_id`` of a run that was not made, ``None``, is a ``ConfigError``.
+        """
         from crm_engine.base.undo import undo
 
         return undo(self, run_id, go_on=go_on, wait=wait, dry_run=dry_run)

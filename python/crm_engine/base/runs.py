@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Run:
-    """One committed (or, with ``dry_run``, only previewed) change.
+    """A change: a committed one, or one that was not made, because it was a ``dry_run`` or told ``nothing_new``.
 
-    ``counts`` is the account, JSON-serialisable; ``warnings`` are for people.
+    ``run_id`` is what ``Base.undo`` takes, and ``None`` where no run was made; ``counts`` is the account, JSON-serialisable; ``warnings`` are
+    for people.
     """
 
-    run_id: int
+    run_id: int | None
     kind: str
     target: str | None = None
     source: str | None = None
@@ -44,28 +45,23 @@ class Run:
     @property
     def summary(self) -> dict[str, Any]:
         """All of it as one dict."""
-        run_id = None if self.nothing_new else self.run_id
-        known = {"run_id": run_id, "kind": self.kind, "target": self.target, "source": self.source, "undoes": self.undoes}
+        known = {"target": self.target, "source": self.source, "undoes": self.undoes}
         told = {name: value for name, value in known.items() if value is not None}
         more = {"warnings": self.warnings} if self.warnings else {}
-        return {**told, **self.counts, **self.detail, **more, "dry_run": self.dry_run, "nothing_new": self.nothing_new}
+        return {"run_id": self.run_id, "kind": self.kind, **told, **self.counts, **self.detail, **more, "dry_run": self.dry_run, "nothing_new": self.nothing_new}
 
 
 class Writing:
-    """A run that is being made: its transaction, and what it will be known by."""
+    """A run that is being made: its transaction, and the id that it will be known by once it is committed."""
 
-    def __init__(self, base: Base, run: Run, transaction: Transaction) -> None:
+    def __init__(self, base: Base, run_id: int, run: Run, transaction: Transaction) -> None:
         self.base = base
+        self.run_id = run_id
         self.run = run
         self.transaction = transaction
         self.index_files: list[str] = []
         self._log: list[tuple[str, str, str | None]] = []
         self._after: list[Any] = []
-
-    @property
-    def run_id(self) -> int:
-        """The id that the run will have."""
-        return self.run.run_id
 
     def log(self, entry: str, name: str, value: Any = None) -> None:
         """Notes what the run was made of; goes when the run is undone."""
@@ -107,13 +103,14 @@ def writing(
         writing: Writing | None = None
         try:
             run_id = int(transaction.value("SELECT coalesce(max(run_id), 0) + 1 FROM runs"))
-            run = Run(run_id, kind, target, source, dry_run=dry_run)
-            writing = Writing(base, run, transaction)
+            run = Run(None, kind, target, source, dry_run=dry_run)
+            writing = Writing(base, run_id, run, transaction)
             yield writing
             if dry_run or run.nothing_new:
                 return
             writing._finish()
             transaction.commit()
+            run.run_id = run_id
         except BaseException as error:
             if transaction.committed or (transaction.is_doubtful and _is_there(base, run_id)):
                 base._committed()

@@ -32,8 +32,10 @@ CURRENT_FIRST = """
 """
 
 
-def undo(base: Base, run_id: int, *, go_on: bool, wait: float, dry_run: bool) -> Run:
+def undo(base: Base, run_id: int | None, *, go_on: bool, wait: float, dry_run: bool) -> Run:
     """See ``Base.undo``."""
+    if run_id is None:
+        raise ConfigError("there is nothing to undo: no run was made, because nothing was new or it was a dry run")
     with base._writing("undo", target=str(run_id), wait=wait, dry_run=dry_run) as writing:
         transaction = writing.transaction
         run = require_run(transaction, run_id)

@@ -174,6 +174,6 @@ def _account_of_cards(console: Console, cards: CardImport) -> None:
     lines += [("cells edited", counts["edits"]), ("conflicts", counts["conflicts"])]
     for label, count in lines:
         console.print(f"{label:<16}{count:>10,}", highlight=False)
-    told = ", ".join(str(run.run_id) for run in cards.runs)
+    told = ", ".join(str(run.run_id) for run in cards.runs if run.run_id is not None)
     dry = any(run.dry_run for run in cards.runs)
     console.print("nothing was changed (--dry-run)" if dry else f"run {told}" if told else "nothing to change", highlight=False)
