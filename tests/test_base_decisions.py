@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pyarrow as pa
 import pytest
@@ -217,24 +216,6 @@ def test_the_same_decisions_again_are_said_to_be_nothing_new(template: Template)
         with pytest.raises(crm.ConfigError, match="nothing to undo"):
             base.undo(again.run_id)
         assert base.runs().num_rows == 3
-
-
-def test_messages_name_options_as_the_command_line_does(template: Template, capfd: pytest.CaptureFixture[str]) -> None:
-    with template.copy() as base:
-        take_in(base, people(5))
-        take_in(base, people(5), source="crm")
-        ids = record_ids(base)
-        base.decide([(ids["0"], ids["1"])], "different")
-        given = ["--base", str(base.path)]
-        commands = (
-            ["set", "city=Ogre", *given],
-            ["undo", "1", *given],
-            ["undo", "9", *given],
-            ["set", "citi=Ogre", "--where", "city = 'x'", *given],
-        )
-        for command in commands:
-            assert run(command) == 2
-            assert not re.search(r"[a-z]+_[a-z]+=|=\.\.\.|=True", capfd.readouterr().err), command
 
 
 def test_find_tells_why_and_reads_through_where_no_key_leads(template: Template, capfd: pytest.CaptureFixture[str]) -> None:

@@ -153,9 +153,56 @@ def test_dry_runs_tell_what_would_happen(base: Path, tmp_path: Path, capfd: pyte
     assert json.loads(capfd.readouterr().out)["audience"] == contacts
 
 
-@pytest.mark.parametrize("columns", [["--columns", "nonsense"], ["--table", "nonsense"]])
-def test_a_dry_run_of_an_export_finds_what_would_be_refused(base: Path, tmp_path: Path, columns: list[str]) -> None:
-    assert run(["export", "--base", str(base), *columns, "-o", str(tmp_path / "c.csv"), "--dry-run"]) in (1, 2)
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        (["--columns", "nonsense", "-o", "c.csv"], "no column 'nonsense'"),
+        (["--table", "nonsense", "-o", "c.csv"], "no table 'nonsense'"),
+        (["-o", "c.foo"], "is no output format"),
+        (["-o", "nowhere/c.csv"], "nowhere does not exist"),
+        (["-o", "c.csv", "--left-out", "nowhere/left.csv"], "nowhere does not exist"),
+        (["-o", "taken"], "is no output format"),
+        (["-o", "taken.csv"], "is a directory"),
+    ],
+)
+def test_an_export_is_refused_alike_with_and_without_dry_run(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], refused: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken.csv").mkdir()
+    outcomes = []
+    for preview in ([], ["--dry-run"]):
+        code = run(["export", "--base", str(base), *refused, *preview])
+        outcomes.append((code, capfd.readouterr().err))
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][0] in (1, 2)
+    assert said in outcomes[0][1]
+
+
+def test_a_segment_whose_file_cannot_be_written_keeps_no_memberships(base: Path, tmp_path: Path) -> None:
+    before = state(base)
+    for preview in ([], ["--dry-run"]):
+        assert run(["segment", str(base), str(tmp_path / "rules.yaml"), "-o", str(tmp_path / "nowhere" / "m.csv"), *preview]) == 2
+    assert state(base) == before
+
+
+def test_verify_refuses_a_dry_run_of_nothing(base: Path) -> None:
+    with crm.Base.open(base) as opened, pytest.raises(crm.ConfigError, match="dry_run=True tells what repair=True would change"):
+        opened.verify(dry_run=True)
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_setting_nobodys_values_is_told_and_makes_no_run(base: Path, capfd: pytest.CaptureFixture[str], preview: bool) -> None:
+    with crm.Base.open(base) as opened:
+        before = opened.runs()
+        for chosen in ({"where": "city = 'Nowhere'"}, {"contacts": []}):
+            made = opened.set({"city": "Ogre"}, **chosen, dry_run=preview)  # type: ignore[arg-type]
+            assert (made.run_id, made.nothing_new, made.counts["selected"]) == (None, True, 0)
+            assert "so nothing was set" in made.warnings[0]
+        command = ["set", "city=Ogre", "--base", str(base), "--where", "city = 'Nowhere'"]
+        assert run([*command, *(["--dry-run"] if preview else [])]) == 0
+        assert "no contact fits the rule, so nothing was set" in capfd.readouterr().err
+        assert opened.runs() == before
 
 
 def test_options_that_say_nothing_there_are_refused(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -166,7 +213,7 @@ def test_options_that_say_nothing_there_are_refused(base: Path, tmp_path: Path, 
         (["export", "--base", str(base), rules, "--segment", "rigans", "-o", "c.csv", "--related", f"orders={file}"], "--related is for"),
         (["export", file, "-o", "c.csv", "--wait", "3"], "--wait is for a base"),
         (["segment", file, rules, "--wait", "3"], "--wait is for a base"),
-        (["verify", str(base), "--dry-run"], "--dry-run is for --repair"),
+        (["verify", str(base), "--dry-run"], "--dry-run tells what --repair would change"),
     ):
         assert run(command) == 2
         assert told in capfd.readouterr().err

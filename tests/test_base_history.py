@@ -147,7 +147,7 @@ def test_runs_that_depend_are_named(template: Template) -> None:
         ids = record_ids(base)
         base.decide([(ids["0"], ids["1"])], "same")
         before = content(base)
-        with pytest.raises(crm.ConfigError, match=r"run 2 \(decides on records that it brought\).*--go-on"):
+        with pytest.raises(crm.ConfigError, match=r"run 2 \(decides on records that it brought\).*go_on=True"):
             base.undo(1)
         assert content(base) == before
         base.undo(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -11,6 +12,8 @@ from base_samples import MAPPING, Template, content, golden, partition, people, 
 from conftest import LONG
 
 import crm_engine as crm
+from crm_engine import sources
+from crm_engine.cli import run
 
 
 @pytest.fixture(scope="module")
@@ -161,12 +164,28 @@ def test_a_snapshot_marks_what_is_gone_and_deletes_nothing(template: Template) -
         assert base.table("gone_records").read_all().num_rows == 1
 
 
+def test_a_file_is_opened_once(template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "people.csv").write_text("id;name;email\n1;Anna Ozola;anna@inbox.lv\n", "cp1251")
+    opened = []
+    open_file = sources._core.open_file
+
+    def counting(name: str, *args: Any) -> Any:
+        opened.append(name)
+        return open_file(name, *args)
+
+    monkeypatch.setattr(sources._core, "open_file", counting)
+    with template.copy() as base:
+        assert run(["import", str(tmp_path / "people.csv"), "--base", str(base.path)]) == 0
+        assert opened == [str(tmp_path / "people.csv")]
+        assert base.table("records").read_all().num_rows == 1
+
+
 def test_an_import_that_merges_suspiciously_much_stops(template: Template) -> None:
     rows = [{"id": str(n), "name": "Anna Ozola", "email": "info@firma.lv", "phone": "29123456", "city": "Riga"} for n in range(300)]
     with template.copy() as base:
         take_in(base, people(5))
         before = content(base)
-        with pytest.raises(crm.LimitError, match="nothing was changed.*allow-large-merges"):
+        with pytest.raises(crm.LimitError, match="nothing was changed.*allow_large_merges=True"):
             take_in(base, rows, source="crm")
         assert content(base) == before
         run = take_in(base, rows, source="crm", allow_large_merges=True)

@@ -262,7 +262,7 @@ def test_empty_columns_are_one_problem_and_ambiguous_dates_can_be_settled() -> N
     assert [problem for problem in problems if "no value at all" in problem] == [
         "40 columns have no value at all: 'Feld 0', 'Feld 1', 'Feld 2', 'Feld 3', 'Feld 4', 'Feld 5' and 34 more"
     ]
-    assert any("--date-order" in problem for problem in problems)
-    assert not any("--date-order" in problem for problem in profile(table, date_order="dmy").tables[0].problems)
+    assert any("date_order=..." in problem for problem in problems)
+    assert not any("date_order=..." in problem for problem in profile(table, date_order="dmy").tables[0].problems)
     with pytest.raises(ValueError, match="date_order"):
         profile(table, date_order="dym")

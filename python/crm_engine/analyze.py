@@ -64,7 +64,7 @@ def analyze(
     for option, given in options.items():
         _check_number(name, option, given, parameters[option])
     if name == "activity" and "contact" not in options:
-        raise ConfigError("analysis 'activity' needs the contact whose card is wanted: --contact ID")
+        raise ConfigError("analysis 'activity' needs the contact whose card is wanted: contact=...")
     related = Related(tables, today, timezone, date_order)
     found = function(related, **options)
     if related.warnings:

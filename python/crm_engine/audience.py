@@ -118,7 +118,7 @@ def audience(
     if purpose is not None and purpose not in PURPOSES:
         raise ConfigError(f"there is no purpose '{purpose}'; the purposes are {', '.join(PURPOSES)}")
     if members is None and segments:
-        raise ConfigError("segments were named without the result that knows their members; give members=")
+        raise ConfigError("segments were named without the result that knows their members; give members=...")
     table = ReadableTable.open(contacts, "contacts").table()
     key = contact_key(table.schema, key)
     chosen = _members(table, key, members, segments)

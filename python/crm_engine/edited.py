@@ -153,11 +153,15 @@ def read_edits(
     return comparison.run(rows)
 
 
+def card_column(source: Source) -> int | None:
+    """The place of the column ``contact_id``, which tables of cards have."""
+    return next((place for place, name in enumerate(source.columns) if _fold(name) == "contact_id"), None)
+
+
 def has_cards(path: str | os.PathLike[str]) -> list[str] | None:
     """Ids of the first cards of a file, ``None`` where it has no column ``contact_id``."""
     for source in open_sources(os.fspath(path)):
-        place = next((place for place, name in enumerate(source.columns) if _fold(name) == "contact_id"), None)
-        if place is not None:
+        if (place := card_column(source)) is not None:
             first = next(source.batches(), None)
             return [] if first is None else [one for one in first.batch.column(place).to_pylist() if one]
     return None
@@ -248,7 +252,7 @@ class _Comparison:
 
 def _read(where: str) -> tuple[list[Source], dict[str, dict[str, str | None]], dict[str, str]]:
     """The sheets of cards, what was exported by ``contact_id``, and the names of columns by label."""
-    sheets = [source for source in open_sources(where) if any(_fold(name) == "contact_id" for name in source.columns)]
+    sheets = [source for source in open_sources(where) if card_column(source) is not None]
     if not sheets:
         raise FileFormatError(f"{where}: has no column contact_id, so it cannot say whose cards these are", file=where)
     exported: dict[str, dict[str, str | None]] = {}

@@ -95,7 +95,7 @@ class AmbiguousDatesWarning(UserWarning):
     def __init__(self, table: str, column: str) -> None:
         super().__init__(
             f"{table}: the dates of column {column!r} can be read with the day or the month first, and were read with the day first; "
-            "say date_order (--date-order dmy or mdy)"
+            "say which with date_order=... (dmy or mdy)"
         )
         self.table = table
         self.column = column

@@ -13,7 +13,7 @@ import pyarrow as pa
 from crm_engine.audience import Audience, audience
 from crm_engine.edited import Edits, Template, card_columns, has_cards, read_edits, write_cards
 from crm_engine.errors import ConfigError, LockedError
-from crm_engine.output import write_table
+from crm_engine.output import check_output, write_table
 
 if TYPE_CHECKING:
     from crm_engine.base import Base, Run
@@ -51,10 +51,11 @@ def export(
     Contacts are written as cards (see ``crm_engine.edited``), so that ``import_cards`` takes back what somebody edits; ``purpose`` and
     ``suppress`` leave out who must not be written to (see ``crm_engine.audience``). The export is noted in the base's history, because an
     erasure tells which exports may still hold the person; another writer is waited for up to ``wait`` seconds, and that the note could not
-    be made is a warning. With ``dry_run`` nothing is written or noted.
+    be made is a warning. With ``dry_run`` nothing is written or noted, and all that would be refused is.
 
-    Raises ``SchemaError`` for an unknown table, ``ConfigError`` for an unknown column or format.
+    Raises ``SchemaError`` for an unknown table, ``ConfigError`` for an unknown column or format, or a folder that is not there.
     """
+    check_output(path)
     if table is not None and table != "contacts":
         if template is not None or segments or purpose is not None or suppress:
             raise ConfigError(f"templates, segments, purposes and suppression lists are for contacts, not for the table '{table}'")

@@ -50,6 +50,18 @@ def output_format(path: str | os.PathLike[str]) -> str:
     return suffix
 
 
+def check_output(path: str | os.PathLike[str]) -> None:
+    """Raises what writing to ``path`` would raise before its first byte: an unknown format, a folder that is missing or closed to us."""
+    output_format(path)
+    target, mode = _target(path)
+    if mode is not None and not stat.S_ISREG(mode):
+        return
+    if not target.parent.is_dir():
+        raise ConfigError(f"{os.fspath(path)}: the folder {target.parent} does not exist")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise _cannot_write(errno.EACCES, path)
+
+
 def write_table(
     data: Any,
     path: str | os.PathLike[str],
@@ -210,15 +222,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     The data is on disk before the name changes. A link is followed; the mode of a file that is replaced is kept. What is no
     regular file (``/dev/stdout``, a pipe) is written directly.
     """
-    target = Path(os.path.realpath(path))
-    try:
-        mode = target.stat().st_mode
-    except FileNotFoundError:
-        mode = None
-    except NotADirectoryError:
-        raise NotADirectoryError(errno.ENOTDIR, "a part of the path is a file", os.fspath(path)) from None
-    if mode is not None and stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, "is a directory, not a file to write", os.fspath(path))
+    target, mode = _target(path)
     if mode is not None and not stat.S_ISREG(mode):
         yield target
         return
@@ -228,7 +232,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.close(os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
         # The name that the user gave says more than that of the scratch file.
-        raise OSError(error.errno, f"cannot write here: {error.strerror}", os.fspath(path)) from None
+        raise _cannot_write(error.errno, path) from None
     try:
         if mode is not None:
             with contextlib.suppress(OSError):
@@ -244,6 +248,25 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             scratch.unlink()
+
+
+def _target(path: str | os.PathLike[str]) -> tuple[Path, int | None]:
+    """What a file is written to, links followed, and the mode of what is there; a folder is an error."""
+    target = Path(os.path.realpath(path))
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return target, None
+    except NotADirectoryError:
+        raise NotADirectoryError(errno.ENOTDIR, "a part of the path is a file", os.fspath(path)) from None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "is a directory, not a file to write", os.fspath(path))
+    return target, mode
+
+
+def _cannot_write(number: int | None, path: str | os.PathLike[str]) -> OSError:
+    number = number or errno.EIO
+    return OSError(number, f"cannot write here: {os.strerror(number)}", os.fspath(path))
 
 
 @contextlib.contextmanager
@@ -263,7 +286,7 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
         scratch.mkdir()
     except OSError as error:
-        raise OSError(error.errno, f"cannot write here: {error.strerror}", os.fspath(path)) from None
+        raise _cannot_write(error.errno, path) from None
     try:
         yield scratch
         for directory, _, names in os.walk(scratch):

@@ -235,7 +235,7 @@ def _problems(columns: list[ColumnProfile], facts: list[dict[str, Any]], n_rows:
             )
         elif dates["ambiguous"] and not dates["day_first"] and not dates["month_first"] and not has_date_order:
             problems.append(
-                f"{quoted}: {dates['ambiguous']:,} dates can be read in two ways and none shows which; say which with --date-order"
+                f"{quoted}: {dates['ambiguous']:,} dates can be read in two ways and none shows which; say which with date_order=..."
             )
         for damage, count in column.damage.items():
             problems.append(f"{quoted}: {count:,} {damage}")
@@ -258,7 +258,7 @@ def _problems(columns: list[ColumnProfile], facts: list[dict[str, Any]], n_rows:
 
 def _mapping_yaml(found: Profile) -> str:
     lines = [
-        "# What the columns mean. Edit the roles and give the file to --mapping.",
+        "# What the columns mean. Edit the roles and give the file to `crm-engine dedupe --mapping`.",
         f"# Roles: {', '.join(_core.role_names())};",
         "# custom keeps a column as a custom field, ignore besides that keeps it out of matching.",
     ]

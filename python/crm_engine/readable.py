@@ -33,7 +33,7 @@ def first_column(names: Iterable[str], wanted: Iterable[str], message: str) -> s
 def contact_key(schema: pa.Schema, key: str | None) -> str:
     """The column that identifies a contact: ``key``, or else ``contact_id`` or ``id``."""
     key = key or first_column(
-        schema.names, ("contact_id", "id"), "contacts have neither 'contact_id' nor 'id'; name the column that identifies one: key= (--key)"
+        schema.names, ("contact_id", "id"), "contacts have neither 'contact_id' nor 'id'; name the column that identifies one: key=..."
     )
     if key not in schema.names:
         raise SchemaError(f"contacts have no column '{key}'")

@@ -251,13 +251,13 @@ def _account(
             per_side[f"{name}_{count}"] = sum(report["counts"][count] for report in of_side)
     warnings = list(whole["warnings"])
     if not counts["fields"]:
-        warnings.append("no column of the left side answers one of the right side: map the columns, or name them with `same`")
+        warnings.append("no column of the left side answers one of the right side: map the columns, or name them with same=...")
     if counts["unknown_decisions"]:
         warnings.append(f"{counts['unknown_decisions']} decisions speak of rows that are not there any more, and were left aside")
     if counts["undecided"]:
         warnings.append(
             f"{counts['undecided']} rows share a key with so many others that nothing tells which is whose, and were left unpaired: "
-            "give a `key` that identifies"
+            "give a key=... that identifies"
         )
     totals = {name: whole[name] for name in ("rows_in", "skipped", "rejected")}
     return {

@@ -210,7 +210,7 @@ def open_sources(
     *,
     progress: Progress | None = None,
 ) -> list[Source]:
-    """Opens paths, globs, folders, ``-`` (standard input) and Arrow objects, one or a list of them.
+    """Opens paths, globs, folders, ``-`` (standard input) and Arrow objects, one or a list of them; a source that is open stays as it is.
 
     A path that does not exist is a ``FileNotFoundError`` that names a file of a similar name, a file that cannot be what it claims to be a
     ``FileFormatError``, anything else than these a ``ConfigError``.
@@ -226,7 +226,9 @@ def open_sources(
     opened: list[Source] = []
     seen: set[str] = set()
     for number, source in enumerate([sources] if one else list(sources), 1):
-        if hasattr(source, "__arrow_c_stream__"):
+        if isinstance(source, Source):
+            opened.append(source)
+        elif hasattr(source, "__arrow_c_stream__"):
             opened.append(_arrow_object(source, f"table_{number}"))
         elif hasattr(source, "__arrow_c_array__"):
             opened.append(_arrow_object(pa.table(pa.record_batch(source)), f"table_{number}"))

@@ -213,7 +213,7 @@ class Base:
         memory_limit: int | str | None = None,
         tmp_dir: str | os.PathLike[str] | None = None,
     ) -> Run:
-        """Takes in contacts: a path, a glob, ``-``, an Arrow object, or a list of these.
+        """Takes in contacts: a path, a glob, ``-``, an Arrow object, an open source, or a list of these.
 
         ``source_name`` is what the records' source is called where rows do not say (the file's name otherwise); together with the source's
         own key it identifies a record, so that the same file again changes nothing. ``snapshot`` says that the input is the whole list of

@@ -21,9 +21,9 @@ _MOST_DAYS = 365_000
 
 def compact(base: Base, *, wait: float, keep_days: float, reject_days: float, dry_run: bool) -> Run:
     """See ``Base.compact``."""
-    for name, days in (("--keep-days", keep_days), ("--reject-days", reject_days)):
+    for name, days in (("keep_days", keep_days), ("reject_days", reject_days)):
         if not 0 <= days <= _MOST_DAYS:
-            raise ConfigError(f"{name} is a number of days from 0 to {_MOST_DAYS:,}, not {days}")
+            raise ConfigError(f"{name}=... is a number of days from 0 to {_MOST_DAYS:,}, not {days}")
     before = _sizes(base)
     with base._writing("compact", wait=wait, dry_run=dry_run) as writing:
         removed = 0

@@ -82,7 +82,7 @@ def set_values(
     if not values:
         raise ConfigError("nothing to set: give at least one column and value")
     if (where is None) == (contacts is None):
-        raise ConfigError("say which contacts: by a rule (--where), or by their ids (--contact)")
+        raise ConfigError("say which contacts: by a rule (where=...), or by their ids (contacts=...)")
     # Chosen under the lock: a change that comes in between would change who is meant.
     with base._lock.held("set", wait=wait):
         if contacts is None:
@@ -108,6 +108,10 @@ def set_values(
             told={"where": rule} if rule is not None else None,
         )
     run.counts = {"selected": len(contacts), **run.counts}
+    if not contacts:
+        run.warnings.append(
+            "no contact fits the rule, so nothing was set" if rule is not None else "no contact was named, so nothing was set"
+        )
     return run
 
 

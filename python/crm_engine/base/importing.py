@@ -259,8 +259,8 @@ def _refuse_large_merges(writing: Writing, derived: Derived, *, allow: bool) -> 
         writing.run.warnings.append(f"large merges: {told}")
         return
     raise LimitError(
-        f"the import was stopped, nothing was changed: {told}. Perhaps a column is understood wrongly (see crm-engine profile, --mapping), "
-        "or one value stands in many rows. If it is right, say --allow-large-merges"
+        f"the import was stopped, nothing was changed: {told}. Perhaps a column is understood wrongly (see crm-engine profile, mapping=...), "
+        "or one value stands in many rows. If it is right, say allow_large_merges=True"
     )
 
 

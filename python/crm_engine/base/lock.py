@@ -83,7 +83,7 @@ class Lock:
                 note = _read_note(descriptor)
                 # Who has just got the lock, or is about to let go of it, has no note for a moment: a name or a free lock follows.
                 if "pid" in note or left < -_SETTLES_WITHIN:
-                    raise LockedError(f"{self.folder}: {_told(note)}; try again later, or give --wait SECONDS")
+                    raise LockedError(f"{self.folder}: {_told(note)}; try again later, or wait for it with wait=...")
             time.sleep(min(_TRY_EVERY, left) if left > 0 else _SETTLES_WITHIN / 20)
 
     def holder(self) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def _check_name(name: str) -> None:
     if not name or name != name.strip() or len(name) > 100 or any(ord(letter) < 32 for letter in name):
         raise ConfigError("a related table needs a name of 1 to 100 letters")
     if name.casefold() in RESERVED or name.startswith("_") or name.casefold().startswith("ducklake"):
-        hint = "; contacts are imported without --table" if name.casefold() == "contacts" else ""
+        hint = ": contacts are imported as contacts" if name.casefold() == "contacts" else ""
         raise ConfigError(f"'{name}' is the name of a table of the base itself; choose another{hint}")
 
 
@@ -103,10 +103,10 @@ def _plan(writing: Writing, name: str, columns: list[str], row_key: str | None, 
     transaction = writing.transaction
     name = next((known for known in related_names(transaction) if known.casefold() == name.casefold()), name)
     writing.run.target = name
-    for option, column in (("--row-key", row_key), ("--contact-key", contact_key)):
+    for parameter, column in (("row_key=...", row_key), ("contact_key=...", contact_key)):
         if column is not None and column not in columns:
             raise SchemaError(
-                f"{name} has no column '{column}' for {option}{nearest(column, columns)}; its columns are {', '.join(columns)}"
+                f"{name} has no column '{column}' for {parameter}{nearest(column, columns)}; its columns are {', '.join(columns)}"
             )
     folded = {column.casefold(): column for column in reversed(columns)}
     row_key = row_key or next((folded[usual] for usual in _row_keys(name) if usual in folded), None)
@@ -168,7 +168,7 @@ def _only_source(transaction: Transaction, named: Sequence[str]) -> str:
     told = f" (the base has {', '.join(known[:20])})" if known else ""
     if named:
         told += f"; the column 'source' names {', '.join(named[:5])}, of which the base has no contacts: import those first if these are sources"
-    raise ConfigError(f"say with --source NAME which source's keys these are{told}")
+    raise ConfigError(f"say with source_name=... which source's keys these are{told}")
 
 
 def _stage(writing: Writing, plan: Plan, sources: list[Source], progress: Progress | None) -> None:
@@ -336,7 +336,7 @@ _WITHOUT_CONTACTS = ("deal_stages", "order_lines", "payments", "products", "camp
 def _warn(writing: Writing, plan: Plan) -> None:
     counts, run = writing.run.counts, writing.run
     if plan.contact_key is None and plan.table not in _WITHOUT_CONTACTS:
-        run.warnings.append(f"{plan.table}: no column says whose rows these are; name it with --contact-key COLUMN")
+        run.warnings.append(f"{plan.table}: no column says whose rows these are; name it with contact_key=...")
     elif plan.contact_key is not None and counts["without_reference"]:
         run.warnings.append(
             f"{plan.table}: {counts['without_reference']:,} rows have no value in '{plan.contact_key}' and belong to nobody; they are kept"

@@ -48,7 +48,16 @@ class Run:
         known = {"target": self.target, "source": self.source, "undoes": self.undoes}
         told = {name: value for name, value in known.items() if value is not None}
         more = {"warnings": self.warnings} if self.warnings else {}
-        return {"run_id": self.run_id, "kind": self.kind, **told, **self.counts, **self.detail, **more, "dry_run": self.dry_run, "nothing_new": self.nothing_new}
+        return {
+            "run_id": self.run_id,
+            "kind": self.kind,
+            **told,
+            **self.counts,
+            **self.detail,
+            **more,
+            "dry_run": self.dry_run,
+            "nothing_new": self.nothing_new,
+        }
 
 
 class Writing:

@@ -57,7 +57,7 @@ def translated(duckdb: ModuleType) -> Iterator[None]:
             raise
         raise (error.__cause__ or KeyboardInterrupt()) from None
     except duckdb.OutOfMemoryException as error:
-        raise StoreError("DuckDB reached its memory limit; give --memory-limit a larger size") from error
+        raise StoreError("DuckDB reached its memory limit; give a larger memory_limit=...") from error
     except duckdb.Error as error:
         text = first_line(error)
         if any(sign in str(error) for sign in _FULL):

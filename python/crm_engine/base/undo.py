@@ -51,7 +51,7 @@ def undo(base: Base, run_id: int | None, *, go_on: bool, wait: float, dry_run: b
         depending = dependents(transaction, run_id)
         if depending and not go_on:
             told = "; ".join(f"run {number} ({why})" for number, why in sorted(depending.items()))
-            raise ConfigError(f"later runs depend on run {run_id}: {told}. Undo them first, or say --go-on to leave them as they are")
+            raise ConfigError(f"later runs depend on run {run_id}: {told}. Undo them first, or say go_on=True to leave them as they are")
         writing.run.undoes = run_id
         writing.run.detail = {"undone": {"kind": run["kind"], "target": run["target"], "source": run["source"]}}
         if depending:

@@ -16,7 +16,7 @@ from crm_engine.base.lake import Cursor, literal, quoted, stored
 from crm_engine.base.reading import related_names
 from crm_engine.base.schema import TABLES
 from crm_engine.base.versions import signed
-from crm_engine.errors import CrmError, StoreError
+from crm_engine.errors import ConfigError, CrmError, StoreError
 
 if TYPE_CHECKING:
     from crm_engine.base.base import Base
@@ -60,6 +60,8 @@ _SHOWN = 20
 
 def verify(base: Base, *, repair: bool, wait: float, dry_run: bool = False) -> dict[str, Any]:
     """See ``Base.verify``."""
+    if dry_run and not repair:
+        raise ConfigError("dry_run=True tells what repair=True would change; verify alone changes nothing")
     with _Checking(base) as checking:
         problems = checking.problems
         related = checking.guarded("related tables are listed", related_names) or []

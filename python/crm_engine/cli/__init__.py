@@ -125,7 +125,7 @@ def run(args: list[str] | None = None) -> int:
         # Click ends so when the pipe behind standard output was closed.
         return _reader_is_gone() if "Pacify" in type(sys.stdout).__name__ else end.code if isinstance(end.code, int) else exits.FAILED
     except BaseException as error:
-        return exits.report(error, debug=bool(state.get("debug")))
+        return exits.report(error, debug=bool(state.get("debug")), command=state.get("command"))
 
 
 def _reader_is_gone() -> int:

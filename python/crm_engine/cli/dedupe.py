@@ -132,11 +132,9 @@ def _check_output(terminal: Terminal, output: Path | None, files: tuple[str, ...
     if output.is_dir() or not output.suffix:
         require_folder_for_result(output, overwrite=overwrite)
         return False
-    from crm_engine.output import output_format
+    from crm_engine.output import check_output
 
-    output_format(output)
-    if not output.absolute().parent.is_dir():
-        raise click.UsageError(f"{output}: the folder {output.absolute().parent} does not exist")
+    check_output(output)
     return True
 
 

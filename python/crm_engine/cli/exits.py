@@ -9,6 +9,7 @@ import traceback
 
 import click
 
+from crm_engine.cli.wording import as_options
 from crm_engine.errors import ConfigError, CrmError, FileFormatError, InternalError, LockedError, RuleError
 
 DONE = 0
@@ -31,8 +32,8 @@ class Terminated(BaseException):
     """The process was asked to end (SIGTERM); raised so that nothing half-written stays behind."""
 
 
-def report(error: BaseException, *, debug: bool) -> int:
-    """Says on standard error what ``error`` means for the user; returns the exit code."""
+def report(error: BaseException, *, debug: bool, command: click.Command | None = None) -> int:
+    """Says on standard error what ``error``, which ended ``command``, means for the user; returns the exit code."""
     if debug and not isinstance(error, RejectedRows):
         traceback.print_exception(error, file=sys.stderr)
     code = exit_code(error)
@@ -40,7 +41,7 @@ def report(error: BaseException, *, debug: bool) -> int:
     if message:
         label = "done, but" if isinstance(error, RejectedRows) else "error:"
         click.secho(label, err=True, fg="yellow" if isinstance(error, RejectedRows) else "red", bold=True, nl=False)
-        click.echo(f" {message}", err=True)
+        click.echo(f" {as_options(message, command)}", err=True)
     return code
 
 

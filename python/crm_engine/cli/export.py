@@ -102,7 +102,7 @@ def command(
       crm-engine export out/contacts.parquet --template card.yaml -o cards.xlsx
     """
     from crm_engine.audience import audience
-    from crm_engine.output import output_format, write_table
+    from crm_engine.output import check_output, write_table
     from crm_engine.readable import ReadableTable
     from crm_engine.segment import segment
 
@@ -123,7 +123,7 @@ def command(
     if segments and not rules:
         raise click.UsageError("--segment needs the rules file that defines it, after CONTACTS")
     for path in (output, *([left_out] if left_out else [])):
-        output_format(path)
+        check_output(path)
     if base_path is not None:
         _from_base(
             terminal, base_path, output, left_out, table=table, rules=rule_files(rules) if rules else None, segments=segments,

@@ -94,7 +94,8 @@ def command(
         raise click.UsageError("--memory-limit and --tmp-dir belong to contacts; a related table is taken in batch by batch")
     cards: Any = None
     with opened(path) as base, terminal.progress() as progress:
-        if table is None and len(files) == 1 and _holds_cards(base, files[0]):
+        inputs = _opened(files, mapping, progress) if table is None else list(files)
+        if table is None and len(files) == 1 and _are_cards(base, files[0], inputs):
             from crm_engine.export import import_cards
 
             for option, given in (("--snapshot", snapshot), ("--mapping", mapping)):
@@ -113,12 +114,12 @@ def command(
             raise click.UsageError("--template and --report are for one file of cards that `export --base` wrote")
         elif table is not None:
             run = base.import_related(
-                table, list(files), row_key=row_key, contact_key=contact_key, source_name=source_name, mapping=mapping, wait=wait,
+                table, inputs, row_key=row_key, contact_key=contact_key, source_name=source_name, mapping=mapping, wait=wait,
                 dry_run=dry_run, progress=progress,
             )  # fmt: skip
         else:
             run = base.import_contacts(
-                list(files), source_name=source_name, mapping=mapping, snapshot=snapshot, allow_large_merges=allow_large_merges, wait=wait,
+                inputs, source_name=source_name, mapping=mapping, snapshot=snapshot, allow_large_merges=allow_large_merges, wait=wait,
                 dry_run=dry_run, progress=progress, memory_limit=memory_limit, tmp_dir=tmp_dir,
             )  # fmt: skip
     if cards is not None:
@@ -131,11 +132,22 @@ def command(
         raise exits.RejectedRows(run.counts["rejected"])
 
 
-def _holds_cards(base: Base, file: str) -> bool:
-    """Whether a file was exported from the base; only files with a header ``contact_id`` are looked at closer."""
-    from crm_engine.edited import has_cards
+def _opened(files: tuple[str, ...], mapping: Path | None, progress: Any) -> list[Any]:
+    """What to import. One file is opened here, because its header tells whether it holds cards, and is not opened again."""
+    from crm_engine.config import load_mapping
+    from crm_engine.sources import open_sources
 
-    if file == "-" or not Path(file).is_file() or has_cards(file) is None:
+    if len(files) > 1 or not Path(files[0]).is_file():
+        return list(files)
+    return [*open_sources(files[0], load_mapping(mapping).read if mapping is not None else None, progress=progress)]
+
+
+def _are_cards(base: Base, file: str, inputs: list[Any]) -> bool:
+    """Whether a file was exported from the base; only files with a header ``contact_id`` are looked at closer."""
+    from crm_engine.edited import card_column
+    from crm_engine.sources import Source
+
+    if all(not isinstance(one, Source) or card_column(one) is None for one in inputs):
         return False
     # Exports know of segments and audiences, whose modules an ordinary import does without.
     from crm_engine.export import is_of_base

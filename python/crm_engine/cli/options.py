@@ -36,6 +36,8 @@ def terminal_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_terminal(*args: Any, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> Any:
+        context = click.get_current_context()
+        context.find_root().ensure_object(dict)["command"] = context.command
         return command(*args, terminal=Terminal(as_json=as_json, quiet=quiet, verbose=verbose), **options)
 
     for option in (

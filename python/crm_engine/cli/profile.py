@@ -18,6 +18,7 @@ from crm_engine.cli.options import (
 )
 from crm_engine.cli.reading import read_options
 from crm_engine.cli.terminal import Terminal
+from crm_engine.cli.wording import as_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -119,7 +120,7 @@ def _show_table(console: Console, table: TableProfile, all_columns: bool) -> Non
     for reason in table.file.get("reasons") or []:
         console.print(Text.assemble(("· ", "dim"), (reason, "dim")))
     for problem in table.problems:
-        console.print(Text.assemble(("! ", "bold yellow"), problem))
+        console.print(Text.assemble(("! ", "bold yellow"), as_options(problem)))
 
 
 def _cells(column: ColumnProfile) -> tuple[str | Text, ...]:

@@ -126,8 +126,9 @@ def _check_output(output: Path | None, inputs: tuple[str, str], overwrite: bool)
         return
     if output.suffix.lower() != ".xlsx":
         raise click.UsageError(f"{output}: a comparison has several tables; write a workbook (diff.xlsx), or a folder of Parquet files")
-    if not output.absolute().parent.is_dir():
-        raise click.UsageError(f"{output}: the folder {output.absolute().parent} does not exist")
+    from crm_engine.output import check_output
+
+    check_output(output)
 
 
 def _show(console: Console, summary: dict[str, Any], output: Path | None) -> None:

@@ -83,6 +83,7 @@ def command(
       crm-engine segment base/ segments.yaml --dry-run
     """
     from crm_engine import rules as rule_sets
+    from crm_engine.output import check_output
     from crm_engine.segment import segment
 
     if schema:
@@ -100,6 +101,9 @@ def command(
         return
     if contacts is None or not rules:
         raise click.UsageError("name the contacts and at least one rules file")
+    if output is not None and output.suffix:
+        # Before a base keeps memberships whose file could not be written.
+        check_output(output)
     tables, files = related_files(related), rule_files(rules)
     if is_base(contacts):
         if tables or previous or key or date_order:

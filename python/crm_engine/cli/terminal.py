@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crm_engine.cli.wording import as_options, messages_as_options
 from crm_engine.errors import AmbiguousDatesWarning, UnreadRowsWarning
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], Any]
 
-#: Wide enough for most tables where nobody knows how wide the reader is.
+#: A pipe has no width of its own to fit tables to; most of them need no more than this.
 _PIPE_WIDTH = 140
 
 
@@ -30,7 +31,7 @@ class Terminal:
         self.quiet = quiet
         self.verbose = verbose
         self.stdout_taken = False
-        #: What was said of rows that could not be read; part of the summary.
+        #: Warnings about the rows read, kept until the end: ``--json`` prints one object, and they belong into it.
         self.heard: list[UnreadRowsWarning | AmbiguousDatesWarning] = []
 
     def note(self, text: str) -> None:
@@ -46,7 +47,7 @@ class Terminal:
     def warn(self, text: str) -> None:
         """A warning on standard error: shown whatever ``--quiet`` says, because it concerns the result."""
         click.secho("warning:", err=True, fg="yellow", bold=True, nl=False)
-        click.echo(f" {text}", err=True)
+        click.echo(f" {as_options(text)}", err=True)
 
     def hear(self, message: Warning | str, *_: Any, **__: Any) -> None:
         """Shows a Python warning; in place of ``warnings.showwarning`` while a command runs."""
@@ -69,7 +70,7 @@ class Terminal:
         if self.heard:
             summary = {**summary, "warnings": [*summary.get("warnings", []), *map(str, self.heard)]}
         if self.as_json:
-            print_json(summary)
+            print_json(messages_as_options(summary))
         elif not self.quiet:
             show(console(stderr=self.stdout_taken))
 

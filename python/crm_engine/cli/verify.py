@@ -28,8 +28,6 @@ def command(terminal: Terminal, path: Path | None, again: Path | None, repair: b
 
     Ends with exit code 1 where something is broken.
     """
-    if dry_run and not repair:
-        raise click.UsageError("--dry-run is for --repair; verify alone changes nothing")
     with opened(the_base(path, again)) as base:
         report = base.verify(repair=repair, wait=wait, dry_run=dry_run)
     terminal.result(report, lambda console: _show(console, report))

@@ -376,7 +376,7 @@ def _dimensions(
             raise ConfigError(f"by {name!r}: top is {top!r}, and a whole number from 1 is needed")
         if of == "contact":
             if contact_table is None:
-                raise ConfigError(f"by {name!r}: breaking down by a property of the contact needs contacts=")
+                raise ConfigError(f"by {name!r}: breaking down by a property of the contact needs contacts=...")
             native.append((of, *_contact_values(contact_table, name, options, values, dimension), top))
         elif of in ("first", "last"):
             number, dimension["values"] = codes(column(events, name, "events"))
