@@ -2,19 +2,20 @@
 
 import datetime as dt
 import itertools
-import os
 import statistics
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from conftest import LONG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import crm_engine as crm
 from crm_engine import ConfigError, RuleError, SchemaError
 
-N_CASES = 10_000 if os.environ.get("CRM_LONG") else 300
+N_CASES = 10_000 if LONG else 300
+N_FURTHER_CASES = 10_000 if LONG else 100
 LETTERS = "ABCDEF"
 
 
@@ -169,7 +170,7 @@ def test_levels_and_times_agree_with_the_oracle(plan, contacts):
             assert row["p90_seconds"] >= row["median_seconds"] >= 0
 
 
-@settings(max_examples=N_CASES // 3, deadline=None)
+@settings(max_examples=N_FURTHER_CASES, deadline=None)
 @given(plans(("default", "strict_increase", "strict_once")), histories(), st.data())
 def test_optional_steps_may_be_left_out(plan, contacts, data):
     plan["exclude"] = []
@@ -186,7 +187,7 @@ def test_optional_steps_may_be_left_out(plan, contacts, data):
         assert row["median_seconds"] is None or row["median_seconds"] >= 0
 
 
-@settings(max_examples=N_CASES // 3, deadline=None)
+@settings(max_examples=N_FURTHER_CASES, deadline=None)
 @given(histories(1), st.integers(1, 4), st.integers(0, 8))
 def test_any_order_counts_different_steps_in_a_window(contacts, n, window):
     plan = {"n": n, "modes": [], "window": window, "optional": set(), "within": {}, "exclude": []}

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_event_funnel import N_CASES, oracle
+from test_event_funnel import N_CASES, N_FURTHER_CASES, oracle
 
 import crm_engine as crm
 
@@ -52,7 +52,7 @@ def test_first_and_last_touch_of_rows_in_any_order(rows, n_steps, window):
         assert {(row["page"], row["step"]): row["contacts"] for row in funnel.steps.to_pylist() if row["contacts"]} == counts
 
 
-@settings(max_examples=N_CASES // 3, deadline=None)
+@settings(max_examples=N_FURTHER_CASES, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 4), st.integers(0, 12), st.sampled_from(KINDS), st.sampled_from("pqr")), min_size=1, max_size=16),
     st.integers(1, 3),
