@@ -103,6 +103,7 @@ def test_churn_value_and_levels():
         "last_contact_kind": "complaint",
         "last_outcome": "resolved",
         "last_deal_stage": "no deal",
+        "last_deal_status": None,
         "last_lost_reason": None,
     }
     assert churn.tables["lost_clients"].to_pylist() == [lost]
@@ -160,15 +161,31 @@ def test_churn_tells_the_stage_at_which_clients_were_lost():
         "stage": ["won", "proposal", "lost", "proposal", "won", "won"],
         "entered_at": ["2025-01-02", "2025-02-02", "2025-03-01", "2025-01-03", "2026-01-01", "2025-01-01"],
     }
-    for tables in ({"deals": deals, "deal_stages": stages}, {"deals": deals}):
-        # The deal of c began, and the one of b was won, after they had been lost.
+    # The deal of c began, and the one of b was won, after they had been lost; without its history nobody knows where a's deal was lost.
+    for tables, lost_at in (({"deals": deals, "deal_stages": stages}, "proposal"), ({"deals": deals}, "unknown")):
         found = crm.analyze("churn", {"orders": orders, **tables}, today=TODAY).tables
-        assert found["at_stage"].to_pylist() == [
-            {"last_deal_stage": "no deal", "last_lost_reason": None, "clients": 2},
-            {"last_deal_stage": "lost", "last_lost_reason": "price", "clients": 1},
-            {"last_deal_stage": "proposal", "last_lost_reason": None, "clients": 1},
-        ]
-        assert found["lost_clients"]["last_deal_stage"].to_pylist() == ["lost", "proposal", "no deal", "no deal"]
+        rows = [tuple(row.values()) for row in found["at_stage"].to_pylist()]
+        assert rows[0] == ("no deal", None, None, 2)
+        assert set(rows[1:]) == {(lost_at, "lost", "price", 1), ("proposal", "open", None, 1)}
+        assert found["lost_clients"]["last_deal_stage"].to_pylist() == [lost_at, "proposal", "no deal", "no deal"]
+
+
+def test_churn_knows_deals_beside_those_with_a_history():
+    orders = {"contact_id": list("abcd"), "placed_at": ["2025-01-01"] * 4, "amount": ["1"] * 4}
+    deals = pa.table(
+        {"deal_id": pa.array([1.0, 2.0, 3.0, 4.0]), "contact_id": list("abcd"), "stage": ["lost", "proposal", "lost", "won"],
+         "created_at": ["2025-01-01"] * 4, "closed_at": [None, None, "2025-02-01", "2026-01-01"], "lost_reason": [None, None, "price", None]}
+    )  # fmt: skip
+    history = {"deal_id": ["1", "1", "1"], "stage": ["lost", "contracting", "presentation"], "entered_at": ["2025-01-05"] * 3}
+    found = crm.analyze("churn", {"orders": orders, "deals": deals, "deal_stages": history}, today=TODAY).tables["lost_clients"]
+    stood = {row["contact"]: (row["last_deal_stage"], row["last_deal_status"], row["last_lost_reason"]) for row in found.to_pylist()}
+    assert stood == {
+        "a": ("contracting", "lost", None),
+        "b": ("proposal", "open", None),
+        "c": ("unknown", "lost", "price"),
+        # Won only later: where it stood until then is not known.
+        "d": ("unknown", "open", None),
+    }
 
 
 def test_months_of_costs_are_months():

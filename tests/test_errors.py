@@ -12,7 +12,7 @@ def test_every_error_is_public_and_a_crm_error() -> None:
     classes = {name: value for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__}
     assert set(classes) <= set(crm.__all__)
     warnings = [value for value in classes.values() if not issubclass(value, crm.CrmError)]
-    assert warnings == [crm.UnreadRowsWarning, crm.AmbiguousDatesWarning]
+    assert warnings == [crm.UnreadRowsWarning, crm.UnreadAmountsWarning, crm.AmbiguousDatesWarning]
     assert all(issubclass(value, UserWarning) for value in warnings)
     assert issubclass(crm.ConfigError, ValueError)
 

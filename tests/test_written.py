@@ -52,7 +52,9 @@ def test_what_the_column_says_decides_the_order_of_day_and_month() -> None:
     assert written_times(texts("03/04/2026", "3.4.2026")).values.to_pylist() == [dt.datetime(2026, 4, 3)] * 2
     assert not written_times(texts("04/04/2026")).is_ambiguous
     assert written_times(texts("03/04/2026")).is_ambiguous
-    with pytest.warns(crm.AmbiguousDatesWarning, match=r"deals: the dates of column 'at' can be read .* day first; say which with date_order=\.\.\."):
+    with pytest.warns(
+        crm.AmbiguousDatesWarning, match=r"deals: the dates of column 'at' can be read .* day first; say which with date_order=\.\.\."
+    ):
         assert times(texts("03/04/2026"), "at", "deals")[0].as_py() == dt.datetime(2026, 4, 3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -20,6 +20,7 @@ from crm_engine.errors import (
     RuleError,
     SchemaError,
     StoreError,
+    UnreadAmountsWarning,
     UnreadRowsWarning,
 )
 
@@ -83,6 +84,7 @@ __all__ = [
     "SchemaError",
     "SegmentResult",
     "StoreError",
+    "UnreadAmountsWarning",
     "UnreadRowsWarning",
     "__version__",
     "analyze",

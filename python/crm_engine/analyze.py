@@ -27,6 +27,7 @@ from crm_engine.analyses.related import Analysis, Related
 from crm_engine.analyses.value import value
 from crm_engine.columns import check_options
 from crm_engine.errors import ConfigError
+from crm_engine.told_once import dates_told_once
 
 __all__ = [
     "ANALYSES", "Analysis", "Related", "activity", "analyze", "calendar", "campaigns", "card_html", "channels", "churn", "levels", "owners",
@@ -39,6 +40,7 @@ ANALYSES: dict[str, Callable[..., Analysis]] = {
 }
 
 
+@dates_told_once
 def analyze(
     name: str, tables: Any, *, today: dt.date | None = None, timezone: str | None = None, date_order: str | None = None, **options: Any
 ) -> Analysis:

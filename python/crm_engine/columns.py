@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import table_files
-from crm_engine.errors import AmbiguousDatesWarning, ConfigError, SchemaError
+from crm_engine.errors import ConfigError, SchemaError, UnreadAmountsWarning
+from crm_engine.told_once import ambiguous_dates
 from crm_engine.written import plain_numbers, written_times
 from crm_engine.yaml_tree import plain_yaml
 
@@ -132,7 +133,7 @@ def times(values: Any, name: str, of: str, first_row: int = 0, *, order: str | N
         row = int(np.flatnonzero((pc.is_null(read).to_numpy(zero_copy_only=False)) & pc.is_valid(text).to_numpy(zero_copy_only=False))[0])
         raise SchemaError(f"{of}: row {first_row + row + 1} of column {name!r} is no date or time; write it as 2026-01-31 or 31.01.2026")
     if found.is_ambiguous:
-        warnings.warn(AmbiguousDatesWarning(of, name), stacklevel=2)
+        ambiguous_dates(of, name)
     return read
 
 
@@ -154,7 +155,8 @@ def _iso_or_null(text: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def money(values: Any, name: str, of: str) -> pa.ChunkedArray:
-    """A column as decimals; floating point numbers are rounded to cents, text keeps its own digits."""
+    """A column as decimals; floating point numbers are rounded to cents, text keeps its own digits. What is no number (infinite, nan) is none,
+    with an :class:`~crm_engine.errors.UnreadAmountsWarning`."""
     values = _chunked(values)
     kind = values.type
     if pa.types.is_decimal(kind):
@@ -162,12 +164,12 @@ def money(values: Any, name: str, of: str) -> pa.ChunkedArray:
     if pa.types.is_integer(kind):
         return values.cast(pa.decimal128(38, 0))
     if pa.types.is_floating(kind):
-        return pc.round(values.cast(pa.float64()), 2).cast(pa.decimal128(38, 2), safe=False)
+        return pc.round(finite(values.cast(pa.float64()), name, of), 2).cast(pa.decimal128(38, 2), safe=False)
     if pa.types.is_null(kind):
         return values.cast(pa.decimal128(38, 2))
     if pa.types.is_dictionary(kind):
         return money(values.cast(kind.value_type), name, of)
-    text, good = _plain(_trimmed(values), r"^[+-]?\d{1,28}(\.\d{1,9})?$")
+    text, good = _plain(_numeric(values, name, of), r"^[+-]?\d{1,28}(\.\d{1,9})?$")
     if pc.all(good).as_py() is False:
         row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
         raise SchemaError(
@@ -178,7 +180,8 @@ def money(values: Any, name: str, of: str) -> pa.ChunkedArray:
 
 
 def numbers(values: Any, name: str, of: str) -> np.ndarray:
-    """A column as floating point numbers with NaN for none: for durations and ratings, never for money."""
+    """A column as floating point numbers with NaN for none: for durations and ratings, never for money; what is infinite is none, as in
+    :func:`money`."""
     values = _chunked(values)
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
@@ -188,12 +191,33 @@ def numbers(values: Any, name: str, of: str) -> np.ndarray:
         or pa.types.is_decimal(values.type)
         or pa.types.is_null(values.type)
     ):
-        text, good = _plain(_trimmed(values), r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+        text, good = _plain(_numeric(values, name, of), r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
         if pc.all(good).as_py() is False:
             row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
             raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no number")
         values = text
-    return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
+    return np.asarray(finite(values.cast(pa.float64()), name, of, or_nan=True).to_numpy(zero_copy_only=False), dtype=float)
+
+
+def finite(values: pa.ChunkedArray, name: str, of: str, *, or_nan: bool = False) -> pa.ChunkedArray:
+    """Floating point numbers without those that are infinite or nan, which are counted and told; ``or_nan`` takes nan for none in silence."""
+    odd = pc.is_inf(values) if or_nan else pc.invert(pc.is_finite(values))
+    return _without(values, odd, name, of)
+
+
+def _numeric(values: pa.ChunkedArray, name: str, of: str) -> pa.ChunkedArray:
+    """Texts of numbers, trimmed, without ``inf`` and ``nan`` as programs write them."""
+    text = _trimmed(values)
+    return _without(text, pc.match_substring_regex(text, r"^[+-]?(inf|infinity|nan)$", ignore_case=True), name, of)
+
+
+def _without(values: pa.ChunkedArray, odd: pa.ChunkedArray, name: str, of: str) -> pa.ChunkedArray:
+    odd = pc.fill_null(odd, False)
+    n_odd = pc.sum(odd).as_py() or 0
+    if not n_odd:
+        return values
+    warnings.warn(UnreadAmountsWarning(of, name, n_odd, pc.index(odd, True).as_py() + 1), stacklevel=4)
+    return pc.if_else(odd, pa.scalar(None, values.type), values)
 
 
 def _plain(text: pa.ChunkedArray, pattern: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
@@ -212,6 +236,34 @@ def texts(values: Any) -> pa.ChunkedArray:
         values = values.cast(values.type.value_type)
     values = values.cast(pa.string())
     return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+
+
+#: Beyond 2^53 a float no longer knows its last digits.
+_EXACT = 9_007_199_254_740_992
+
+
+def ids(values: Any) -> pa.ChunkedArray:
+    """A column of ids as text. Whole numbers that a program wrote as floats (``17.0``, because some rows have no id) are whole numbers again,
+    unless other numbers of the column have fractions; empty text is none.
+
+    >>> ids(pa.chunked_array([["1.0", "A-7", ""]])).to_pylist(), ids(pa.chunked_array([["1.0", "1.2"]])).to_pylist()
+    (['1', 'A-7', None], ['1.0', '1.2'])
+    """
+    values = _chunked(values)
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_floating(values.type):
+        values = values.cast(pa.float64())
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
+        if pc.all(pc.and_(pc.equal(values, pc.trunc(values)), pc.less(pc.abs(values), _EXACT))).as_py() is not False:
+            return values.cast(pa.int64()).cast(pa.string())
+    text = texts(values)
+    if (
+        pc.any(pc.match_substring_regex(text, r"^\d+\.0+$")).as_py()
+        and not pc.any(pc.match_substring_regex(text, r"^\d+\.\d*[1-9]\d*$")).as_py()
+    ):
+        return pc.replace_substring_regex(text, r"^(\d+)\.0+$", r"\1")
+    return text
 
 
 def codes(values: Any) -> tuple[np.ndarray, pa.Array]:

@@ -12,8 +12,9 @@
     ├── LimitError         a limit on memory or size was reached
     └── InternalError      a fault of crm_engine itself
 
-What the operating system says (``FileNotFoundError``, ``PermissionError``, ...) stays itself. :class:`UnreadRowsWarning` and
-:class:`AmbiguousDatesWarning` are warnings: the result stands, without some rows of its input, or with one of two readings of its dates.
+What the operating system says (``FileNotFoundError``, ``PermissionError``, ...) stays itself. :class:`UnreadRowsWarning`,
+:class:`UnreadAmountsWarning` and :class:`AmbiguousDatesWarning` are warnings: the result stands, without some rows or amounts of its
+input, or with one of two readings of its dates.
 """
 
 from __future__ import annotations
@@ -89,13 +90,34 @@ class UnreadRowsWarning(UserWarning):
         self.n_rows = n_rows
 
 
-class AmbiguousDatesWarning(UserWarning):
-    """Dates of a column can be read day first or month first, and nothing says which; the day was taken."""
+class UnreadAmountsWarning(UnreadRowsWarning):
+    """Amounts or other numbers of a table are infinite or nan; their rows count, without that number.
 
-    def __init__(self, table: str, column: str) -> None:
+    ``file`` names the table, ``column`` the column, ``n_rows`` how many rows; the message names the first of them.
+    """
+
+    def __init__(self, table: str, column: str, n_rows: int, first_row: int) -> None:
+        what, are = ("1 value", "is") if n_rows == 1 else (f"{n_rows:,} values", "are")
+        where = f"row {first_row:,}" if n_rows == 1 else f"the first in row {first_row:,}"
+        UserWarning.__init__(self, f"{table}: {what} of column {column!r} {are} infinite or nan, and not counted ({where})")
+        self.file = table
+        self.column = column
+        self.n_rows = n_rows
+
+
+class AmbiguousDatesWarning(UserWarning):
+    """Dates can be read day first or month first, and nothing says which; the day was taken. ``columns`` has each (table, column), once."""
+
+    def __init__(self, columns: Sequence[tuple[str, str]]) -> None:
+        named: dict[str, list[str]] = {}
+        for table, column in columns:
+            named.setdefault(table, []).append(repr(column))
+        if len(columns) == 1:
+            what = f"{columns[0][0]}: the dates of column {columns[0][1]!r}"
+        else:
+            what = "the dates of " + ", ".join(f"{table} ({', '.join(names)})" for table, names in named.items())
         super().__init__(
-            f"{table}: the dates of column {column!r} can be read with the day or the month first, and were read with the day first; "
+            f"{what} can be read with the day or the month first, and were read with the day first; "
             "say which with date_order=... (dmy or mdy)"
         )
-        self.table = table
-        self.column = column
+        self.columns = list(columns)

@@ -23,6 +23,7 @@ import pyarrow as pa
 from crm_engine.analyses.related import DAY, FLOAT, MONEY, NEVER, TEXT, Analysis, Purchases, Related, decimal, purchase_rows, table
 from crm_engine.columns import check_options, column, load_config, load_table, texts
 from crm_engine.errors import ConfigError
+from crm_engine.told_once import dates_told_once
 
 #: What can be planned, and what it counts.
 METRICS = {
@@ -42,6 +43,7 @@ _MOST = Decimal(10) ** 15
 _OPTIONS = ("period", "owner", "metric", "product", "target", "currency")
 
 
+@dates_told_once
 def plan(
     plans: Any,
     tables: Any,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import table_files
-from crm_engine.errors import AmbiguousDatesWarning, ConfigError, SchemaError
+from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.told_once import ambiguous_dates
 from crm_engine.written import plain_numbers, written_times
 
 _BATCH_ROWS = 131_072
@@ -171,7 +171,7 @@ def _as_people_write(text: Any, column: str, table: str, date_order: str | None,
     found = written_times(text, date_order)
     if found.values.null_count == text.null_count:
         if found.is_ambiguous:
-            warnings.warn(AmbiguousDatesWarning(table, column), stacklevel=2)
+            ambiguous_dates(table, column)
         return found.values if found.has_clock else found.values.cast(pa.date32())
     numbers, has_comma = plain_numbers(text)
     if has_comma and not is_code:

@@ -27,6 +27,7 @@ from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.readable import ReadableTable, contact_key, first_column
 from crm_engine.rules import RuleFile, load_rules
 from crm_engine.segment_passes import SegmentPasses
+from crm_engine.told_once import dates_told_once
 from crm_engine.written import check_date_order
 
 Progress = Callable[[str, int, int], Any]
@@ -38,6 +39,7 @@ _TIME_NAMES = (
 )  # fmt: skip
 
 
+@dates_told_once
 def segment(
     contacts: Any,
     rules: Any,

@@ -41,7 +41,7 @@ def campaigns(related: Related, *, within_days: int = 30, segments: Any = None) 
     opened = sent.time("opened_at") if sent.has("opened_at") else np.full(len(sent), NEVER)
     answered = sent.time("answered_at") if sent.has("answered_at") else np.full(len(sent), NEVER)
     columns = (sent.contact, sent.time("sent_at"), opened, answered)
-    for campaign, person, when, opening, answer in zip(sent.text("campaign_id"), *(values.tolist() for values in columns), strict=True):
+    for campaign, person, when, opening, answer in zip(sent.ids("campaign_id"), *(values.tolist() for values in columns), strict=True):
         for segment in segments_of(person):
             cell = counts[campaign, segment]
             cell["sent"] += when != NEVER
@@ -111,11 +111,11 @@ def _about(related: Related) -> dict[str, dict[str, Any]]:
     rows = related.find("campaigns")
     if rows is None:
         return {}
-    names = rows.text("name") if rows.has("name") else rows.text("campaign_id")
+    names = rows.text("name") if rows.has("name") else rows.ids("campaign_id")
     costs = rows.money("cost") if rows.has("cost") else np.zeros(len(rows), np.int64)
     return {
         campaign: {"name": name, "cost": int(cost), "currency": currency}
-        for campaign, name, cost, currency in zip(rows.text("campaign_id"), names, costs, rows.currency(), strict=True)
+        for campaign, name, cost, currency in zip(rows.ids("campaign_id"), names, costs, rows.currency(), strict=True)
     }
 
 

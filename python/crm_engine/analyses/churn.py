@@ -18,7 +18,6 @@ from crm_engine.analyses.related import (
     TEXT,
     Analysis,
     Related,
-    Rows,
     day_of,
     decimal,
     month_name,
@@ -27,6 +26,11 @@ from crm_engine.analyses.related import (
     ratio,
     table,
 )
+from crm_engine.funnels.pipeline import STAGES
+
+UNKNOWN = "unknown"
+#: Stages at which a deal ends.
+DECIDED = ("won", "lost")
 
 
 def churn(related: Related, *, lost_after_days: int = 180) -> Analysis:
@@ -35,7 +39,8 @@ def churn(related: Related, *, lost_after_days: int = 180) -> Analysis:
     A client is lost when ``lost_after_days`` pass without a purchase; the month of loss is the one in which they have passed.
     The revenue lost is what the client bought in the 365 days before its last purchase, that included. The survival curve is
     Kaplan and Meier's, in months from the first purchase; clients that are not lost count as long as they are seen.
-    What happened last are the last contact with the client and the stage of its newest deal, both up to the loss.
+    What happened last are the last contact with the client and where the deal stood that moved last, both up to the loss; a lost deal stands
+    at the last open stage of its history, and at ``unknown`` where that tells none.
     """
     bought = purchases_by_contact(related)
     limit, now = lost_after_days * DAY, related.now
@@ -60,7 +65,7 @@ def churn(related: Related, *, lost_after_days: int = 180) -> Analysis:
             if when > end - 365 * DAY:
                 revenue[month, money] += amount
         kind, outcome = _last_before(contacts[person], gone) or ("no contact recorded", "")
-        stage, reason = _last_before(deals[person], gone) or ("no deal", "")
+        stage, status, reason = _last_before(deals[person], gone) or ("no deal", "", "")
         rows.append(
             {
                 "contact": person,
@@ -69,13 +74,14 @@ def churn(related: Related, *, lost_after_days: int = 180) -> Analysis:
                 "last_contact_kind": kind,
                 "last_outcome": outcome or "unknown",
                 "last_deal_stage": stage,
+                "last_deal_status": status or None,
                 "last_lost_reason": reason or None,
             }
         )
     names = related.names(np.array([row["contact"] for row in rows], np.int64)).to_pylist()
     for row, name in zip(rows, names, strict=True):
         row["contact"] = name
-    clients = {"last_contact_kind": TEXT, "last_outcome": TEXT, "last_deal_stage": TEXT, "last_lost_reason": TEXT}
+    of_contact, of_deal = ("last_contact_kind", "last_outcome"), ("last_deal_stage", "last_deal_status", "last_lost_reason")
     tables = {
         "churn": _by_month(begins, losses),
         "survival": _survival(spans),
@@ -85,10 +91,14 @@ def churn(related: Related, *, lost_after_days: int = 180) -> Analysis:
             currency=TEXT,
             revenue_lost=MONEY,
         ),
-        "after": _counted(rows, "last_contact_kind", "last_outcome"),
-        "at_stage": _counted(rows, "last_deal_stage", "last_lost_reason"),
+        "after": _counted(rows, *of_contact),
+        "at_stage": _counted(rows, *of_deal),
         "lost_clients": table(
-            sorted(rows, key=lambda row: (row["lost_on"], row["contact"])), contact=TEXT, last_purchase=DATE, lost_on=DATE, **clients
+            sorted(rows, key=lambda row: (row["lost_on"], row["contact"])),
+            contact=TEXT,
+            last_purchase=DATE,
+            lost_on=DATE,
+            **dict.fromkeys((*of_contact, *of_deal), TEXT),
         ),
     }
     chart = {
@@ -108,57 +118,97 @@ def churn(related: Related, *, lost_after_days: int = 180) -> Analysis:
     return Analysis("churn", tables, summary, chart)
 
 
-#: For each contact its rows as (time, what, more of it).
-_Last = dict[int, list[tuple[int, str, str]]]
+#: For each contact what happened to it as (time, place among what happens at one time, texts that tell it).
+_Happened = dict[int, list[tuple[int, int, tuple[str, ...]]]]
 
 
-def _last_contacts(related: Related) -> _Last:
+def _last_contacts(related: Related) -> _Happened:
     """Contacts made, by contact: kind and outcome."""
+    found: _Happened = defaultdict(list)
     rows = related.find("interactions")
-    return defaultdict(list) if rows is None else _by_contact(rows, rows.time("occurred_at"), "kind", "other", "outcome")
+    if rows is None:
+        return found
+    outcomes = rows.text("outcome", "") if rows.has("outcome") else np.full(len(rows), "")
+    for person, when, kind, outcome in zip(
+        rows.contact.tolist(), rows.time("occurred_at").tolist(), rows.text("kind", "other"), outcomes, strict=True
+    ):
+        if person >= 0 and when != NEVER:
+            found[person].append((when, 0, (kind, outcome or "")))
+    return found
 
 
-def _last_deals(related: Related) -> _Last:
-    """The stages of deals, by contact: each when it was entered, or where there is no history each deal's own since it began."""
-    deals, stages = related.find("deals"), related.find("deal_stages")
+def _last_deals(related: Related) -> _Happened:
+    """Where deals stood, by contact: stage, status and lost reason, from each moment at which one moved."""
+    found: _Happened = defaultdict(list)
+    deals = related.find("deals")
     if deals is None or not deals.has("stage"):
-        return defaultdict(list)
-    if stages is None or not (stages.has("deal_id") and deals.has("deal_id")):
-        return _by_contact(deals, deals.first_time("created_at", "closed_at"), "stage", "unknown", "lost_reason")
-    found: _Last = defaultdict(list)
+        return found
+    moves = _moves(related)
+    numbers = deals.ids("deal_id") if deals.has("deal_id") else [None] * len(deals)
     reasons = deals.text("lost_reason", "") if deals.has("lost_reason") else np.full(len(deals), "")
-    of_deal = dict(zip(deals.text("deal_id"), zip(deals.contact.tolist(), reasons, strict=True), strict=True))
+    began = deals.first_time("created_at", "closed_at")
+    closed = deals.time("closed_at") if deals.has("closed_at") else began
+    columns = (deals.contact.tolist(), numbers, deals.text("stage", UNKNOWN), reasons, began.tolist(), closed.tolist())
+    for person, number, stage, reason, start, end in zip(*columns, strict=True):
+        if person >= 0:
+            path = moves.get(number) or _path_without_history(stage, start, end)
+            found[person] += _standing(path, reason or "")
+    return found
+
+
+def _moves(related: Related) -> dict[str, list[tuple[int, int, str]]]:
+    """The history of each deal that has one, as (time, place of the stage, stage) in order."""
+    stages = related.find("deal_stages")
+    moves: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    if stages is None:
+        return moves
     entered = stages.first_time("entered_at", "changed_at", "created_at")
-    for deal, stage, when in zip(stages.text("deal_id"), stages.text("stage", "unknown"), entered.tolist(), strict=True):
-        person, reason = of_deal.get(deal, (-1, ""))
-        if person >= 0 and when != NEVER:
-            found[person].append((when, stage, (reason or "") if stage == "lost" else ""))
-    return found
+    for number, stage, when in zip(stages.ids("deal_id"), stages.text("stage", UNKNOWN), entered.tolist(), strict=True):
+        if when != NEVER and number is not None:
+            moves[number].append((when, _place(stage), stage))
+    for path in moves.values():
+        path.sort()
+    return moves
 
 
-def _by_contact(rows: Rows, times: np.ndarray, what: str, missing: str, more: str) -> _Last:
-    found: _Last = defaultdict(list)
-    others = rows.text(more, "") if rows.has(more) else np.full(len(rows), "")
-    for person, when, value, other in zip(rows.contact.tolist(), times.tolist(), rows.text(what, missing), others, strict=True):
-        if person >= 0 and when != NEVER:
-            found[person].append((when, value, other or ""))
-    return found
+def _path_without_history(stage: str, start: int, end: int) -> list[tuple[int, int, str]]:
+    """A deal of which only today's stage is known; one that was decided later than it began stood somewhere until then."""
+    if stage in DECIDED and NEVER not in (start, end) and start < end:
+        return [(start, 0, UNKNOWN), (end, _place(stage), stage)]
+    when = start if start != NEVER else end
+    return [] if when == NEVER else [(when, _place(stage), stage)]
 
 
-def _last_before(rows: list[tuple[int, str, str]], end: int) -> tuple[str, str] | None:
+def _standing(path: list[tuple[int, int, str]], reason: str) -> list[tuple[int, int, tuple[str, ...]]]:
+    """Where a deal stood after each move: a lost one at the last open stage before."""
+    standing: list[tuple[int, int, tuple[str, ...]]] = []
+    at = UNKNOWN
+    for when, place, stage in path:
+        is_lost = stage == "lost"
+        at = at if is_lost else stage
+        standing.append((when, place, (at, stage if stage in DECIDED else "open", reason if is_lost else "")))
+    return standing
+
+
+def _place(stage: str) -> int:
+    """At one moment the earlier stage comes first and lost last, as in the pipeline funnel."""
+    return len(STAGES) if stage == "lost" else STAGES.index(stage) if stage in STAGES else -1
+
+
+def _last_before(rows: list[tuple[int, int, tuple[str, ...]]], end: int) -> tuple[str, ...] | None:
     """The last of the rows up to ``end``; days without hours tie often: then the last in the alphabet counts, not the order of rows."""
     last = max((row for row in rows if row[0] <= end), default=None)
-    return None if last is None else last[1:]
+    return None if last is None else last[2]
 
 
-def _counted(rows: list[dict[str, Any]], what: str, more: str) -> pa.Table:
-    """How many lost clients share these two, the most first."""
-    counts: dict[tuple[str, str | None], int] = defaultdict(int)
+def _counted(rows: list[dict[str, Any]], *names: str) -> pa.Table:
+    """How many lost clients share these, the most first."""
+    counts: dict[tuple[str | None, ...], int] = defaultdict(int)
     for row in rows:
-        counts[row[what], row[more]] += 1
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0][0], item[0][1] or ""))
-    types = {what: TEXT, more: TEXT, "clients": INT}
-    return table([{what: first, more: second, "clients": n} for (first, second), n in ordered], **types)
+        counts[tuple(row[name] for name in names)] += 1
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], [value or "" for value in item[0]]))
+    types = {**dict.fromkeys(names, TEXT), "clients": INT}
+    return table([{**dict(zip(names, values, strict=True)), "clients": n} for values, n in ordered], **types)
 
 
 def _by_month(begins: dict[int, int], losses: dict[int, int]) -> pa.Table:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import _core
-from crm_engine.columns import codes, column, first_column, load_table, local, money, numbers, texts, times
+from crm_engine.columns import codes, column, first_column, ids, load_table, local, money, numbers, texts, times
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.written import check_date_order
 
@@ -216,10 +216,10 @@ class Rows:
         """The contact's id or its source's key; nothing without such a column."""
         names = self.table.column_names
         if "contact_id" in names:
-            return texts(self.table["contact_id"])
+            return ids(self.table["contact_id"])
         if "customer_no" not in names and "source_key" not in names:
             return None
-        key = texts(self.table["customer_no" if "customer_no" in names else "source_key"])
+        key = ids(self.table["customer_no" if "customer_no" in names else "source_key"])
         return pc.binary_join_element_wise(texts(self.table["source"]), key, ":") if "source" in names else key
 
     def time(self, name: str) -> np.ndarray:
@@ -263,6 +263,10 @@ class Rows:
     def number(self, name: str) -> np.ndarray:
         """Floating point numbers, NaN for none."""
         return self._cached("number", name, lambda n: numbers(column(self.table, n, self.name), n, self.name))
+
+    def ids(self, name: str) -> np.ndarray:
+        """Ids of something else than contacts, as texts."""
+        return self._cached("ids", name, lambda n: ids(column(self.table, n, self.name)).to_numpy(zero_copy_only=False))
 
     def text(self, name: str, missing: str | None = None) -> np.ndarray:
         """Texts as objects."""

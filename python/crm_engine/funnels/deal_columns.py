@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.columns import PERIODS, check_options, codes, column, money, period, period_codes, texts, times
+from crm_engine.columns import PERIODS, check_options, codes, column, finite, ids, money, period, period_codes, times
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.funnels.options import breakdowns, names, text, whole_number
 
@@ -20,9 +20,10 @@ TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 def once(deals: pa.Table, options: dict[str, Any]) -> tuple[pa.Table, int]:
     """Each deal once: of several rows the last counts. Also how many rows that leaves out."""
-    ids = column(deals, options.get("deal", "deal_id"), "deals")
-    if pa.types.is_integer(ids.type) and not ids.null_count and len(ids):
-        numbers = ids.to_numpy().astype(np.int64, copy=False)
+    name = options.get("deal", "deal_id")
+    own = column(deals, name, "deals")
+    if pa.types.is_integer(own.type) and not own.null_count and len(own):
+        numbers = own.to_numpy().astype(np.int64, copy=False)
         if (numbers[1:] > numbers[:-1]).all():
             return deals, 0
         low, high = int(numbers.min()), int(numbers.max())
@@ -31,41 +32,42 @@ def once(deals: pa.Table, options: dict[str, Any]) -> tuple[pa.Table, int]:
             last[numbers - low] = np.arange(len(numbers))
             kept = np.sort(last[last >= 0])
             return (deals, 0) if len(kept) == len(numbers) else (deals.take(pa.array(kept)), len(numbers) - len(kept))
-    if pc.count_distinct(ids, mode="all").as_py() == len(ids):
+    keys = own if pa.types.is_integer(own.type) else ids(own)
+    if keys.null_count:
+        raise SchemaError(f"row {pc.index(keys.is_null(), True).as_py() + 1} of the deals has no {name!r}")
+    if pc.count_distinct(keys, mode="all").as_py() == len(keys):
         return deals, 0
-    rows = pa.table({"id": ids, "row": np.arange(len(ids))}).group_by("id").aggregate([("row", "max")])["row_max"]
+    rows = pa.table({"id": keys, "row": np.arange(len(keys))}).group_by("id").aggregate([("row", "max")])["row_max"]
     kept = np.sort(rows.to_numpy())
-    return deals.take(pa.array(kept)), len(ids) - len(kept)
+    return deals.take(pa.array(kept)), len(keys) - len(kept)
 
 
 def deal_ids(deals: pa.Table, history: pa.Table | None, options: dict[str, Any]) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
     """Deal ids as int64, in both tables alike."""
     name = options.get("deal", "deal_id")
-    ids = column(deals, name, "deals")
-    if ids.null_count:
-        row = int(np.flatnonzero(ids.is_null().to_numpy())[0])
-        raise SchemaError(f"row {row + 1} of the deals has no {name!r}")
+    own = column(deals, name, "deals")
     other = None if history is None else column(history, name, "deal_stages")
-    if pa.types.is_integer(ids.type):
+    if pa.types.is_integer(own.type):
         if other is not None and not pa.types.is_integer(other.type):
-            other = pc.index_in(_id_texts(other), value_set=ids.cast(pa.string()).combine_chunks())
-            return pa.chunked_array([pa.array(np.arange(len(ids)))]), other.cast(pa.int64())
-        return ids.cast(pa.int64()), None if other is None else other.cast(pa.int64())
-    known = _id_texts(ids).combine_chunks()
-    numbers = pa.chunked_array([pa.array(np.arange(len(ids)))])
+            found = pc.index_in(ids(other), value_set=own.cast(pa.string()).combine_chunks())
+            return pa.chunked_array([pa.array(np.arange(len(own)))]), found.cast(pa.int64())
+        return own.cast(pa.int64()), None if other is None else other.cast(pa.int64())
+    known = ids(own).combine_chunks()
+    numbers = pa.chunked_array([pa.array(np.arange(len(own)))])
     if other is None:
         return numbers, None
-    found = pc.index_in(_id_texts(other), value_set=known).cast(pa.int64())
+    other = ids(other)
+    found = pc.index_in(other, value_set=known).cast(pa.int64())
     # Rows of unknown deals keep a number, so that they can be counted.
-    return numbers, pc.if_else(pc.and_(pc.is_null(found), pc.is_valid(other)), pa.scalar(len(ids) + 1), found)
+    return numbers, pc.if_else(pc.and_(pc.is_null(found), pc.is_valid(other)), pa.scalar(len(own) + 1), found)
 
 
-def _id_texts(ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Ids as text; whole numbers that a program wrote as floats (``17.0``, where some rows lack an id) are whole numbers."""
-    text = texts(ids)
-    if pc.all(pc.match_substring_regex(text, r"^\d+\.0$")).as_py():
-        return pc.replace_substring_regex(text, r"\.0$", "")
-    return text
+def history_of(deals: pa.Table, history: pa.Table, name: str) -> pa.Table:
+    """The rows of the history that belong to these deals."""
+    own, other = column(deals, name, "deals"), column(history, name, "deal_stages")
+    if not (pa.types.is_integer(own.type) and own.type == other.type):
+        own, other = ids(own), ids(other)
+    return history.filter(pc.is_in(other, value_set=own.combine_chunks()))
 
 
 class DealColumns:
@@ -76,7 +78,7 @@ class DealColumns:
         amount = options.get("amount", "amount")
         if amount in deals.column_names:
             raw = deals[amount]
-            self.amount = raw if pa.types.is_float64(raw.type) else money(raw, amount, "deals")
+            self.amount = finite(raw, amount, "deals") if pa.types.is_float64(raw.type) else money(raw, amount, "deals")
         elif "amount" in options:
             column(deals, amount, "deals")
         else:

@@ -13,11 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import _core
-from crm_engine.columns import check_options, codes, column, first_column, load_config, load_table, open_batches, seconds, times
-from crm_engine.errors import ConfigError, CrmError, SchemaError
+from crm_engine.columns import check_options, column, first_column, load_config, load_table, open_batches, seconds, times
+from crm_engine.errors import ConfigError, CrmError
 from crm_engine.funnels.deal_columns import TICKS
-from crm_engine.funnels.options import breakdowns, list_of, names
-from crm_engine.funnels.step_tables import breakdown_plan, event_tables, same_dimension
+from crm_engine.funnels.event_contacts import StreamNumbers, contacts_key, numbered
+from crm_engine.funnels.event_dimensions import dimensions_of
+from crm_engine.funnels.options import list_of, names
+from crm_engine.funnels.step_tables import breakdown_plan, event_tables
+from crm_engine.told_once import dates_told_once
 from crm_engine.written import check_date_order
 
 Progress = Callable[[str, int, int], Any]
@@ -123,6 +126,7 @@ class EventFunnel:
         return found.take(pc.sort_indices(found))
 
 
+@dates_told_once
 def event_funnel(
     events: Any, config: Any, *, contacts: Any = None, today: dt.date | None = None, progress: Progress | None = None
 ) -> EventFunnel:
@@ -145,10 +149,10 @@ def event_funnel(
         return _grouped(events, options, steps, contacts, today, progress)
     table = load_table(events, "events")
     contact_name, time_name = _key_names(table, options)
-    contact, values = _numbered(column(table, contact_name, "events"), contact_name)
+    contact, values = numbered(column(table, contact_name, "events"), contact_name)
     when = times(column(table, time_name, "events"), time_name, "events", order=options.get("date_order"))
     request = _request(options, steps, when.type.unit, today)
-    dimensions, native = _dimensions(options, table, contacts, values)
+    dimensions, native = dimensions_of(options, table, contacts, values)
     plan = breakdown_plan(options, dimensions)
     request["breakdowns"] = [by for _, by in plan]
     columns = [contact, when.cast(pa.int64()), *(table[name] for name in table.column_names)]
@@ -190,7 +194,7 @@ def _grouped(
     head = reader.schema.empty_table()
     contact_name, time_name = _key_names(head, options)
     column(head, contact_name, "events"), column(head, time_name, "events")
-    numbers = _StreamNumbers(contact_name)
+    numbers = StreamNumbers(contact_name)
     kind = head[contact_name].type
     unit = head[time_name].type.unit if pa.types.is_timestamp(head[time_name].type) else "us"
     request = _request(options, steps, unit, today)
@@ -198,16 +202,16 @@ def _grouped(
     contact_table = None if contacts is None else load_table(contacts, "contacts")
     if values_of is not None and contact_table is not None:
         # The contacts come first: then their numbers are known when their events come.
-        numbers.number(column(contact_table, _contacts_key(contact_table, options), "contacts"))
+        numbers.number(column(contact_table, contacts_key(contact_table, options), "contacts"))
     known = None if values_of is None else numbers.values()
-    dimensions, native = _dimensions(options, head, contact_table, known)
+    dimensions, native = dimensions_of(options, head, contact_table, known)
     plan = breakdown_plan(options, dimensions)
     request["breakdowns"] = [by for _, by in plan]
     schema = pa.schema([("(contact)", pa.int64()), ("(time)", pa.int64()), *reader.schema])
 
     def prepared(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
         given = pa.chunked_array([batch[contact_name]])
-        contact = _numbered(given, contact_name)[0].combine_chunks() if values_of is None else numbers.number(given)
+        contact = numbered(given, contact_name)[0].combine_chunks() if values_of is None else numbers.number(given)
         # A batch cannot tell the order of the whole column.
         when = times(batch[time_name], time_name, "events", first_row, order=options.get("date_order") or "dmy")
         when = when.cast(pa.timestamp(unit, when.type.tz)).cast(pa.int64()).combine_chunks()
@@ -235,28 +239,6 @@ def _grouped(
             raise failures[0] from None
         raise
     return _funnel(options, steps, found, plan, dimensions, None, None if values_of is None else numbers.values())
-
-
-class _StreamNumbers:
-    """Numbers contacts as they come: each value keeps the number it was given first."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._numbers: dict[Any, int] = {}
-
-    def number(self, values: pa.ChunkedArray) -> pa.Array:
-        """The numbers of some contacts; null and empty text have none."""
-        numbers, distinct = _numbered(values, self._name)
-        if distinct is None:
-            numbers, distinct = _numbered(values.cast(pa.string()), self._name)
-        assert distinct is not None
-        known = self._numbers
-        of_value = pa.array([None if value is None else known.setdefault(value, len(known)) for value in distinct.to_pylist()], pa.int64())
-        return of_value.take(numbers.combine_chunks())
-
-    def values(self) -> pa.Array:
-        """What the numbers stand for."""
-        return pa.array(list(self._numbers)) if self._numbers else pa.array([], pa.string())
 
 
 def _steps(steps: Any) -> list[dict[str, Any]]:
@@ -333,77 +315,3 @@ def _step_number(step: Any, names: list[str]) -> int:
     if step in names:
         return names.index(step) + 1
     raise ConfigError(f"exclusion: there is no step {step!r}; the steps are {', '.join(names)}")
-
-
-def _numbered(values: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, pa.Array | None]:
-    """Contacts as int64: integers as they are, anything else numbered; then the second result is what the numbers stand for."""
-    if pa.types.is_integer(values.type):
-        if pa.types.is_uint64(values.type) and (pc.max(values).as_py() or 0) > np.iinfo(np.int64).max:
-            raise SchemaError(f"events: column {name!r} has numbers beyond 2^63; cast it to text")
-        return values.cast(pa.int64()), None
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if pa.types.is_string(values.type):
-        values = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
-    encoded = values.dictionary_encode().unify_dictionaries()
-    if encoded.num_chunks == 0:
-        return pa.chunked_array([], pa.int64()), pa.array([], values.type)
-    return pa.chunked_array([chunk.indices.cast(pa.int64()) for chunk in encoded.chunks]), encoded.chunk(0).dictionary
-
-
-def _dimensions(
-    options: dict[str, Any], events: pa.Table, contacts: Any, values: pa.Array | None
-) -> tuple[list[dict[str, Any]], list[Any]]:
-    wanted: list[dict[str, Any]] = []
-    every = [options.get("by"), *(item for _, item in breakdowns(options.get("breakdowns")))]
-    contact_table = None if contacts is None else load_table(contacts, "contacts")
-    for by in every:
-        for item in [by] if isinstance(by, str | Mapping) else list_of(by, "by", "columns, or of mappings with 'column'"):
-            dimension = dict(item) if isinstance(item, Mapping) else {"column": item}
-            if not isinstance(dimension.get("column"), str):
-                raise ConfigError(f"by: {item!r} names no column; write its name, or a mapping with 'column'")
-            check_options(dimension, ("column", "of", "top", "name"), "by")
-            dimension.setdefault("name", dimension.get("column"))
-            if not any(same_dimension(other, dimension) for other in wanted):
-                wanted.append(dimension)
-    native = []
-    for dimension in wanted:
-        name = str(dimension.get("column"))
-        in_contacts = contact_table is not None and name in contact_table.column_names
-        of = dimension.get("of") or ("first" if name in events.column_names or not in_contacts else "contact")
-        top = dimension.get("top")
-        if top is not None and (isinstance(top, bool) or not isinstance(top, int) or top < 1):
-            raise ConfigError(f"by {name!r}: top is {top!r}, and a whole number from 1 is needed")
-        if of == "contact":
-            if contact_table is None:
-                raise ConfigError(f"by {name!r}: breaking down by a property of the contact needs contacts=...")
-            native.append((of, *_contact_values(contact_table, name, options, values, dimension), top))
-        elif of in ("first", "last"):
-            number, dimension["values"] = codes(column(events, name, "events"))
-            native.append((of, None, pa.array(number), len(dimension["values"]), top))
-        else:
-            raise ConfigError(f"by {name!r}: of is {of!r}, and it must be 'first', 'last' or 'contact'")
-    return wanted, native
-
-
-def _contacts_key(contacts: pa.Table, options: dict[str, Any]) -> str:
-    names = (str(options.get("contact", "contact_id")), "contact_id", "id")
-    return str(options.get("contacts_key") or first_column(contacts, names, "contacts", "contacts_key"))
-
-
-def _contact_values(
-    contacts: pa.Table, name: str, options: dict[str, Any], values: pa.Array | None, dimension: dict[str, Any]
-) -> tuple[pa.ChunkedArray, pa.Array, int]:
-    """Each contact's number and the number of its value, for a column of the contacts."""
-    key_name = _contacts_key(contacts, options)
-    keys = column(contacts, key_name, "contacts")
-    number, distinct = codes(column(contacts, name, "contacts"))
-    dimension["values"] = distinct
-    if values is not None:
-        keys = pc.index_in(keys.cast(values.type), value_set=values)
-    elif not pa.types.is_integer(keys.type):
-        raise SchemaError(f"contacts: column {key_name!r} has the type {keys.type}, and the events' contacts are whole numbers")
-    if keys.null_count:
-        known = keys.is_valid()
-        keys, number = keys.filter(known), number[known.to_numpy()]
-    return keys.cast(pa.int64()), pa.array(number), len(distinct)

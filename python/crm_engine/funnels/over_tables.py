@@ -15,8 +15,10 @@ from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.funnels.events import TIME_NAMES, EventFunnel, event_funnel
 from crm_engine.funnels.options import names
 from crm_engine.funnels.pipeline import PipelineFunnel, pipeline_funnel
+from crm_engine.told_once import dates_told_once
 
 
+@dates_told_once
 def funnel(
     tables: Any, config: Any = None, *, today: dt.date | None = None, progress: Callable[[str, int, int], Any] | None = None
 ) -> PipelineFunnel | EventFunnel:

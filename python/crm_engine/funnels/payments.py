@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.columns import column, first_column, money, texts
+from crm_engine.columns import column, first_column, ids, money, texts
 from crm_engine.errors import SchemaError
 from crm_engine.funnels.deal_columns import DealColumns
 
@@ -50,8 +50,8 @@ def paid(deals: pa.Table, columns: DealColumns, payments: pa.Table, options: dic
 
 def _entries(deals: pa.Table, is_won: np.ndarray, currency_of_deal: pa.Array, payments: pa.Table, options: dict[str, Any]) -> pa.Table:
     """The payments of won deals: ``deal`` (its row), ``status``, ``amount``, ``currency``."""
-    of_payment = texts(column(payments, options.get("deal", "deal_id"), "payments").cast(pa.string()))
-    deal = pc.index_in(of_payment, value_set=texts(deals["deal"].cast(pa.string())).combine_chunks())
+    of_payment = ids(column(payments, options.get("deal", "deal_id"), "payments"))
+    deal = pc.index_in(of_payment, value_set=ids(deals["deal"]).combine_chunks())
     mine = pc.and_(pc.is_valid(of_payment), pc.fill_null(pa.array(is_won).take(deal.combine_chunks()), False))
     part, deal = payments.filter(mine), deal.filter(mine).combine_chunks()
     name = first_column(payments, ("status", "kind"), "payments", "status")

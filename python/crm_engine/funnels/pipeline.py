@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 from crm_engine import _core
 from crm_engine.columns import check_options, column, first_column, load_config, load_table, texts, times
 from crm_engine.errors import ConfigError, SchemaError
-from crm_engine.funnels.deal_columns import TICKS, Breakdowns, DealColumns, check_times, deal_ids, once, stage_numbers
+from crm_engine.funnels.deal_columns import TICKS, Breakdowns, DealColumns, check_times, deal_ids, history_of, once, stage_numbers
 from crm_engine.funnels.forecast import forecast, forecast_check
 from crm_engine.funnels.options import check_timezone, list_of_names, names
 from crm_engine.funnels.payments import paid
 from crm_engine.funnels.pipeline_tables import PipelineTables
+from crm_engine.told_once import dates_told_once
 from crm_engine.written import check_date_order
 
 Progress = Callable[[str, int, int], Any]
@@ -67,6 +68,7 @@ class PipelineFunnel:
         return self._deals()
 
 
+@dates_told_once
 def pipeline_funnel(
     deals: Any,
     deal_stages: Any = None,
@@ -117,18 +119,12 @@ def _several(
         raise SchemaError(
             f"row {row + 1} of the deals is in the pipeline {strange[0]!r}, which the config does not name; it names {', '.join(known)}"
         )
-    id_name = options.get("deal", "deal_id")
     results: dict[str, dict[str, Any]] = {}
     for pipeline, own in options["pipelines"].items():
         own = {"stages": own} if not isinstance(own, Mapping) else dict(own)
         check_options(own, ("stages", "lost"), f"pipeline {pipeline!r}")
         part = deals.filter(pc.equal(of_deal, str(pipeline)))
-        history = None
-        if stages is not None:
-            ids = column(part, id_name, "deals")
-            history = stages.filter(
-                pc.is_in(column(stages, id_name, "deal_stages"), value_set=ids.combine_chunks().cast(stages[id_name].type))
-            )
+        history = None if stages is None else history_of(part, stages, options.get("deal", "deal_id"))
         shared = {key: value for key, value in options.items() if key not in ("pipelines", "pipeline_column", "stages", "lost")}
         results[str(pipeline)] = _one_pipeline(part, history, {**shared, **own}, payments, today, progress)
     merged: dict[str, Any] = {"breakdowns": {}, "summary": {"pipelines": {key: found["summary"] for key, found in results.items()}}}

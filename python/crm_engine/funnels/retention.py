@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.columns import PERIODS, check_options, column, first_column, load_config, load_table, period, texts, times
+from crm_engine.columns import PERIODS, check_options, column, first_column, ids, load_config, load_table, period, texts, times
 from crm_engine.errors import ConfigError
 from crm_engine.segment import segment
+from crm_engine.told_once import dates_told_once
 from crm_engine.written import check_date_order
 
 
+@dates_told_once
 def retention(events: Any, config: Any = None) -> pa.Table:
     """Cohorts by the period of a contact's first event, and the share that had another event each period later.
 
@@ -37,7 +39,7 @@ def retention(events: Any, config: Any = None) -> pa.Table:
     )
     time_name = options.get("time") or first_column(table, ("time", "occurred_at", "ts", "placed_at", "created_at"), "events", "time")
     # Empty text is no contact, as in event funnels.
-    who = texts(column(table, contact_name, "events")).dictionary_encode().unify_dictionaries()
+    who = ids(column(table, contact_name, "events")).dictionary_encode().unify_dictionaries()
     contact = np.concatenate([chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy() for chunk in who.chunks] or [np.zeros(0, np.int64)])
     when = times(column(table, time_name, "events"), time_name, "events", order=check_date_order(options.get("date_order")))
     days = period(when, unit, options.get("timezone"))
