@@ -20,10 +20,11 @@ from crm_engine.analyses.campaigns import campaigns
 from crm_engine.analyses.care import activity, calendar, card_html, reminders, service
 from crm_engine.analyses.channels import channels
 from crm_engine.analyses.churn import churn
+from crm_engine.analyses.figures import Analysis
 from crm_engine.analyses.levels import levels
 from crm_engine.analyses.owners import owners
 from crm_engine.analyses.readiness import readiness
-from crm_engine.analyses.related import Analysis, Related
+from crm_engine.analyses.related import Related
 from crm_engine.analyses.value import value
 from crm_engine.columns import check_options
 from crm_engine.errors import ConfigError

@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from crm_engine.analyses.related import DAY, FLOAT, MONEY, NEVER, TEXT, Analysis, Purchases, Related, decimal, purchase_rows, table
+from crm_engine.analyses.dealings import Purchases, purchase_rows
+from crm_engine.analyses.figures import DAY, FLOAT, MONEY, NEVER, TEXT, Analysis, decimal, table
+from crm_engine.analyses.related import Related
 from crm_engine.columns import check_options, column, load_config, load_table, texts
 from crm_engine.errors import ConfigError
 from crm_engine.told_once import dates_told_once

@@ -7,21 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from crm_engine.analyses.related import (
-    DAY,
-    FLOAT,
-    INT,
-    MONEY,
-    NEVER,
-    TEXT,
-    Analysis,
-    Related,
-    Rows,
-    decimal,
-    purchases,
-    ratio,
-    table,
-)
+from crm_engine.analyses.dealings import purchases
+from crm_engine.analyses.figures import DAY, FLOAT, INT, MONEY, NEVER, TEXT, Analysis, decimal, ratio, table
+from crm_engine.analyses.related import Related, Rows
 from crm_engine.columns import load_table
 
 #: (campaign, segment); the segment is none for all that were addressed.

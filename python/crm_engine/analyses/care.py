@@ -10,23 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from crm_engine.analyses.related import (
-    DATE,
-    DAY,
-    FLOAT,
-    INT,
-    NEVER,
-    TEXT,
-    Analysis,
-    Related,
-    day_of,
-    days_late,
-    month_name,
-    month_of,
-    purchases,
-    ratio,
-    table,
-)
+from crm_engine.analyses.dealings import purchases
+from crm_engine.analyses.figures import DATE, DAY, FLOAT, INT, NEVER, TEXT, Analysis, day_of, days_late, month_name, month_of, ratio, table
+from crm_engine.analyses.related import Related
 from crm_engine.errors import ConfigError, SchemaError
 
 #: Interaction kinds that ask for an answer.

@@ -7,23 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from crm_engine.analyses.related import (
-    FLOAT,
-    INT,
-    MONEY,
-    NEVER,
-    TEXT,
-    Analysis,
-    Related,
-    decimal,
-    engaging,
-    month_name,
-    month_numbers,
-    month_of,
-    purchases,
-    ratio,
-    table,
-)
+from crm_engine.analyses.dealings import engaging, purchases
+from crm_engine.analyses.figures import FLOAT, INT, MONEY, NEVER, TEXT, Analysis, decimal, month_name, month_of, ratio, table
+from crm_engine.analyses.related import Related, month_numbers
 
 #: The channel of clients of whom no touch is known.
 UNKNOWN = "unknown"

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from crm_engine.analyses.related import (
+from crm_engine.analyses.dealings import purchases_by_contact
+from crm_engine.analyses.figures import (
     DATE,
     DAY,
     FLOAT,
@@ -17,15 +18,14 @@ from crm_engine.analyses.related import (
     NEVER,
     TEXT,
     Analysis,
-    Related,
     day_of,
     decimal,
     month_name,
     month_of,
-    purchases_by_contact,
     ratio,
     table,
 )
+from crm_engine.analyses.related import Related
 from crm_engine.funnels.pipeline import STAGES
 
 UNKNOWN = "unknown"

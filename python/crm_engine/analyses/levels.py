@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.analyses.related import DATE, DAY, FLOAT, INT, NEVER, TEXT, Analysis, Related, day_of, purchases, ratio, table
+from crm_engine.analyses.dealings import purchases
+from crm_engine.analyses.figures import DATE, DAY, FLOAT, INT, NEVER, TEXT, Analysis, day_of, ratio, table
+from crm_engine.analyses.related import Related
 from crm_engine.errors import ConfigError
 from crm_engine.rules import load_rules
 from crm_engine.segment import segment

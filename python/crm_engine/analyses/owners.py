@@ -8,20 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from crm_engine.analyses.related import (
-    DAY,
-    FLOAT,
-    INT,
-    MONEY,
-    NEVER,
-    TEXT,
-    Analysis,
-    Related,
-    decimal,
-    is_overdue,
-    ratio,
-    table,
-)
+from crm_engine.analyses.figures import DAY, FLOAT, INT, MONEY, NEVER, TEXT, Analysis, decimal, is_overdue, ratio, table
+from crm_engine.analyses.related import Related
 
 _GROUPS = {
     "call": "calls",

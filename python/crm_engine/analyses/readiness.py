@@ -7,7 +7,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from crm_engine.analyses.related import DATE, DAY, FLOAT, INT, NEVER, TEXT, Analysis, Related, day_of, purchases_by_contact, table
+from crm_engine.analyses.dealings import purchases_by_contact
+from crm_engine.analyses.figures import DATE, DAY, FLOAT, INT, NEVER, TEXT, Analysis, day_of, table
+from crm_engine.analyses.related import Related
 
 
 def readiness(related: Related, *, horizon_days: int = 60) -> Analysis:

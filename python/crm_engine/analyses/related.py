@@ -6,9 +6,7 @@ import datetime as dt
 import functools
 import os
 import re
-from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,16 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import _core
+from crm_engine.analyses.figures import DAY, NEVER
 from crm_engine.columns import codes, column, first_column, ids, load_table, local, money, numbers, texts, times
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.written import check_date_order
 
 #: Amounts are summed as cents in 64 bits.
 _MOST_MONEY = Decimal(10) ** 15
-#: No time.
-NEVER = np.iinfo(np.int64).min
-DAY = 86_400
-
 _SUFFIXES = (".parquet", ".arrow", ".csv", ".xlsx", ".jsonl")
 TABLES = (
     "contacts", "orders", "order_lines", "products", "payments", "deals", "deal_stages", "interactions", "tasks", "notes", "documents",
@@ -40,21 +35,6 @@ _OWN_IDS = {
     "orders": "order_id", "payments": "payment_id", "deals": "deal_id", "interactions": "interaction_id", "tasks": "task_id", "notes": "note_id",
     "documents": "document_id", "campaigns": "campaign_id",
 }  # fmt: skip
-
-
-@dataclass
-class Analysis:
-    """What an analysis found: ``table`` is its main result, ``tables`` has all, ``summary`` the few numbers to know."""
-
-    name: str
-    tables: dict[str, pa.Table]
-    summary: dict[str, Any] = field(default_factory=dict)
-    chart: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def table(self) -> pa.Table:
-        """The main result."""
-        return next(iter(self.tables.values()))
 
 
 class Related:
@@ -302,16 +282,6 @@ def _first_of(lists: pa.ChunkedArray) -> pa.Array:
     return pa.array([each[0] if each else None for each in lists.to_pylist()], lists.type.value_type)
 
 
-def decimal(cents: Any) -> Decimal:
-    """Cents as money."""
-    return Decimal(int(cents)).scaleb(-2)
-
-
-def month_of(seconds: np.ndarray) -> np.ndarray:
-    """Months since 1970."""
-    return np.asarray((seconds // DAY).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64))
-
-
 def month_numbers(rows: Rows, name: str) -> list[int | None]:
     """A column of months (``2026-01``, or any day of it) as months since 1970."""
     found: list[int | None] = []
@@ -321,98 +291,3 @@ def month_numbers(rows: Rows, name: str) -> list[int | None]:
             raise SchemaError(f"{rows.name}: row {row} of column {name!r} is no month; write it as 2026-01")
         found.append((int(match.group(1)) - 1970) * 12 + int(match.group(2)) - 1 if match else None)
     return found
-
-
-def month_name(month: int) -> str:
-    """A month's number as ``2026-01``."""
-    return str(np.datetime64(int(month), "M"))
-
-
-def add(index: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
-    """Sums of whole numbers by index, exactly."""
-    total = np.zeros(size, np.int64)
-    np.add.at(total, index, values)
-    return total
-
-
-def table(rows: list[dict[str, Any]], /, **types: pa.DataType) -> pa.Table:
-    """Rows as a table whose columns are there even when no row is."""
-    return pa.Table.from_pylist(rows, pa.schema(list(types.items())))
-
-
-MONEY = pa.decimal128(38, 2)
-TEXT, INT, FLOAT, DATE, BOOL = pa.string(), pa.int64(), pa.float64(), pa.date32(), pa.bool_()
-
-
-def ratio(part: float, whole: float) -> float | None:
-    """``part / whole``, nothing of nothing."""
-    return float(part) / float(whole) if whole else None
-
-
-@dataclass
-class Purchases:
-    """The rows of orders, or of won deals where there are no orders, that are purchases; arrays are ``[n_purchases]``."""
-
-    rows: Rows
-    #: Which rows of the table they are.
-    kept: np.ndarray
-    contact: np.ndarray
-    when: np.ndarray
-    cents: np.ndarray
-    currency: np.ndarray
-
-
-def purchase_rows(related: Related) -> Purchases:
-    """What was bought by known contacts up to today; cancelled, refunded and returned orders are none."""
-    orders = related.find("orders")
-    if orders is not None:
-        rows, when = orders, orders.first_time("placed_at", "ordered_at", "created_at", "time")
-        kept = ~np.isin(rows.text("status"), ["cancelled", "refunded", "returned"]) if rows.has("status") else np.ones(len(rows), bool)
-    else:
-        rows = related.need("orders", "deals")
-        kept, when = rows.text("stage") == "won", rows.first_time("closed_at", "created_at")
-    kept &= (rows.contact >= 0) & (when != NEVER) & (when < related.now)
-    return Purchases(rows, kept, rows.contact[kept], when[kept], rows.money()[kept], rows.currency()[kept])
-
-
-def purchases(related: Related) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What was bought: contact, time, cents, currency."""
-    found = purchase_rows(related)
-    return found.contact, found.when, found.cents, found.currency
-
-
-def purchases_by_contact(related: Related) -> dict[int, list[tuple[int, int, str]]]:
-    """Purchases of each contact in order of time: (time, cents, currency)."""
-    found: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
-    contact, when, cents, currency = purchases(related)
-    order = np.lexsort((when, contact))
-    for person, at, amount, code in zip(
-        contact[order].tolist(), when[order].tolist(), cents[order].tolist(), currency[order].tolist(), strict=True
-    ):
-        found[person].append((at, amount, code))
-    return found
-
-
-def engaging(interactions: Rows) -> np.ndarray:
-    """Whether something came back in each interaction: an answer, or the contact wrote or called itself."""
-    hit = np.zeros(len(interactions), bool)
-    if interactions.has("outcome"):
-        hit |= np.isin(interactions.text("outcome"), ("answered", "follow-up", "resolved"))
-    if interactions.has("direction"):
-        hit |= interactions.text("direction") == "in"
-    return hit & (interactions.contact >= 0)
-
-
-def days_late(due: int, now: int) -> int:
-    """Whole days since the day on which something was due; what is due today is not late."""
-    return max(0, (now - 1) // DAY - due // DAY)
-
-
-def is_overdue(due: int, now: int) -> bool:
-    """Whether the day on which something was due is over."""
-    return due != NEVER and days_late(due, now) > 0
-
-
-def day_of(seconds: int) -> dt.date:
-    """The day of a time in seconds."""
-    return dt.date(1970, 1, 1) + dt.timedelta(days=seconds // DAY)

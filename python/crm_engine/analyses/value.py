@@ -10,21 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from crm_engine.analyses.related import (
-    DATE,
-    DAY,
-    FLOAT,
-    INT,
-    MONEY,
-    TEXT,
-    Analysis,
-    Related,
-    day_of,
-    decimal,
-    purchases_by_contact,
-    ratio,
-    table,
-)
+from crm_engine.analyses.dealings import purchases_by_contact
+from crm_engine.analyses.figures import DATE, DAY, FLOAT, INT, MONEY, TEXT, Analysis, day_of, decimal, ratio, table
+from crm_engine.analyses.related import Related
 
 
 def value(related: Related, *, horizon_days: int = 365) -> Analysis:
