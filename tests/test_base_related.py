@@ -152,7 +152,7 @@ def test_what_is_unclear_is_asked(template: Template) -> None:
     rows = pa.table({"order_no": ["A"], "customer_no": ["1"]})
     cases: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         ("records", {}, crm.ConfigError, "a table of the base itself"),
-        ("contacts", {}, crm.ConfigError, "without --table"),
+        ("contacts", {}, crm.ConfigError, "imported as such"),
         ("orders", {"contact_key": "customer"}, crm.SchemaError, "did you mean 'customer_no'"),
         ("", {}, crm.ConfigError, "needs a name"),
     ]
@@ -214,9 +214,7 @@ def test_only_tables_whose_rows_should_have_a_contact_are_told_to_have_none(temp
         take_in(base, [ANNA])
         rows = pa.table({"deal_id": ["1"], "stage": ["won"], "entered_at": ["2026-01-01"]})
         assert base.import_related("deal_stages", rows).warnings == []
-        assert base.import_related("visits", rows).warnings == [
-            "visits: no column says whose rows these are; name it with --contact-key COLUMN"
-        ]
+        assert base.import_related("visits", rows).warnings == ["visits: no column says whose rows these are; name it with contact_key=..."]
 
 
 #: What our statements call their temporary tables.

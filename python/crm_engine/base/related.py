@@ -95,7 +95,7 @@ def _check_name(name: str) -> None:
     if not name or name != name.strip() or len(name) > 100 or any(ord(letter) < 32 for letter in name):
         raise ConfigError("a related table needs a name of 1 to 100 letters")
     if name.casefold() in RESERVED or name.startswith("_") or name.casefold().startswith("ducklake"):
-        hint = ": contacts are imported as contacts" if name.casefold() == "contacts" else ""
+        hint = "; contacts are imported as such, not as a related table" if name.casefold() == "contacts" else ""
         raise ConfigError(f"'{name}' is the name of a table of the base itself; choose another{hint}")
 
 
