@@ -28,11 +28,13 @@ steps:
 - {name: quote request, where: "kind = 'quote_request'"}
 by: [channel]
 """
+RETENTION = "events: [interactions, orders]\nperiod: quarter\nstart: \"table = 'interactions' and direction = 'in'\"\n"
 PIPELINE = "by: [owner]\ncohort: quarter\nforecast: {every: month, periods: 6}\n"
 
 COMMANDS = {
     "pipeline": ["funnel", "{demo}/deals.csv", "{demo}/deal_stages.csv", "--config", "{demo}/pipeline.yaml"],
     "events": ["funnel", "{demo}/interactions.parquet", "--config", "{demo}/steps.yaml"],
+    "retention": ["funnel", "{demo}", "--retention", "--config", "{demo}/retention.yaml"],
     "plan": ["plan", "{demo}/plans.csv"],
     **{
         name: ["analyze", name, "{demo}"]
@@ -47,6 +49,7 @@ def main() -> None:
         demo = Path(folder) / "exports"
         command("demo", "-o", str(demo), "--rows", "10000", "-q")
         (demo / "steps.yaml").write_text(STEPS, "utf-8")
+        (demo / "retention.yaml").write_text(RETENTION, "utf-8")
         (demo / "pipeline.yaml").write_text(PIPELINE, "utf-8")
         for name, arguments in COMMANDS.items():
             command(*(part.format(demo=demo) for part in arguments), "-q", "-o", str(PICTURES / f"{name}.png"))

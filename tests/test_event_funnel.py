@@ -336,17 +336,6 @@ def test_text_times_and_yaml():
     assert funnel.steps["contacts"].to_pylist() == [3, 1]
 
 
-def test_retention():
-    month = [dt.datetime(2026, m, 5) for m in (1, 2, 3)]
-    events = pa.table({"contact_id": [1, 1, 1, 2, 3], "time": [month[0], month[1], month[2], month[0], month[1]]})
-    assert [tuple(row.values())[1:] for row in crm.retention(events).to_pylist()] == [(0, 2, 1.0), (1, 1, 0.5), (2, 1, 0.5), (0, 1, 1.0)]
-
-
-def test_retention_of_nobody():
-    events = pa.table({"contact_id": ["a", "", None], "time": [dt.datetime(2026, 1, 5)] * 3})
-    assert crm.retention(events)["contacts"].to_pylist() == [1]
-
-
 def test_modes_as_the_reference_shows_them():
     def level(text, mode):
         events = pa.table({"contact_id": [1] * len(text), "time": pa.array(range(len(text)), pa.timestamp("s")), "kind": list(text)})

@@ -1,7 +1,6 @@
 """Options of the funnels in the wrong kind: one clear message, and nothing is read letter by letter."""
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 import crm_engine as crm
@@ -67,22 +66,10 @@ def test_options_without_a_value_are_the_defaults():
     assert crm.event_funnel(EVENTS, {"steps": STEPS, **nothing}).steps.equals(crm.event_funnel(EVENTS, {"steps": STEPS}).steps)
 
 
-def test_retention_takes_rules():
-    events = pa.table(
-        {
-            "contact_id": ["a", "a", "a", "b", "b"],
-            "time": pa.array([0, 40, 70, 5, 45], pa.int64()),
-            "kind": ["visit", "order", "order", "order", "order"],
-            "amount": [0, 5, 0, 9, 9],
-        }
-    )
-    days = (pc.multiply(events["time"], 86_400)).cast(pa.timestamp("s"))
-    events = events.set_column(1, "time", days)
-    found = crm.retention(events, {"start": "kind = 'visit'", "return": "kind = 'order' and amount > 0"}).to_pylist()
-    assert [(row["period"], row["contacts"]) for row in found] == [(0, 1), (1, 1)]
-    same = crm.retention(events, {"start": {"kind": "visit"}, "return": {"kind": "order", "amount": 5}}).to_pylist()
-    assert same == found
-    with pytest.raises(crm.RuleError, match="knd"):
-        crm.retention(events, {"start": "knd = 'visit'"})
-    with pytest.raises(crm.ConfigError, match="start is 5, and must be a rule"):
-        crm.retention(events, {"start": 5})
+@pytest.mark.parametrize("rule", ["kind = 'x'", crm.field("kind") == "x", {"field": "kind", "op": "=", "value": "x"}])
+def test_rules_of_all_forms_are_conditions(rule):
+    funnel = crm.event_funnel(EVENTS, {"steps": [{"where": rule}, "kind = 'y'"], "exclude": [{"where": rule}], "where": rule})
+    assert funnel.steps["contacts"].to_pylist() == [1, 0]
+    assert funnel.step_names == ["kind = 'x'", "kind = 'y'"]
+    with pytest.raises(ConfigError, match=r"step 1: where is 5, and must be a rule: SQL, a tree, or crm.field\(\.\.\.\)"):
+        crm.event_funnel(EVENTS, {"steps": [5]})

@@ -25,11 +25,14 @@ from crm_engine.errors import (
 )
 
 if TYPE_CHECKING:
+    from crm_engine.analyze import Analysis as Analysis
+    from crm_engine.analyze import analyze as analyze
     from crm_engine.audience import Audience as Audience
     from crm_engine.audience import audience as audience
     from crm_engine.base import Base as Base
     from crm_engine.base import Run as Run
     from crm_engine.cards import CardTemplate as CardTemplate
+    from crm_engine.charts import draw as draw
     from crm_engine.dedupe import dedupe as dedupe
     from crm_engine.edited import Edits as Edits
     from crm_engine.edited import read_edits as read_edits
@@ -38,7 +41,14 @@ if TYPE_CHECKING:
     from crm_engine.evaluate import evaluate as evaluate
     from crm_engine.export import export as export
     from crm_engine.export import import_cards as import_cards
+    from crm_engine.funnel import EventFunnel as EventFunnel
+    from crm_engine.funnel import PipelineFunnel as PipelineFunnel
+    from crm_engine.funnel import event_funnel as event_funnel
+    from crm_engine.funnel import funnel as funnel
+    from crm_engine.funnel import pipeline_funnel as pipeline_funnel
+    from crm_engine.funnel import retention as retention
     from crm_engine.model import Model as Model
+    from crm_engine.plan import plan as plan
     from crm_engine.profile import Profile as Profile
     from crm_engine.profile import profile as profile
     from crm_engine.reconcile import ReconcileResult as ReconcileResult
@@ -97,6 +107,7 @@ __all__ = [
     "event_funnel",
     "export",
     "field",
+    "funnel",
     "import_cards",
     "load_rules",
     "pipeline_funnel",
@@ -126,6 +137,7 @@ _DEFINED_IN: dict[str, str] = {
     "Evaluation": "evaluate",
     "EventFunnel": "funnel",
     "export": "export",
+    "funnel": "funnel",
     "import_cards": "export",
     "Model": "model",
     "PipelineFunnel": "funnel",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from crm_engine.chart_style import AMBER, BLUE, GREEN, INK, MUTED, PALETTE, RED, heat_map, percent
+from crm_engine.chart_style import AMBER, BLUE, GREEN, INK, MUTED, PALETTE, RED, heat_map, nothing, percent
 
 
 def analysis_chart(alt: Any, analysis: Any) -> Any:
@@ -14,9 +14,7 @@ def analysis_chart(alt: Any, analysis: Any) -> Any:
     rows = [{key: _plain(value) for key, value in row.items()} for row in table.slice(0, look.get("rows", 400)).to_pylist()]
     title = alt.TitleParams(look["title"], subtitle=look.get("subtitle", ""))
     if not rows:
-        return (
-            alt.Chart(alt.InlineData([{"text": "nothing to show"}]), title=title).mark_text(fontSize=14, color=MUTED).encode(text="text:N")
-        )
+        return nothing(alt, title)
     if look["kind"] == "heat":
         return _heat(alt, rows, look)
     if look["kind"] == "line":
@@ -24,11 +22,23 @@ def analysis_chart(alt: Any, analysis: Any) -> Any:
     return _plan_bars(alt, rows, title) if look["kind"] == "plan" else _bars(alt, rows, look, title)
 
 
+#: Rows of a heat map that can still be read.
+_MOST_ROWS = 24
+
+
 def _heat(alt: Any, rows: list[dict[str, Any]], look: dict[str, Any]) -> Any:
+    subtitle = look.get("subtitle", "")
+    if look.get("y_digits"):
+        # Dates as short as their period allows.
+        rows = [{**row, look["y"]: row[look["y"]][: look["y_digits"]]} for row in rows]
+    heights = list(dict.fromkeys(row[look["y"]] for row in rows))
+    if len(heights) > _MOST_ROWS:
+        rows = [row for row in rows if row[look["y"]] in heights[-_MOST_ROWS:]]
+        subtitle = f"{subtitle}; the last {_MOST_ROWS} of {len(heights)}"
     for row in rows:
         row["text"] = percent(row[look["value"]]) if look.get("percent", True) else str(row[look["value"]])
     order = look.get("order", sorted({row[look["x"]] for row in rows}))
-    return heat_map(alt, rows, look["x"], order, look["y"], look["value"], look["title"], look.get("subtitle", ""), titled=True)
+    return heat_map(alt, rows, look["x"], order, look["y"], look["value"], look["title"], subtitle, titled=True)
 
 
 def _tooltip(alt: Any, rows: list[dict[str, Any]]) -> list[Any]:

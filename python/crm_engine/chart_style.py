@@ -35,6 +35,11 @@ def count_text(value: int) -> str:
     return f"{value:,}".replace(",", " ")
 
 
+def nothing(alt: Any, title: Any) -> Any:
+    """What is drawn where there is nothing to show."""
+    return alt.Chart(alt.InlineData([{"text": "nothing to show"}]), title=title).mark_text(fontSize=14, color=MUTED).encode(text="text:N")
+
+
 def heat_map(
     alt: Any, rows: list[dict[str, Any]], x: str, x_order: list[Any], y: str, value: str, title: str, subtitle: str, *, titled: bool = False
 ) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from crm_engine.analysis_charts import analysis_chart
-from crm_engine.chart_style import AMBER, BLUE, INK, LIGHT, MUTED, PALETTE, count_text, heat_map, percent, styled
+from crm_engine.chart_style import AMBER, BLUE, INK, LIGHT, MUTED, PALETTE, count_text, heat_map, nothing, percent, styled
 from crm_engine.errors import ConfigError, InternalError
 from crm_engine.output import atomic_file
 
@@ -95,9 +95,7 @@ def _chart_of(result: Any) -> Any:
 def _funnel_bars(alt: Any, rows: list[dict[str, Any]], name: str, count: str, title: str, subtitle: str) -> Any:
     """One bar per step with its count, its share of the start at the end, and the conversion from the step before between them."""
     if not rows:
-        return (
-            alt.Chart(alt.InlineData([{"text": "nothing to show"}]), title=title).mark_text(fontSize=14, color=MUTED).encode(text="text:N")
-        )
+        return nothing(alt, title)
     start = max(rows[0][count], 1)
     data = []
     for place, row in enumerate(rows):

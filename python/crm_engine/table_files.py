@@ -43,6 +43,11 @@ def parquet_files(path: str | os.PathLike[str]) -> list[Path]:
     return files
 
 
+def has_parquet_files(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder has Parquet files, at any depth."""
+    return any(file.suffix.lower() in PARQUET_SUFFIXES for file in Path(folder).rglob("*"))
+
+
 @contextlib.contextmanager
 def told(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turns what pyarrow raises about content into a ``FileFormatError`` that names the file; errors of the system stay themselves."""

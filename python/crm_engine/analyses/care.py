@@ -228,7 +228,7 @@ _CARD_TIMES = ("occurred_at", "placed_at", "created_at", "due_at", "paid_at", "s
 
 def activity(related: Related, *, contact: str) -> Analysis:
     """Everything known of one contact: its fields, and all rows of all related tables, newest first."""
-    from crm_engine.analyses.related import TABLES
+    from crm_engine.analyses.table_sources import TABLES
 
     events = []
     fields: dict[str, Any] = {}

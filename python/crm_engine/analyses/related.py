@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import os
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,19 +15,14 @@ import pyarrow.compute as pc
 
 from crm_engine import _core
 from crm_engine.analyses.figures import DAY, NEVER
+from crm_engine.analyses.table_sources import TableSources
 from crm_engine.columns import codes, column, first_column, ids, load_table, local, money, numbers, texts, times
+from crm_engine.config import nearest
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.written import check_date_order
 
 #: Amounts are summed as cents in 64 bits.
 _MOST_MONEY = Decimal(10) ** 15
-_SUFFIXES = (".parquet", ".arrow", ".csv", ".xlsx", ".jsonl")
-TABLES = (
-    "contacts", "orders", "order_lines", "products", "payments", "deals", "deal_stages", "interactions", "tasks", "notes", "documents",
-    "campaigns", "campaign_contacts", "costs", "plans", "relations",
-)  # fmt: skip
-
-
 #: The column that tells the rows of a table apart.
 _OWN_IDS = {
     "orders": "order_id", "payments": "payment_id", "deals": "deal_id", "interactions": "interaction_id", "tasks": "task_id", "notes": "note_id",
@@ -43,32 +36,15 @@ class Related:
     def __init__(
         self, tables: Any, today: dt.date | dt.datetime | None = None, timezone: str | None = None, date_order: str | None = None
     ) -> None:
-        if isinstance(tables, Related):
-            raise TypeError("already opened")
         self.timezone, self.date_order = timezone, check_date_order(date_order)
-        self._sources: dict[str, Any] = {}
-        if isinstance(tables, Mapping):
-            self._sources = dict(tables)
-            self.where = "the tables given"
-        elif isinstance(tables, str | os.PathLike):
-            folder = Path(tables)
-            if not folder.is_dir():
-                raise ConfigError(f"{folder} is no folder; give a folder with files such as orders.csv, or a mapping of names to tables")
-            for name in TABLES:
-                found = next((folder / f"{name}{suffix}" for suffix in _SUFFIXES if (folder / f"{name}{suffix}").exists()), None)
-                if found:
-                    self._sources[name] = found
-            self.where = str(folder)
-        elif hasattr(tables, "table"):
-            self._sources = {name: functools.partial(tables.table, name) for name in TABLES}
-            self.where = "the base"
-        else:
-            raise ConfigError(f"cannot analyse a {type(tables).__name__}; give a folder, a mapping of names to tables, or a base")
+        self._sources = TableSources(tables)
+        self.where = self._sources.where
         self.contact_names: dict[str, int] = {}
         self._rows: dict[str, Rows | None] = {}
         self._owners_of: dict[str, tuple[pa.Array, pa.Array]] = {}
-        #: What a user should know of the tables that were read.
-        self.warnings: list[str] = []
+        self._repeats: list[str] = []
+        #: Of each table whose contacts were asked for: rows that name no contact, and rows whose contact is not among the contacts.
+        self._unmatched: dict[str, tuple[int, int]] = {}
         self._today = today
 
     @property
@@ -94,27 +70,49 @@ class Related:
         """A table, or nothing."""
         if name not in self._rows:
             source = self._sources.get(name)
-            if callable(source):
-                try:
-                    source = source()
-                except (ConfigError, SchemaError, KeyError):
-                    # A base says so of tables that it does not have; what is wrong with the base itself is told.
-                    source = None
             self._rows[name] = None if source is None else Rows(self, name, load_table(source, name))
-            self._warn_of_repeats(self._rows[name])
+            self._note_repeats(self._rows[name])
         return self._rows[name]
 
-    def _warn_of_repeats(self, rows: Rows | None) -> None:
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know of the tables that were read."""
+        return [*self._sources.warnings, *self._repeats, *self._unmatched_told()]
+
+    def _note_repeats(self, rows: Rows | None) -> None:
         """Rows that come twice are summed twice; which of them is meant only their owner knows."""
         own_id = None if rows is None else _OWN_IDS.get(rows.name)
         if rows is None or own_id is None or not rows.has(own_id):
             return
-        ids = rows.table[own_id].drop_null()
-        repeated = len(ids) - pc.count_distinct(ids).as_py()
+        given = ids(rows.table[own_id]).drop_null()
+        repeated = len(given) - pc.count_distinct(given).as_py()
         if repeated:
-            self.warnings.append(
+            self._repeats.append(
                 f"{rows.name}: {repeated} rows repeat a {own_id!r} that comes before; each row counts, so remove those that are there twice"
             )
+
+    def note_contacts(self, rows: Rows, numbers_: np.ndarray) -> None:
+        """Remembers which rows have no contact. A base has looked for each row's contact; elsewhere the table of contacts, if there is one,
+        tells which are unknown."""
+        if rows.name == "contacts":
+            return
+        contacts = None if self._sources.is_base else self.find("contacts")
+        known = None if contacts is None or contacts.own_key() is None else contacts.contact
+        unknown = 0 if known is None else int((~np.isin(numbers_, known) & (numbers_ >= 0)).sum())
+        self._unmatched[rows.name] = (int((numbers_ < 0).sum()), unknown)
+
+    def _unmatched_told(self) -> list[str]:
+        """One warning of all rows that have no match among the contacts."""
+        parts = []
+        for place, what in enumerate(
+            ("name no contact, and are nobody's", "name a contact that is not in the table contacts, who counts all the same")
+        ):
+            counts = {name: found[place] for name, found in self._unmatched.items() if found[place]}
+            if counts:
+                parts.append(f"{', '.join(f'{n:,} of {name}' for name, n in counts.items())} {what}")
+        total = sum(sum(found) for found in self._unmatched.values())
+        rows = "1 row has" if total == 1 else f"{total:,} rows have"
+        return [f"{rows} no match among the contacts: {'; '.join(parts)}"] if parts else []
 
     def need(self, *names: str) -> Rows:
         """The first of these tables that is there."""
@@ -122,7 +120,13 @@ class Related:
             rows = self.find(name)
             if rows is not None:
                 return rows
-        raise ConfigError(f"{self.where}: there is no table {' or '.join(repr(name) for name in names)}, which this analysis rests on")
+        raise self.missing(names, "this analysis rests on")
+
+    def missing(self, names: Sequence[str], what_for: str) -> ConfigError:
+        """What to raise where none of these tables is there."""
+        told = " or ".join(repr(name) for name in names)
+        near = next((found for name in names if (found := nearest(name, self._sources.names()))), "")
+        return ConfigError(f"{self.where}: there is no table {told}, which {what_for}{near}")
 
     def number(self, keys: pa.ChunkedArray) -> np.ndarray:
         """Contacts as numbers, -1 for none; the same key has the same number in all tables."""
@@ -190,16 +194,20 @@ class Rows:
             raise SchemaError(
                 f"{self.name} does not say which contact a row belongs to: it has no column contact_id, customer_no, phone or email"
             )
-        return self.related.number(key if isinstance(key, pa.ChunkedArray) else pa.chunked_array([key]))
+        numbers_ = self.related.number(key if isinstance(key, pa.ChunkedArray) else pa.chunked_array([key]))
+        self.related.note_contacts(self, numbers_)
+        return numbers_
 
     def own_key(self) -> Any:
         """The contact's id or its source's key; nothing without such a column."""
         names = self.table.column_names
         if "contact_id" in names:
             return ids(self.table["contact_id"])
-        if "customer_no" not in names and "source_key" not in names:
+        usual = ("customer_no", "source_key", "id") if self.name == "contacts" else ("customer_no", "source_key")
+        name = next((name for name in usual if name in names), None)
+        if name is None:
             return None
-        key = ids(self.table["customer_no" if "customer_no" in names else "source_key"])
+        key = ids(self.table[name])
         return pc.binary_join_element_wise(texts(self.table["source"]), key, ":") if "source" in names else key
 
     def time(self, name: str) -> np.ndarray:

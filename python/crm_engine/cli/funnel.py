@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crm_engine.cli.analyze import plain
+from crm_engine.cli.analyze import chosen, json_of, plain, show, write
 from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import InputPath, terminal_options
 from crm_engine.cli.reading import tables_option
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     help="The funnel as YAML; with 'steps' it is an event funnel.",
 )
 @click.option(
+    "--retention",
+    is_flag=True,
+    help="How many of those who began in a period came back in each period after, instead of a funnel; --config has period, start, return, ...",
+)
+@click.option(
     "--by", multiple=True, metavar="COLUMN", help="Break down by this column, or by day, week, month, quarter or year; repeatable."
 )
 @click.option("--contacts", type=InputPath(), metavar="FILE", help="Contacts whose columns an event funnel may be broken down by.")
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
 @click.option(
     "--table",
     metavar="NAME",
-    help="Which table to show or write: steps, totals, levels, segments, stages, losses, amounts, moves, deals, ...",
+    help="Which table to show or write: steps, totals, levels, segments, stages, losses, amounts, moves, deals, or a breakdown's name.",
 )
 @click.option(
     "-o",
@@ -51,6 +56,7 @@ def command(
     files: tuple[str, ...],
     base_path: str | None,
     config: Path | None,
+    retention: bool,
     by: tuple[str, ...],
     contacts: str | None,
     payments: str | None,
@@ -60,13 +66,14 @@ def command(
 ) -> None:
     """How far deals get through stages, or contacts through steps.
 
-    FILES are DEALS and the history of their STAGES, or with steps in --config one file of EVENTS; or a base, or a folder with tables by their
-    known names (deals.csv, deal_stages.csv, interactions.parquet, orders.csv, ...).
+    FILES are DEALS and the history of their STAGES, or with steps in --config one file (or a folder of Parquet files) of EVENTS; or a base,
+    or a folder with tables by their known names (deals.csv, deal_stages.csv, interactions.parquet, orders.csv, ...).
 
     \b
       crm-engine funnel deals.csv deal_stages.csv --by owner -o funnel.html
       crm-engine funnel interactions.parquet --config steps.yaml -o funnel.csv
       crm-engine funnel --base base/ --by owner -o funnel.html
+      crm-engine funnel interactions.parquet --retention -o retention.html
     """
     from crm_engine.columns import load_config
 
@@ -75,16 +82,21 @@ def command(
         options["by"] = list(by)
     if date_order:
         options["date_order"] = date_order
+    if retention:
+        if by or contacts or payments:
+            raise click.UsageError("--retention goes with --config, --table and -o alone")
+        _retention(terminal, files, base_path, options, table, output)
+        return
     main = "steps" if "steps" in options else "stages"
     with terminal.progress() as progress:
-        folder = _folder(files, base_path)
+        folder = _folder(files, base_path, options)
         if folder is not None:
             funnel = _of_tables(folder, options, contacts, payments, progress)
         else:
             funnel = _of_files(files, options, contacts, payments, progress)
     for warning in funnel.summary.get("warnings", []):
         terminal.warn(warning)
-    shown = None if table is None else _table(funnel, table)
+    shown = None if table is None else funnel.table(table)
     if output is not None:
         _write(funnel, table, main, output)
         terminal.note(f"wrote {output}")
@@ -95,15 +107,40 @@ def command(
     terminal.result(plain(summary), lambda console: _show(console, funnel, main) if shown is None else _show_table(console, shown, table))
 
 
-def _folder(files: tuple[str, ...], base_path: str | None) -> str | None:
-    """The base or the folder of tables, where it is one."""
+def _folder(files: tuple[str, ...], base_path: str | None, options: dict[str, Any]) -> str | None:
+    """The base or the folder of tables, where it is one; a folder of Parquet files that bear no table's name is one table."""
+    from crm_engine.analyses.table_sources import is_table_folder
+    from crm_engine.table_files import has_parquet_files
+
     if (base_path is None) == (not files):
         raise click.UsageError("say what the funnel is over: FILES, or --base BASE")
     if base_path is not None and not is_base(base_path):
         raise click.UsageError(f"{base_path} is no base; `crm-engine init` makes one")
     if base_path is not None:
         return base_path
-    return files[0] if len(files) == 1 and Path(files[0]).is_dir() else None
+    if len(files) != 1 or not Path(files[0]).is_dir():
+        return None
+    is_one_table = "events" not in options and not is_base(files[0]) and not is_table_folder(files[0]) and has_parquet_files(files[0])
+    return None if is_one_table else files[0]
+
+
+def _retention(
+    terminal: Terminal, files: tuple[str, ...], base_path: str | None, options: dict[str, Any], table: str | None, output: Path | None
+) -> None:
+    from crm_engine import retention
+
+    folder = _folder(files, base_path, options)
+    if folder is None and len(files) != 1:
+        raise click.UsageError(f"retention reads one file of events, and {len(files)} are given")
+    with opened(Path(folder)) if folder is not None and is_base(folder) else contextlib.nullcontext(folder or files[0]) as events:
+        result = retention(events, options)
+    for warning in result.summary["warnings"]:
+        terminal.warn(warning)
+    chosen(result, table)
+    if output is not None:
+        write(result, table, output)
+        terminal.note(f"wrote {output}")
+    terminal.result(json_of(result, table), lambda console: show(console, result, table or "cohorts"))
 
 
 def _of_tables(folder: str, options: dict[str, Any], contacts: str | None, payments: str | None, progress: Any) -> Any:
@@ -137,61 +174,11 @@ def _write(funnel: Any, name: str | None, main: str, output: Path) -> None:
             raise ConfigError(f"{output}: a chart shows the funnel as a whole; leave --table out, or write a table")
         draw(funnel, output)
         return
-    table = _table(funnel, name or main)
     if output_format(output) == ".xlsx" and name is None:
-        names = (
-            main,
-            "totals",
-            "subtotals",
-            "details",
-            "amounts",
-            "losses",
-            "moves",
-            "cohorts",
-            "forecast",
-            "forecast_check",
-            "histogram",
-            "payments",
-        )
-        write_sheets({n: t for n in names if (t := getattr(funnel, n, None)) is not None and t.num_columns}, output)
+        sheets = {name: funnel.table(name) for name in funnel.table_names() if name not in funnel.LONG_TABLES}
+        write_sheets({name: table for name, table in sheets.items() if table.num_columns}, output)
     else:
-        write_table(table, output)
-
-
-def _table(funnel: Any, name: str) -> Any:
-    import pyarrow as pa
-
-    from crm_engine.errors import ConfigError
-
-    found = funnel.breakdowns.get(name, getattr(funnel, name, None))
-    found = found() if callable(found) else found
-    if not isinstance(found, pa.Table):
-        known = sorted(
-            n
-            for n in (
-                "steps",
-                "stages",
-                "totals",
-                "subtotals",
-                "levels",
-                "segments",
-                "histogram",
-                "details",
-                "amounts",
-                "losses",
-                "moves",
-                "deals",
-                "cohorts",
-                "forecast",
-                "forecast_check",
-                "payments",
-                "unpaid",
-                *funnel.breakdowns,
-            )
-            if hasattr(funnel, n) or n in funnel.breakdowns
-        )
-        raise ConfigError(f"this funnel has no table {name!r}; it has {', '.join(known)}")
-    return found
+        write_table(funnel.table(name or main), output)
 
 
 def _show_table(console: Console, table: Any, name: str | None) -> None:

@@ -18,7 +18,8 @@ from crm_engine.errors import ConfigError, CrmError
 from crm_engine.funnels.deal_columns import TICKS
 from crm_engine.funnels.event_contacts import StreamNumbers, contacts_key, numbered
 from crm_engine.funnels.event_dimensions import dimensions_of
-from crm_engine.funnels.options import list_of, names
+from crm_engine.funnels.named_tables import NamedTables
+from crm_engine.funnels.options import list_of, names, rule_text
 from crm_engine.funnels.step_tables import breakdown_plan, event_tables
 from crm_engine.told_once import dates_told_once
 from crm_engine.written import check_date_order
@@ -35,14 +36,18 @@ _CONTACT_NAMES = ("contact_id", "contact", "customer_id", "customer_no", "user_i
 TIME_NAMES = ("time", "occurred_at", "ts", "timestamp", "at", "placed_at", "event_time", "created_at")
 
 
-class EventFunnel:
+class EventFunnel(NamedTables):
     """What an event funnel found; every table is a ``pyarrow.Table``.
 
     ``steps``: the breakdown's columns, ``step`` (from 1), ``name``, ``contacts``, ``conversion_from_previous``,
     ``conversion_from_start``, ``median_seconds``, ``p90_seconds``; the times are since the required step before. ``totals`` is the
     same without a breakdown, ``subtotals`` by each of its columns alone (``column``, ``value``). ``breakdowns`` has one such table per
     further breakdown, ``attempts`` the same counted in attempts, ``histogram`` the times to convert, ``levels`` each contact's level.
+    ``table(name)`` gives any of them.
     """
+
+    TABLES = ("steps", "totals", "subtotals", "attempts", "histogram", "levels", "segments")
+    LONG_TABLES = ("levels", "segments")
 
     def __init__(
         self,
@@ -148,7 +153,7 @@ def event_funnel(
     if options.get("grouped"):
         return _grouped(events, options, steps, contacts, today, progress)
     table = load_table(events, "events")
-    contact_name, time_name = _key_names(table, options)
+    contact_name, time_name = key_names(table, options)
     contact, values = numbered(column(table, contact_name, "events"), contact_name)
     when = times(column(table, time_name, "events"), time_name, "events", order=options.get("date_order"))
     request = _request(options, steps, when.type.unit, today)
@@ -180,7 +185,7 @@ def _funnel(
     return EventFunnel(str(options.get("name", "funnel")), step_names, found, tables, contact, values)
 
 
-def _key_names(table: Any, options: dict[str, Any]) -> tuple[str, str]:
+def key_names(table: Any, options: dict[str, Any]) -> tuple[str, str]:
     """The columns of the contact and of the time."""
     contact = options.get("contact") or first_column(table, _CONTACT_NAMES, "events", "contact")
     return contact, options.get("time") or first_column(table, TIME_NAMES, "events", "time")
@@ -192,7 +197,7 @@ def _grouped(
     """Events where each contact's rows follow each other, a batch at a time: no more of them is held than one stretch."""
     reader = open_batches(events, "events")
     head = reader.schema.empty_table()
-    contact_name, time_name = _key_names(head, options)
+    contact_name, time_name = key_names(head, options)
     column(head, contact_name, "events"), column(head, time_name, "events")
     numbers = StreamNumbers(contact_name)
     kind = head[contact_name].type
@@ -247,19 +252,13 @@ def _steps(steps: Any) -> list[dict[str, Any]]:
     found = []
     for number, step in enumerate(steps, 1):
         if not isinstance(step, Mapping):
-            step = {"name": _rule_text(step), "where": step}
+            step = {"where": step}
         check_options(step, ("name", "where", "optional", "within"), f"step {number}")
         if "where" not in step:
             raise ConfigError(f"step {number}: 'where' is missing; write a condition such as \"kind = 'visit'\"")
-        found.append({**step, "name": str(step.get("name", _rule_text(step["where"])))})
+        where = rule_text(step["where"], f"step {number}: where")
+        found.append({**step, "name": str(step.get("name", where)), "where": where})
     return found
-
-
-def _rule_text(rule: Any) -> str:
-    if isinstance(rule, str):
-        return rule
-    to_sql = getattr(rule, "to_sql", None)
-    return str(to_sql() if callable(to_sql) else rule)
 
 
 def _request(options: dict[str, Any], steps: list[dict[str, Any]], unit: str, today: dt.date | None) -> dict[str, Any]:
@@ -269,14 +268,14 @@ def _request(options: dict[str, Any], steps: list[dict[str, Any]], unit: str, to
     if order not in ("given", "any"):
         raise ConfigError(f"order {order!r} is unknown; it is 'given' or 'any'")
     exclude = []
-    conditions = [_rule_text(step["where"]) for step in steps]
+    conditions = [step["where"] for step in steps]
     for number, exclusion in enumerate(list_of(options.get("exclude"), "exclude", "exclusions, each with 'where'"), 1):
         if not isinstance(exclusion, Mapping):
             exclusion = {"where": exclusion}
         check_options(exclusion, ("where", "from", "to"), f"exclusion {number}")
         if "where" not in exclusion:
             raise ConfigError(f"exclusion {number}: 'where' is missing")
-        conditions.append(_rule_text(exclusion["where"]))
+        conditions.append(rule_text(exclusion["where"], f"exclusion {number}: where"))
         exclude.append(
             {"from": _step_number(exclusion.get("from", 1), step_names), "to": _step_number(exclusion.get("to", len(steps)), step_names)}
         )
@@ -298,7 +297,7 @@ def _request(options: dict[str, Any], steps: list[dict[str, Any]], unit: str, to
     return {
         "funnel": funnel,
         "conditions": conditions,
-        "filter": _rule_text(options["where"]) if options.get("where") is not None else None,
+        "filter": rule_text(options["where"], "where") if options.get("where") is not None else None,
         "ticks_per_second": TICKS[unit],
         "today": ((today or dt.date.today()) - dt.date(1970, 1, 1)).days,
     }

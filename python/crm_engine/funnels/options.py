@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crm_engine.errors import ConfigError
+from crm_engine.rule_building import Rule, to_sql
 
 
 def names(value: Any, option: str, default: Sequence[str] = ()) -> list[str]:
@@ -61,6 +62,22 @@ def whole_number(value: Any, option: str, least: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ConfigError(f"{option} is {value!r}, and must be a whole number from {least} to {most}")
     return value
+
+
+def rule_text(rule: Any, option: str) -> str:
+    """A rule in any of its forms (SQL, a tree, ``crm.field(...)``) as SQL; text stays as it is written, so that errors point into it.
+
+    >>> from crm_engine import field
+    >>> rule_text("kind  =  'a'", "where"), rule_text(field("kind") == "a", "where"), rule_text({"field": "kind", "op": "=", "value": "a"}, "where")
+    ("kind  =  'a'", "kind = 'a'", "kind = 'a'")
+    """
+    if isinstance(rule, str):
+        return rule
+    if isinstance(rule, bool):
+        return str(rule).lower()
+    if not isinstance(rule, Rule | Mapping):
+        raise ConfigError(f"{option} is {rule!r}, and must be a rule: SQL, a tree, or crm.field(...)")
+    return to_sql(rule)
 
 
 def check_timezone(value: Any) -> None:

@@ -17,6 +17,7 @@ from crm_engine.columns import check_options, column, first_column, load_config,
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.funnels.deal_columns import TICKS, Breakdowns, DealColumns, check_times, deal_ids, history_of, once, stage_numbers
 from crm_engine.funnels.forecast import forecast, forecast_check
+from crm_engine.funnels.named_tables import NamedTables
 from crm_engine.funnels.options import check_timezone, list_of_names, names
 from crm_engine.funnels.payments import paid
 from crm_engine.funnels.pipeline_tables import PipelineTables
@@ -32,7 +33,7 @@ OPTIONS = (
 )  # fmt: skip
 
 
-class PipelineFunnel:
+class PipelineFunnel(NamedTables):
     """What a pipeline funnel found; every table is a ``pyarrow.Table``, and a breakdown's columns come first.
 
     - ``stages``: ``stage``, ``reached``, ``current``, ``lost``, ``conversion_from_previous``, ``conversion_from_start``, ``median_days``,
@@ -43,7 +44,15 @@ class PipelineFunnel:
     - ``moves``: from stage, to stage, kind, moves; ``cohorts``: the funnel by period of creation;
     - ``forecast`` and ``forecast_check``: what the open deals are worth, and how right that would have been before;
     - ``payments``, ``unpaid``: what became of the won deals' money; ``deals``: where each deal stands.
+
+    ``breakdowns`` has one table like ``stages`` per further breakdown; ``table(name)`` gives any of them.
     """
+
+    TABLES = (
+        "stages", "totals", "subtotals", "details", "amounts", "losses", "moves", "cohorts", "forecast", "forecast_check", "payments", "unpaid",
+        "deals",
+    )  # fmt: skip
+    LONG_TABLES = ("deals",)
 
     def __init__(self, tables: dict[str, Any]) -> None:
         self.stages: pa.Table = tables["stages"]
@@ -127,7 +136,9 @@ def _several(
         history = None if stages is None else history_of(part, stages, options.get("deal", "deal_id"))
         shared = {key: value for key, value in options.items() if key not in ("pipelines", "pipeline_column", "stages", "lost")}
         results[str(pipeline)] = _one_pipeline(part, history, {**shared, **own}, payments, today, progress)
-    merged: dict[str, Any] = {"breakdowns": {}, "summary": {"pipelines": {key: found["summary"] for key, found in results.items()}}}
+    told = [f"{key}: {warning}" for key, found in results.items() for warning in found["summary"]["warnings"]]
+    summary = {"pipelines": {key: found["summary"] for key, found in results.items()}, "warnings": told}
+    merged: dict[str, Any] = {"breakdowns": {}, "summary": summary}
 
     def stack(parts: dict[str, pa.Table]) -> pa.Table:
         named = [
