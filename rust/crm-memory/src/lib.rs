@@ -12,7 +12,7 @@ const LARGE: usize = 4 << 20;
 #[derive(Debug, Default, Clone, Copy)]
 pub struct LargeOnHugePages;
 
-/// Asks for huge pages within a buffer: whole ones only, so that no more memory is taken than was asked for.
+/// Asks for huge pages within a buffer: whole ones only, so that nothing beside it is touched. A page of which a part is used is taken whole.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn advise(start: *mut u8, size: usize) {
@@ -53,7 +53,7 @@ unsafe impl GlobalAlloc for LargeOnHugePages {
     }
 
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if new_size < LARGE || new_size <= layout.size() {
+        if !cfg!(target_os = "linux") || new_size < LARGE || new_size <= layout.size() {
             // SAFETY: the caller's promise.
             return unsafe { System.realloc(start, layout, new_size) };
         }

@@ -5,9 +5,9 @@
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use crm_core::{Error, Result};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-/// Calls at a time that each get as many threads as the machine has processors; further ones get fewer.
+/// Calls at a time that each get all threads; further ones get fewer.
 const FULL_POOLS: usize = 4;
 /// How often a lock that another thread holds is asked for; the holder needs nanoseconds.
 const LOCK_ATTEMPTS: usize = 1000;
@@ -40,35 +40,62 @@ impl Process {
     }
 }
 
+/// A pool on loan; it goes back also when the call panics.
+struct Lent(Option<ThreadPool>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(mut idle) = idle() {
+            idle.n_lent = idle.n_lent.saturating_sub(1);
+            idle.pools.extend(self.0.take());
+        }
+    }
+}
+
 /// Runs `work` with a pool that no other call has meanwhile.
 pub fn with_pool<R>(work: impl FnOnce(&ThreadPool) -> R) -> Result<R> {
-    let pool = take()?;
-    let result = work(&pool);
-    give_back(Some(pool));
-    Ok(result)
+    let mut lent = Lent(None);
+    let pool = lent.0.insert(take()?);
+    Ok(work(pool))
 }
 
-/// The largest idle pool, or a new one.
+/// An idle pool of a size that fits, or a new one.
 fn take() -> Result<ThreadPool> {
-    let n_lent = match idle() {
-        Some(mut idle) => {
-            idle.n_lent += 1;
-            let largest = (0..idle.pools.len()).max_by_key(|place| idle.pools[*place].current_num_threads());
-            if let Some(place) = largest {
-                return Ok(idle.pools.swap_remove(place));
-            }
-            idle.n_lent
+    let most = n_threads();
+    let mut wanted = most;
+    let mut smaller = None;
+    if let Some(mut idle) = idle() {
+        idle.n_lent += 1;
+        if idle.n_lent > FULL_POOLS {
+            wanted = (most * FULL_POOLS / idle.n_lent).max(1);
         }
-        None => 1,
-    };
-    build(n_lent).inspect_err(|_| give_back(None))
+        let size = |place: &usize| idle.pools[*place].current_num_threads();
+        let fitting = (0..idle.pools.len()).filter(|place| (wanted..=most).contains(&size(place))).min_by_key(size);
+        if let Some(place) = fitting {
+            return Ok(idle.pools.swap_remove(place));
+        }
+        // One that does not fit makes room, so that there are never more pools than there were calls at a time.
+        smaller = idle.pools.pop();
+    }
+    match (build(wanted), smaller) {
+        (Ok(pool), _) | (Err(_), Some(pool)) => Ok(pool),
+        // One thread can do all that many can.
+        (Err(_), None) => build(1).map_err(|error| {
+            Error::limit(format!(
+                "no thread can be started ({error}): end other processes, or raise the number that the user may have (ulimit -u)"
+            ))
+        }),
+    }
 }
 
-fn give_back(pool: Option<ThreadPool>) {
-    if let Some(mut idle) = idle() {
-        idle.n_lent = idle.n_lent.saturating_sub(1);
-        idle.pools.extend(pool);
-    }
+/// The threads of a call that is alone: as many as the environment says, or as there are processors.
+fn n_threads() -> usize {
+    let stated = std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.trim().parse().ok()).filter(|number| *number > 0);
+    stated.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+fn build(n_threads: usize) -> std::result::Result<ThreadPool, ThreadPoolBuildError> {
+    ThreadPoolBuilder::new().thread_name(|number| format!("crm-{number}")).num_threads(n_threads).build()
 }
 
 /// The pools of this process; `None` where a thread that was not carried into this process held the lock when it was forked.
@@ -91,21 +118,4 @@ fn idle() -> Option<MutexGuard<'static, Idle>> {
         return Some(idle);
     }
     None
-}
-
-/// A pool for the call that is the `n_lent`th at this time.
-fn build(n_lent: usize) -> Result<ThreadPool> {
-    let builder = || ThreadPoolBuilder::new().thread_name(|number| format!("crm-{number}"));
-    let pool = if n_lent <= FULL_POOLS {
-        builder().build()
-    } else {
-        let n_processors = std::thread::available_parallelism().map_or(1, usize::from);
-        builder().num_threads((n_processors * FULL_POOLS / n_lent).max(1)).build()
-    };
-    // One thread can do all that many can.
-    pool.or_else(|_| builder().num_threads(1).build()).map_err(|error| {
-        Error::limit(format!(
-            "no thread can be started ({error}): end other processes, or raise the number that the user may have (ulimit -u)"
-        ))
-    })
 }

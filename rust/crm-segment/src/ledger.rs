@@ -77,8 +77,8 @@ pub(crate) struct LedgerRows {
 }
 
 impl Ledger {
-    /// An empty ledger, which may hold back postings of `room` bytes beside its totals; counts come first, then sums.
-    pub(crate) fn new(mut entries: Vec<Entry>, contacts: usize, room: u64) -> Self {
+    /// An empty ledger, which adds every posting at once; counts come first, then sums.
+    pub(crate) fn new(mut entries: Vec<Entry>, contacts: usize) -> Self {
         entries.sort_by_key(|entry| (entry.kind, entry.feature));
         let mut carried = Vec::new();
         let takes = entries
@@ -92,15 +92,22 @@ impl Ledger {
             })
             .collect();
         let totals: Vec<Totals> = entries.iter().map(|entry| Totals::new(entry.kind, contacts)).collect();
-        let bytes: u64 = totals.iter().map(Totals::bytes).sum();
         let region = (contacts / 12).next_power_of_two().max(1 << PART_SHIFT);
         let parts = (0..contacts.div_ceil(1 << PART_SHIFT)).map(|_| Part::default()).collect();
-        let buffer = room.min(bytes.max(LEAST_BUFFER));
-        Self { entries, carried, takes, contacts, region_shift: region.trailing_zeros(), parts, posted: 0, waiting: 0, buffer, totals }
+        Self { entries, carried, takes, contacts, region_shift: region.trailing_zeros(), parts, posted: 0, waiting: 0, buffer: 0, totals }
     }
 
-    /// What it takes, beside the postings that wait.
+    /// Lets it hold back postings of `room` bytes, as far as that spares work.
+    pub(crate) fn hold_back(&mut self, room: u64) {
+        self.buffer = room.min(self.totals_bytes().max(LEAST_BUFFER));
+    }
+
+    /// What it takes, postings that wait included.
     pub(crate) fn bytes(&self) -> u64 {
+        self.totals_bytes() + self.waiting
+    }
+
+    fn totals_bytes(&self) -> u64 {
         self.totals.iter().map(Totals::bytes).sum()
     }
 
@@ -279,93 +286,4 @@ fn transpose(square: &mut [u64; 64]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn squares_are_mirrored() {
-        let mut square: [u64; 64] = std::array::from_fn(|row| (row as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let before = square;
-        transpose(&mut square);
-        for (row, bits) in before.iter().enumerate() {
-            for (column, turned) in square.iter().enumerate() {
-                assert_eq!(bits >> column & 1, turned >> row & 1);
-            }
-        }
-    }
-
-    fn entry(feature: usize, kind: Kind, argument: Option<usize>) -> Entry {
-        Entry { kind, feature, filter: Some(feature), argument }
-    }
-
-    /// A ledger over 9,000 contacts with a count, a sum, a latest moment and a least number, after blocks of rows in any order.
-    fn filled(room: u64, posted_before: u64) -> Vec<Column> {
-        let kinds = [
-            (Kind::Extreme { float: true, greatest: false }, Some(0)),
-            (Kind::Count, None),
-            (Kind::Extreme { float: false, greatest: true }, Some(1)),
-            (Kind::Sum, Some(0)),
-            (Kind::Count, None),
-        ];
-        let entries = kinds.iter().enumerate().map(|(feature, (kind, argument))| entry(feature, *kind, *argument)).collect();
-        let mut ledger = Ledger::new(entries, 9_000, room);
-        ledger.posted = posted_before;
-        let mut seed = 5u64;
-        let mut random = || {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            seed >> 33
-        };
-        for _ in 0..40 {
-            let rows = 1 + random() as usize % 300;
-            let contacts: Vec<u32> = (0..rows).map(|_| if random() % 9 == 0 { NONE } else { random() as u32 % 9_000 }).collect();
-            let filters: Vec<Vec<u64>> = (0..5)
-                .map(|_| {
-                    let words = (0..words_for(rows)).map(|_| random() << 33 ^ random()).zip(all_rows(rows));
-                    words.map(|(bits, all)| bits & all).collect()
-                })
-                .collect();
-            let floats: Vec<f64> = (0..rows).map(|_| random() as f64 / 7.0 - 1e8).collect();
-            let ints: Vec<i64> = (0..rows).map(|_| random() as i64 - (1 << 30)).collect();
-            let vectors = [Vector { data: Data::Float(floats.into()), valid: None }, Vector { data: Data::Int(ints.into()), valid: None }];
-            let (each, any) = ledger.wanted(&filters, &vectors, rows);
-            let rows = ledger.rows(&each, &any, &contacts, &vectors);
-            ledger.add(&[&rows]);
-        }
-        ledger.settle();
-        let mut columns: Vec<(usize, Column)> = ledger
-            .entries
-            .iter()
-            .map(|entry| entry.feature)
-            .zip(ledger.totals)
-            .map(|(feature, totals)| (feature, totals.finish(if feature % 3 == 0 { Type::Float } else { Type::Int }, 9_000)))
-            .collect();
-        columns.sort_by_key(|(feature, _)| *feature);
-        columns.into_iter().map(|(_, column)| column).collect()
-    }
-
-    #[test]
-    fn what_waits_does_not_change_the_totals() {
-        assert!(filled(0, 0).iter().zip(&filled(u64::MAX, 0)).all(|(a, b)| values(a) == values(b)));
-    }
-
-    #[test]
-    fn counts_grow_wide_before_they_could_overflow() {
-        let (narrow, wide) = (filled(0, 0), filled(0, i32::MAX as u64 - 1_000));
-        assert!(matches!((&narrow[1], &wide[1]), (Column::Int32(..), Column::Int64(..))));
-        assert!(narrow.iter().zip(&wide).all(|(a, b)| values(a) == values(b)));
-        assert!(values(&wide[1]).iter().flatten().sum::<u64>() > 1_000);
-    }
-
-    /// The bits of each contact's value.
-    fn values(column: &Column) -> Vec<Option<u64>> {
-        let bits: Vec<u64> = match column {
-            Column::Int32(counts, _) => counts.iter().map(|count| *count as u64).collect(),
-            Column::Int64(values, _) => values.iter().map(|value| *value as u64).collect(),
-            Column::Float(values, _) => values.iter().map(|value| value.to_bits()).collect(),
-            _ => Vec::new(),
-        };
-        assert_eq!(bits.len(), 9_000);
-        let valid = |contact: usize| column.nulls().is_none_or(|nulls| nulls.is_valid(contact));
-        bits.into_iter().enumerate().map(|(contact, bits)| valid(contact).then_some(bits)).collect()
-    }
-}
+mod tests;

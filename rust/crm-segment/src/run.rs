@@ -135,10 +135,9 @@ impl Run {
         }
         let contact = &rules.compiler.schema().tables[table].contact;
         let name = &rules.compiler.schema().tables[table].name;
-        let most = plan.entries.len().div_ceil(MOST).max(1) as u64;
-        let room = self.memory.buffer(self.held(&[])) / most;
-        let mut ledgers: Vec<Ledger> =
-            plan.entries.chunks(MOST).map(|entries| Ledger::new(entries.to_vec(), self.contacts, room)).collect();
+        let mut ledgers: Vec<Ledger> = plan.entries.chunks(MOST).map(|entries| Ledger::new(entries.to_vec(), self.contacts)).collect();
+        let room = self.memory.buffer(self.held(&ledgers)) / ledgers.len().max(1) as u64;
+        ledgers.iter_mut().for_each(|ledger| ledger.hold_back(room));
         let mut done = 0;
         let mut fits = self.fits(&ledgers)?;
         let evaluators: Vec<Mutex<Evaluator<'_>>> =

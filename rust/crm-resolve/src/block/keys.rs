@@ -182,9 +182,7 @@ impl<'a> KeyMaker<'a> {
             for part in refine.by_ref().take(rule.depth as usize) {
                 key = mix(key, *part);
             }
-            while key != 0 && rule.oversized.contains(&key) {
-                key = refine.next().map_or(0, |part| mix(key, *part));
-            }
+            let key = refined(key, rule.oversized, || refine.next().copied());
             n_left_out += u32::from(key == 0);
             kept.push(key);
         }
@@ -257,6 +255,15 @@ impl Fetched {
             _ => 0,
         }
     }
+}
+
+/// A key joined with further parts for as long as it is oversized; 0 where no part is left.
+#[inline]
+pub(super) fn refined(mut key: u32, oversized: &KeyHashes, mut next: impl FnMut() -> Option<u32>) -> u32 {
+    while key != 0 && oversized.contains(&key) {
+        key = next().map_or(0, |part| mix(key, part));
+    }
+    key
 }
 
 /// Two hashes as one, never 0.

@@ -1,7 +1,7 @@
 //! Keys that too many records share, part by part on their way to smaller blocks.
 use hashbrown::HashMap;
 
-use super::keys::{Column, KeyMaker, KeySet, mix};
+use super::keys::{Column, KeyMaker, KeySet, refined};
 use super::{KeyHashes, Rule};
 use crate::records::Records;
 
@@ -60,7 +60,7 @@ impl Refining {
             while self.records[place] != *record {
                 place += 1;
             }
-            let (set, n_left_out) = self.refined(place, oversized);
+            let (set, n_left_out) = self.refine(place, oversized);
             column.set(*record, set.as_slice());
             if n_left_out > 0 {
                 left_out.insert(*record, n_left_out);
@@ -69,17 +69,16 @@ impl Refining {
     }
 
     /// Refines the keys of the record at a place; the second number counts those left out.
-    fn refined(&mut self, place: usize, oversized: &KeyHashes) -> (KeySet, u32) {
+    fn refine(&mut self, place: usize, oversized: &KeyHashes) -> (KeySet, u32) {
         let parts = &self.parts[place * self.n_parts..][..self.n_parts];
         let range = self.starts[place] as usize..self.starts[place + 1] as usize;
         let mut set = KeySet::default();
         let mut n_left_out = 0;
         for (key, n_taken) in self.keys[range.clone()].iter_mut().zip(&mut self.n_taken[range]) {
-            while *key != 0 && oversized.contains(key) {
-                let part = parts.get(usize::from(*n_taken)).copied().unwrap_or(0);
-                *key = if part == 0 { 0 } else { mix(*key, part) };
+            *key = refined(*key, oversized, || {
                 *n_taken += 1;
-            }
+                parts.get(usize::from(*n_taken) - 1).copied().filter(|part| *part != 0)
+            });
             n_left_out += u32::from(*key == 0);
             set.push(*key);
         }

@@ -155,6 +155,8 @@ pub(crate) enum Spread {
     Switchboard,
     /// Belongs to a company with all its branches.
     Chain,
+    /// As `Chain`, and names the company: tenants of one house have two.
+    Name,
     /// As `Place`, and says which of a chain's branches it is.
     Street,
     /// A street that is another one, or the same one elsewhere.

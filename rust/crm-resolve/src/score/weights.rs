@@ -111,8 +111,11 @@ impl Sum {
                 self.personal += weight;
                 self.branch += weight.min(0) / 2;
                 self.chain_gain += weight.max(0);
-                self.is_named_apart |= weight < 0;
                 self.is_company = true;
+            }
+            Spread::Name => {
+                self.is_named_apart |= weight < 0;
+                self.add(Spread::Chain, weight);
             }
             Spread::Switchboard => {
                 self.all += weight;
@@ -269,14 +272,14 @@ impl Roles {
         let has_company = fields.clone().any(|(_, kind)| kind == Kind::Company);
         let role = |(place, (name, kind)): (usize, (&str, Kind))| match kind {
             // Without persons the company or the surname is what a record is about.
-            Kind::Company if !has_person => Spread::Chain,
+            Kind::Company if !has_person => Spread::Name,
             Kind::Text if !has_person && name == crm_core::Role::Website.name() => Spread::Chain,
             Kind::Family if !has_person => Spread::Personal,
             // Neighbours do not share a telephone, as relatives do; what a whole chain shares is found by its frequency.
             Kind::Phone if !has_person => Spread::Switchboard,
             Kind::Street if !has_person => Spread::Street,
             // A table of things whose name no role fits: what names them may name a chain.
-            Kind::Text if !has_person && !has_company && identifying(place) => Spread::Chain,
+            Kind::Text if !has_person && !has_company && identifying(place) => Spread::Name,
             Kind::Text | Kind::TaxId if !identifying(place) => Spread::Shared,
             kind => spread(kind),
         };
@@ -286,7 +289,7 @@ impl Roles {
     /// The most that "different" may have among matches of a comparison: what a record is about hardly ever has two names that nothing joins.
     pub fn most_different(&self, place: usize, kind: Kind) -> f64 {
         let most = most_different(kind);
-        if self.spread[place] == Spread::Chain && kind == Kind::Company { most.min(MOST_NAMED_APART) } else { most }
+        if self.spread[place] == Spread::Name && kind == Kind::Company { most.min(MOST_NAMED_APART) } else { most }
     }
 
     /// The same for some of the fields.
@@ -296,7 +299,7 @@ impl Roles {
 
     /// Whether a comparison counts towards chains.
     pub fn is_of_companies(&self) -> bool {
-        self.spread.contains(&Spread::Chain)
+        self.spread.iter().any(|spread| matches!(spread, Spread::Name | Spread::Chain))
     }
 
     /// What a comparison with this level counts towards.

@@ -140,17 +140,13 @@ pub fn postcode_confidence(raw: &str) -> f32 {
     }
 }
 
-/// Whether a folded word may be the first half of a British postcode (`n76`, `sw1a`).
-pub(super) fn is_outward(word: &str) -> bool {
-    let letters = word.bytes().take_while(u8::is_ascii_lowercase).count();
-    let rest = &word.as_bytes()[letters.min(word.len())..];
-    (1..=2).contains(&letters) && (1..=2).contains(&rest.len()) && rest[0].is_ascii_digit() && rest.iter().all(u8::is_ascii_alphanumeric)
-}
-
-/// Whether what follows begins with the second half of one (` 0ZS`).
-pub(super) fn is_inward(following: &str) -> bool {
-    let mut bytes = following.bytes().skip_while(|byte| *byte == b' ');
-    let half = [bytes.next(), bytes.next(), bytes.next()];
-    let ends = bytes.next().is_none_or(|byte| !byte.is_ascii_alphanumeric());
-    matches!(half, [Some(b'0'..=b'9'), Some(b'A'..=b'Z' | b'a'..=b'z'), Some(b'A'..=b'Z' | b'a'..=b'z')]) && ends
+/// Whether a folded word and what follows it begin with a British postcode (`n76 0zs`). `B2 3rd` is one only where nothing comes behind it.
+pub(super) fn begins_british(word: &str, following: &str) -> bool {
+    let next = following.trim_start_matches(' ');
+    let end = next.find(|c: char| !c.is_alphanumeric()).unwrap_or(next.len());
+    let (inward, behind) = next.split_at(end);
+    let is_ordinal = ["st", "nd", "rd", "th"].iter().any(|tail| inward.to_ascii_lowercase().ends_with(tail));
+    inward.len() == 3
+        && (!is_ordinal || behind.trim_start().is_empty() || behind.trim_start().starts_with(','))
+        && Shape([word, inward].concat().as_bytes()).is_british()
 }

@@ -1,8 +1,8 @@
 //! A street address taken apart.
 use super::super::text::{FoldedWords, fold_into, is_word_char, skeleton_into};
 use super::super::{Reason, ShortText, placeholder_reason};
-use super::postcode::{is_inward, is_outward};
-use super::street_words::{JOINED_TYPES, Mark, direction, is_near, mark, ordinal};
+use super::postcode::begins_british;
+use super::street_words::{JOINED_TYPES, Mark, direction, mark, ordinal};
 
 /// Longest cell that is taken for an address.
 const MAX_LEN: usize = 400;
@@ -65,6 +65,7 @@ pub fn parse_street(raw: &str, out: &mut Street) -> Result<(), Reason> {
         confirmed: false,
         segment_words: 0,
         street_words_before: 0,
+        place_words_before: 0,
         house_done: false,
         street_open: false,
         is_aside: false,
@@ -145,6 +146,7 @@ struct Parser<'a> {
     confirmed: bool,
     segment_words: usize,
     street_words_before: usize,
+    place_words_before: usize,
     house_done: bool,
     /// Words still belong to the street's name.
     street_open: bool,
@@ -182,11 +184,24 @@ impl Parser<'_> {
         self.segment_words = 0;
         self.street_open = false;
         self.street_words_before = self.out.street.len();
+        self.place_words_before = self.out.place.len();
+    }
+
+    /// `Flat 2 Springfield Mills, Station Road`, `Unit 5 Springfield Mills, 12 Main Road`: the words behind the flat were a building's name,
+    /// the street is what this segment names.
+    fn give_way(&mut self) {
+        if self.is_weak {
+            let named = self.out.place.split_off(self.place_words_before);
+            let building = std::mem::replace(&mut self.out.street, named.trim_start().to_owned());
+            append_word(&mut self.out.place, &building);
+            (self.confirmed, self.is_weak) = (false, false);
+        }
     }
 
     fn mark(&mut self, mark: Mark) {
         match mark {
             Mark::Street => {
+                self.give_way();
                 if !self.house_done || !self.confirmed || self.street_open {
                     // Words of an earlier segment were a town.
                     if self.segment_words == 0 && self.street_words_before > 0 && !self.confirmed {
@@ -216,7 +231,7 @@ impl Parser<'_> {
         fold_into(token, &mut word);
         let digits = word.bytes().take_while(u8::is_ascii_digit).count();
         // `95 Ave. A at 6th St.`: behind a whole address.
-        self.is_aside |= self.house_done && self.confirmed && !self.out.street.is_empty() && is_near(&word);
+        self.is_aside |= self.house_done && self.confirmed && !self.out.street.is_empty() && mark(&word) == Some(Mark::Near);
         if self.is_aside {
             // Nothing of it is the address's.
         } else if digits > 0 {
@@ -239,7 +254,7 @@ impl Parser<'_> {
             self.pending = Some(Mark::Postcode);
             return;
         }
-        if is_outward(word) && is_inward(following) {
+        if !matches!(self.pending, Some(Mark::Flat | Mark::Building | Mark::House)) && begins_british(word, following) {
             self.out.postcode = ShortText::new(&word.to_ascii_uppercase());
             self.pending = Some(Mark::Postcode);
             return;
@@ -288,6 +303,7 @@ impl Parser<'_> {
             }
             // A single letter is a mark only with its dot or before a name.
             Mark::Place => following.starts_with('.') || n_letters > 2 || following.starts_with(' ') && self.segment_words == 0,
+            Mark::Near => false,
             Mark::Ignored => next_is_number || self.house_done || matches!(word, "po" | "p" | "o" | "post"),
             _ => true,
         });
@@ -296,9 +312,11 @@ impl Parser<'_> {
             self.mark(found);
             return;
         }
-        // A letter after a flat or building mark: `Apt B`, `лит. А`; or after the house: `12 a`.
+        // A letter after a flat or building mark: `Apt B`, `Apt. B2`, `лит. А`; or after the house: `12 a`.
         let is_letter = n_letters == 1;
-        if is_letter && let Some(pending @ (Mark::Flat | Mark::Building)) = self.pending {
+        if (is_letter || n_letters <= 4 && word.ends_with(|c: char| c.is_ascii_digit()))
+            && let Some(pending @ (Mark::Flat | Mark::Building)) = self.pending
+        {
             self.take_number(pending, word);
             self.pending = None;
             return;
@@ -321,10 +339,11 @@ impl Parser<'_> {
             }
             None => skeleton_into(token, &mut skeleton),
         }
-        if !self.confirmed && !self.in_place {
+        if (!self.confirmed || self.is_weak) && !self.in_place {
             for joined in JOINED_TYPES {
                 if skeleton.len() > joined.len() + 2 && skeleton.ends_with(joined) {
                     skeleton.truncate(skeleton.len() - joined.len());
+                    self.give_way();
                     self.confirmed = true;
                     break;
                 }
@@ -344,6 +363,9 @@ impl Parser<'_> {
             self.street_open |= !compass;
         } else {
             append_word(&mut self.out.place, &skeleton);
+            if self.in_place {
+                self.place_words_before = self.out.place.len();
+            }
         }
         self.segment_words += 1;
         self.out.skeleton = skeleton;
@@ -351,12 +373,12 @@ impl Parser<'_> {
 
     fn number(&mut self, word: &str, digits: usize, separator: char, following: &str) {
         let tail = &word[digits..];
-        let next_is_word = || {
+        let next_word = || {
             let next = following.trim_start_matches(['-', '.', ' ']);
             let end = next.find(|c: char| !c.is_alphabetic()).unwrap_or(next.len());
             let mut folded = String::new();
             fold_into(&next[..end], &mut folded);
-            folded.chars().count() > 1 && (mark(&folded).is_none() || mark(&folded) == Some(Mark::Street))
+            folded
         };
         match self.pending {
             Some(Mark::Street) | None => {}
@@ -382,8 +404,11 @@ impl Parser<'_> {
         if is_ordinal
             || (following.starts_with('-') && ["я", "й", "ая", "ый", "го", "ой"].iter().any(|end| following[1..].starts_with(end)))
         {
-            append_word(&mut self.out.street, &word[..digits]);
-            self.segment_words += 1;
+            // `3rd floor`
+            if mark(&next_word()) != Some(Mark::Ignored) {
+                append_word(&mut self.out.street, &word[..digits]);
+                self.segment_words += 1;
+            }
             return;
         }
         if self.house_done {
@@ -396,7 +421,8 @@ impl Parser<'_> {
             return;
         }
         // `ул. 8 Марта`: a number between the type and a word belongs to the name.
-        if self.pending == Some(Mark::Street) && self.segment_words == 0 && next_is_word() {
+        let is_named = |next: String| next.chars().count() > 1 && matches!(mark(&next), None | Some(Mark::Street | Mark::Near));
+        if self.pending == Some(Mark::Street) && self.segment_words == 0 && is_named(next_word()) {
             append_word(&mut self.out.street, word);
             self.segment_words += 1;
             return;
@@ -410,12 +436,7 @@ impl Parser<'_> {
         }
         match mark {
             Mark::House => {
-                // `Unit 5 Springfield Mills, 12 Main Road`
-                if self.is_weak && self.segment_words == 0 {
-                    let building = std::mem::take(&mut self.out.street);
-                    append_word(&mut self.out.place, &building);
-                    (self.confirmed, self.is_weak) = (false, false);
-                }
+                self.give_way();
                 push_number(&mut self.out.house, word);
                 self.house_done = true;
                 if !self.out.street.is_empty() {

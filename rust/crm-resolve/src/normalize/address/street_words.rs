@@ -3,13 +3,6 @@ use std::sync::OnceLock;
 
 use hashbrown::HashMap;
 
-/// Whether a word behind an address only says what is near it.
-pub(super) fn is_near(folded: &str) -> bool {
-    const WORDS: &str = "at between betw bet near off opposite opp behind corner cnr между возле около рядом напротив угол пересечение \
-         pie starp pretim blakus ecke nahe zwischen gegenuber";
-    WORDS.split_whitespace().any(|word| word == folded)
-}
-
 /// What a word announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -25,10 +18,12 @@ pub(super) enum Mark {
     Postcode,
     /// Says nothing: floor, entrance.
     Ignored,
+    /// Behind an address: what follows only says what is near it.
+    Near,
 }
 
 /// Words by what they announce.
-const MARKS: [(Mark, &str); 8] = [
+const MARKS: [(Mark, &str); 9] = [
     (
         Mark::Street,
         "улица ул проспект пр просп пркт прт переулок пер бульвар бул бр бвр шоссе ш набережная наб площадь пл \
@@ -69,6 +64,11 @@ const MARKS: [(Mark, &str); 8] = [
     ),
     (Mark::Postcode, "индекс zip postcode plz pasta indekss zipcode"),
     (Mark::Ignored, "этаж эт floor fl stavs подъезд под entrance level lvl домофон po p o post rear front kapnutelpa stage"),
+    (
+        Mark::Near,
+        "at between betw bet near off opposite opp behind corner cnr между возле около рядом напротив угол пересечение \
+         pie starp pretim blakus ecke nahe zwischen gegenuber",
+    ),
 ];
 
 /// The mark that a folded word is, if it is one.
