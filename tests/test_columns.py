@@ -13,8 +13,9 @@ import pyarrow.csv
 import pytest
 
 import crm_engine as crm
+from crm_engine.amounts import money, numbers
 from crm_engine.cli import run
-from crm_engine.columns import ids, money, numbers
+from crm_engine.columns import ids
 from crm_engine.funnels.over_tables import funnel
 
 TODAY = dt.date(2026, 2, 28)

@@ -31,6 +31,7 @@ from crm_engine import _core
 from crm_engine.config import Choice, Flag, Key, Kind, ListOf, Number, Section, Text, nearest
 from crm_engine.errors import ConfigError
 from crm_engine.sources import as_text
+from crm_engine.written_numbers import as_number
 from crm_engine.yaml_tree import Node, from_object, parse_yaml
 
 CHECKS = ("text", "email", "phone", "date", "number", "whole")
@@ -214,16 +215,6 @@ def _look(column: CardColumn) -> dict[str, Any]:
 def _is_point(text: str, role: str) -> bool:
     places, _ = _core.contact_points(pa.array([text], pa.string()), role, None)
     return len(places) > 0
-
-
-def as_number(text: str) -> float | None:
-    """The number that a cell shows: ``1 234,50`` and ``1234.5`` are one."""
-    compact = re.sub(r"[\s\u00a0\u202f']", "", text)
-    if re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+,\d+", compact):
-        compact = compact.replace(".", "")
-    if re.fullmatch(r"[+-]?\d*[.,]?\d+", compact):
-        return float(compact.replace(",", "."))
-    return None
 
 
 def iso_day(text: str) -> str | None:

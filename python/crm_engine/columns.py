@@ -1,11 +1,10 @@
-"""Typed columns from whatever came: tables by path or Arrow object, times, money, numbers and categories, with errors that name the place."""
+"""Typed columns from whatever came: tables by path or Arrow object, times, ids and categories, with errors that name the place."""
 
 from __future__ import annotations
 
 import datetime as dt
 import difflib
 import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import table_files
-from crm_engine.errors import ConfigError, SchemaError, UnreadAmountsWarning
+from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.told_once import ambiguous_dates
-from crm_engine.written import plain_numbers, written_times
+from crm_engine.written import written_months, written_times
 from crm_engine.yaml_tree import plain_yaml
 
 PERIODS = ("day", "week", "month", "quarter", "year")
@@ -100,13 +99,14 @@ def first_column(table: pa.Table, names: Sequence[str], of: str, option: str | N
     raise SchemaError(f"{of} has none of the columns {', '.join(names)}; {remedy}")
 
 
-def times(values: Any, name: str, of: str, first_row: int = 0, *, order: str | None = None) -> pa.ChunkedArray:
+def times(values: Any, name: str, of: str, first_row: int | None = None, *, order: str | None = None) -> pa.ChunkedArray:
     """A column as timestamps; text is ISO 8601 or dates as people write them, one order of day and month for the whole column.
 
-    ``first_row`` is the number of rows that came before these, for messages; ``order`` says what comes first (``dmy``, ``mdy``) where the
-    column does not. Where nobody does the day is taken, with an :class:`~crm_engine.errors.AmbiguousDatesWarning`.
+    ``order`` says what comes first (``dmy``, ``mdy``) where the column does not. Where nobody does the day is taken, with an
+    :class:`~crm_engine.errors.AmbiguousDatesWarning`. With ``first_row``, the number of rows that came before, the values are a part of the
+    column, which cannot tell the order of the whole: ``order``, or else the day first, holds.
     """
-    values = _chunked(values)
+    values = chunked(values)
     kind = values.type
     if pa.types.is_timestamp(kind):
         return values
@@ -116,9 +116,9 @@ def times(values: Any, name: str, of: str, first_row: int = 0, *, order: str | N
         return values.cast(pa.timestamp("us"))
     if pa.types.is_dictionary(kind):
         return times(values.cast(kind.value_type), name, of, first_row, order=order)
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+    if not is_text(kind):
         raise SchemaError(f"{of}: column {name!r} has the type {kind}, and times are needed; cast it to a timestamp")
-    text = _trimmed(values)
+    text = trimmed(values)
     zoned = pc.fill_null(pc.match_substring_regex(text, r"(Z|[+-]\d\d:?\d\d)$"), False)
     try:
         if pc.any(zoned).as_py():
@@ -126,18 +126,43 @@ def times(values: Any, name: str, of: str, first_row: int = 0, *, order: str | N
         return text.cast(pa.timestamp("us"))
     except pa.ArrowInvalid:
         pass
-    found = written_times(text, order)
+    found = written_times(text, order, is_part=first_row is not None)
     iso = _iso_or_null(text) if found.values.null_count > text.null_count else None
     read = found.values if iso is None else pc.coalesce(found.values, iso)
     if read.null_count > text.null_count:
         row = int(np.flatnonzero((pc.is_null(read).to_numpy(zero_copy_only=False)) & pc.is_valid(text).to_numpy(zero_copy_only=False))[0])
-        raise SchemaError(f"{of}: row {first_row + row + 1} of column {name!r} is no date or time; write it as 2026-01-31 or 31.01.2026")
+        order_too = "" if first_row is None else ", or say date_order=... where the month comes first"
+        raise SchemaError(
+            f"{of}: row {(first_row or 0) + row + 1} of column {name!r} is no date or time; write it as 2026-01-31 or 31.01.2026{order_too}"
+        )
     if found.is_ambiguous:
         ambiguous_dates(of, name)
     return read
 
 
-def _trimmed(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def months(values: Any, name: str, of: str, *, order: str | None = None) -> pa.ChunkedArray:
+    """A column of months (``2026-01``, ``01.2026``, ``May 2026``), or of any day of them, as the first of each month."""
+    values = chunked(values)
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if not is_text(values.type):
+        return pc.floor_temporal(times(values, name, of), unit="month")
+    text = trimmed(values)
+    found = written_months(text, order)
+    if found.values.null_count > text.null_count:
+        row = pc.index(pc.and_(pc.is_null(found.values), pc.is_valid(text)), True).as_py()
+        raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no month; write it as 2026-01")
+    if found.is_ambiguous:
+        ambiguous_dates(of, name)
+    return found.values
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type is one of texts."""
+    return kind in (pa.string(), pa.large_string(), pa.string_view())
+
+
+def trimmed(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Texts without blanks at their ends; empty ones are none."""
     text = pc.utf8_trim_whitespace(values.cast(pa.string()))
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
@@ -154,84 +179,9 @@ def _iso_or_null(text: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array([parse(value) for value in text.to_pylist()], pa.timestamp("us"))])
 
 
-def money(values: Any, name: str, of: str) -> pa.ChunkedArray:
-    """A column as decimals; floating point numbers are rounded to cents, text keeps its own digits. What is no number (infinite, nan) is none,
-    with an :class:`~crm_engine.errors.UnreadAmountsWarning`."""
-    values = _chunked(values)
-    kind = values.type
-    if pa.types.is_decimal(kind):
-        return values.cast(pa.decimal128(38, kind.scale))
-    if pa.types.is_integer(kind):
-        return values.cast(pa.decimal128(38, 0))
-    if pa.types.is_floating(kind):
-        return pc.round(finite(values.cast(pa.float64()), name, of), 2).cast(pa.decimal128(38, 2), safe=False)
-    if pa.types.is_null(kind):
-        return values.cast(pa.decimal128(38, 2))
-    if pa.types.is_dictionary(kind):
-        return money(values.cast(kind.value_type), name, of)
-    text, good = _plain(_numeric(values, name, of), r"^[+-]?\d{1,28}(\.\d{1,9})?$")
-    if pc.all(good).as_py() is False:
-        row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
-        raise SchemaError(
-            f"{of}: row {row + 1} of column {name!r} is no amount; write it as 1234.50 or 1 234,50, and its currency in a column of its own"
-        )
-    digits = pc.max(pc.utf8_length(pc.replace_substring_regex(text, r"^[^.]*\.?", ""))).as_py() or 0
-    return text.cast(pa.decimal128(38, max(2, digits)))
-
-
-def numbers(values: Any, name: str, of: str) -> np.ndarray:
-    """A column as floating point numbers with NaN for none: for durations and ratings, never for money; what is infinite is none, as in
-    :func:`money`."""
-    values = _chunked(values)
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if not (
-        pa.types.is_integer(values.type)
-        or pa.types.is_floating(values.type)
-        or pa.types.is_decimal(values.type)
-        or pa.types.is_null(values.type)
-    ):
-        text, good = _plain(_numeric(values, name, of), r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
-        if pc.all(good).as_py() is False:
-            row = int(np.flatnonzero(~good.to_numpy(zero_copy_only=False))[0])
-            raise SchemaError(f"{of}: row {row + 1} of column {name!r} is no number")
-        values = text
-    return np.asarray(finite(values.cast(pa.float64()), name, of, or_nan=True).to_numpy(zero_copy_only=False), dtype=float)
-
-
-def finite(values: pa.ChunkedArray, name: str, of: str, *, or_nan: bool = False) -> pa.ChunkedArray:
-    """Floating point numbers without those that are infinite or nan, which are counted and told; ``or_nan`` takes nan for none in silence."""
-    odd = pc.is_inf(values) if or_nan else pc.invert(pc.is_finite(values))
-    return _without(values, odd, name, of)
-
-
-def _numeric(values: pa.ChunkedArray, name: str, of: str) -> pa.ChunkedArray:
-    """Texts of numbers, trimmed, without ``inf`` and ``nan`` as programs write them."""
-    text = _trimmed(values)
-    return _without(text, pc.match_substring_regex(text, r"^[+-]?(inf|infinity|nan)$", ignore_case=True), name, of)
-
-
-def _without(values: pa.ChunkedArray, odd: pa.ChunkedArray, name: str, of: str) -> pa.ChunkedArray:
-    odd = pc.fill_null(odd, False)
-    n_odd = pc.sum(odd).as_py() or 0
-    if not n_odd:
-        return values
-    warnings.warn(UnreadAmountsWarning(of, name, n_odd, pc.index(odd, True).as_py() + 1), stacklevel=4)
-    return pc.if_else(odd, pa.scalar(None, values.type), values)
-
-
-def _plain(text: pa.ChunkedArray, pattern: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Numbers as they are written in programs, and which of them are; groups and decimal commas are looked for where some are not."""
-    good = pc.fill_null(pc.match_substring_regex(text, pattern), True)
-    if pc.all(good).as_py() is False:
-        text, _ = plain_numbers(text)
-        good = pc.fill_null(pc.match_substring_regex(text, pattern), True)
-    return text, good
-
-
 def texts(values: Any) -> pa.ChunkedArray:
     """A column as text; empty text is none."""
-    values = _chunked(values)
+    values = chunked(values)
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     values = values.cast(pa.string())
@@ -249,7 +199,7 @@ def ids(values: Any) -> pa.ChunkedArray:
     >>> ids(pa.chunked_array([["1.0", "A-7", ""]])).to_pylist(), ids(pa.chunked_array([["1.0", "1.2"]])).to_pylist()
     (['1', 'A-7', None], ['1.0', '1.2'])
     """
-    values = _chunked(values)
+    values = chunked(values)
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_floating(values.type):
@@ -271,7 +221,7 @@ def codes(values: Any) -> tuple[np.ndarray, pa.Array]:
 
     Empty text is no value, as everywhere else: files cannot tell the two apart.
     """
-    values = _chunked(values)
+    values = chunked(values)
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
     values = values.unify_dictionaries()
@@ -391,5 +341,6 @@ _UNITS = {
 }  # fmt: skip
 
 
-def _chunked(values: Any) -> pa.ChunkedArray:
+def chunked(values: Any) -> pa.ChunkedArray:
+    """An Arrow array or column as a column."""
     return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])

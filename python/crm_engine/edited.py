@@ -23,11 +23,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.cards import CardTemplate, all_cards, as_number, cards_of, iso_day
+from crm_engine.cards import CardTemplate, all_cards, cards_of, iso_day
 from crm_engine.config import nearest
 from crm_engine.errors import ConfigError, FileFormatError
 from crm_engine.output import output_format, write_sheets, write_table
 from crm_engine.sources import ReadOptions, Source, open_sources
+from crm_engine.written_numbers import as_number
 
 Progress = Callable[[str, int, int], Any]
 Template = str | os.PathLike[str] | Mapping[str, Any] | CardTemplate
@@ -338,7 +339,10 @@ def _form(text: str | None) -> str:
     if re.fullmatch(r"\+?\d+", tidy):
         # By text: a number of more than fifteen digits must not be rounded.
         return tidy.lstrip("+").lstrip("0") or "0"
-    number = as_number(tidy) if len(tidy) <= 16 else None
+    number = None
+    if len(tidy) <= 16:
+        # A program's `1.234` comes back as `1,234` from a spreadsheet whose decimal sign is the comma.
+        number = as_number(tidy) if as_number(tidy) is not None else as_number(tidy, decimal=",")
     if number is not None:
         return f"{number:.12g}"
     return tidy.replace("T", " ") if re.match(r"\d{4}-\d\d-\d\dT", tidy) else tidy

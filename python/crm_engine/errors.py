@@ -91,15 +91,16 @@ class UnreadRowsWarning(UserWarning):
 
 
 class UnreadAmountsWarning(UnreadRowsWarning):
-    """Amounts or other numbers of a table are infinite or nan; their rows count, without that number.
+    """Amounts or other numbers of a table could not be read; their rows count, without that number.
 
-    ``file`` names the table, ``column`` the column, ``n_rows`` how many rows; the message names the first of them.
+    ``file`` names the table, ``column`` the column, ``n_rows`` how many rows; the message names the first of them, and says what the values
+    are and what became of them, never which they are.
     """
 
-    def __init__(self, table: str, column: str, n_rows: int, first_row: int) -> None:
+    def __init__(self, table: str, column: str, n_rows: int, first_row: int, fault: str = "infinite or nan, and not counted") -> None:
         what, are = ("1 value", "is") if n_rows == 1 else (f"{n_rows:,} values", "are")
         where = f"row {first_row:,}" if n_rows == 1 else f"the first in row {first_row:,}"
-        UserWarning.__init__(self, f"{table}: {what} of column {column!r} {are} infinite or nan, and not counted ({where})")
+        UserWarning.__init__(self, f"{table}: {what} of column {column!r} {are} {fault} ({where})")
         self.file = table
         self.column = column
         self.n_rows = n_rows

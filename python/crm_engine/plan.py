@@ -13,13 +13,14 @@ import datetime as dt
 import os
 import re
 from collections import defaultdict
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from crm_engine.amounts import amounts_of
 from crm_engine.analyses.dealings import Purchases, purchase_rows
 from crm_engine.analyses.figures import DAY, FLOAT, MONEY, NEVER, TEXT, Analysis, decimal, table
 from crm_engine.analyses.related import Related
@@ -184,15 +185,17 @@ def _targets(plans: Any) -> list[dict[str, Any]]:
                 raise ConfigError(f"{os.fspath(plans)}: plan {number} must be a mapping with period, metric and target")
             check_options(item, _OPTIONS, f"plan {number}")
             rows.append({key: None if item.get(key) is None else str(item[key]) for key in _OPTIONS})
+        given = pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in _OPTIONS]))
     else:
         given = load_table(plans, "plans")
-        for name in ("period", "metric", "target"):
-            column(given, name, "plans")
-        columns = {name: texts(given[name]).to_pylist() if name in given.column_names else [None] * len(given) for name in _OPTIONS}
-        rows = [dict(zip(_OPTIONS, values, strict=True)) for values in zip(*(columns[name] for name in _OPTIONS), strict=True)]
+    for name in ("period", "metric", "target"):
+        column(given, name, "plans")
+    columns = {name: texts(given[name]).to_pylist() if name in given.column_names else [None] * len(given) for name in _OPTIONS}
+    goals = amounts_of(given["target"], "target", "plans")[0].to_pylist()
+    rows = [dict(zip(_OPTIONS, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     targets: list[dict[str, Any]] = []
     by_key: dict[tuple[Any, ...], list[tuple[int, tuple[dt.date, dt.date]]]] = defaultdict(list)
-    for number, row in enumerate(rows, 1):
+    for number, (row, goal) in enumerate(zip(rows, goals, strict=True), 1):
         where = f"row {number} of the plans"
         if row["metric"] not in METRICS:
             import difflib
@@ -202,12 +205,10 @@ def _targets(plans: Any) -> list[dict[str, Any]]:
                 f"{where}: the metric {row['metric']!r} is unknown{f', did you mean {near[0]!r}?' if near else ''}; there are {', '.join(METRICS)}"
             )
         span = _span(row["period"], where)
-        try:
-            target = Decimal(str(row["target"]))
-        except InvalidOperation:
-            raise ConfigError(f"{where}: the target {row['target']!r} is no number") from None
-        if not target.is_finite() or not 0 <= target < _MOST:
-            raise ConfigError(f"{where}: the target {row['target']!r} must be 0 or more, and below {_MOST:g}")
+        if goal is None or not 0 <= goal < _MOST:
+            raise ConfigError(
+                f"{where}: the target {row['target']!r} must be an amount such as 1234.50 or 1 234,50: 0 or more, and below {_MOST:g}"
+            )
         if row["metric"] == "revenue" and not row["currency"]:
             raise ConfigError(f"{where}: a target of revenue needs its currency, because amounts of different currencies are never added")
         key = tuple(row[name] for name in ("owner", "metric", "product", "currency"))
@@ -217,7 +218,7 @@ def _targets(plans: Any) -> list[dict[str, Any]]:
                     f"{where} overlaps row {other}: both plan {row['metric']!r} of {row['owner'] or 'everybody'} for {rows[other - 1]['period']} and {row['period']}; keep one"
                 )
         by_key[key].append((number, span))
-        targets.append({**row, "target": target.quantize(Decimal("0.01")), "span": span})
+        targets.append({**row, "target": goal.quantize(Decimal("0.01")), "span": span})
     return targets
 
 

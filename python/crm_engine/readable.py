@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crm_engine import table_files
 from crm_engine.errors import ConfigError, SchemaError
-from crm_engine.told_once import ambiguous_dates
-from crm_engine.written import plain_numbers, written_times
+from crm_engine.text_columns import typed_columns
 
 _BATCH_ROWS = 131_072
-#: Roles whose values are texts though all may be digits: their type must not depend on which contacts a file holds.
-_CODES = ("postcode", "phone", "tax_id")
 
 
 def first_column(names: Iterable[str], wanted: Iterable[str], message: str) -> str:
@@ -74,7 +69,7 @@ class ReadableTable:
                 return cls._parquet(source)
             if table_files.is_arrow(source):
                 return cls.open(table_files.read_arrow(source), name)
-            return cls.open(_narrowed(table_files.read_text(source), name, date_order), name)
+            return cls.open(typed_columns(table_files.read_text(source), name, date_order), name)
         raise ConfigError(f"{name} is a path or an Arrow table, not a {type(source).__name__}")
 
     @classmethod
@@ -139,42 +134,3 @@ def _few_values(path: Path, columns: list[str]) -> set[str]:
             if name in few and (not column.has_dictionary_page or column.total_uncompressed_size > 2.5 * column.num_values + 65_536):
                 few.discard(name)
     return few
-
-
-def _narrowed(table: pa.Table, name: str, date_order: str | None) -> pa.Table:
-    """A table of texts; every column gets the narrowest type that all of its values have."""
-    return pa.table({column: _typed(table[column], column, name, date_order) for column in table.column_names})
-
-
-def _typed(values: Any, column: str, table: str, date_order: str | None) -> Any:
-    text = pc.utf8_trim_whitespace(values)
-    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
-    if text.null_count == len(text):
-        return text
-    if column in _CODES:
-        return text
-    # Leading zeros and plus signs belong to codes and phone numbers, not to numbers.
-    code = pc.any(pc.match_substring_regex(text, r"^(\+|-?0[0-9]|[0-9]{16,})")).as_py()
-    kinds = (
-        [pa.date32(), pa.timestamp("us"), pa.bool_()] if code else [pa.int64(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.bool_()]
-    )
-    for kind in kinds:
-        try:
-            return text.cast(kind)
-        except pa.ArrowInvalid:
-            continue
-    return _as_people_write(text, column, table, date_order, is_code=code)
-
-
-def _as_people_write(text: Any, column: str, table: str, date_order: str | None, *, is_code: bool) -> Any:
-    """Dates in a local order, and numbers of which one at least has a decimal comma; else the texts."""
-    found = written_times(text, date_order)
-    if found.values.null_count == text.null_count:
-        if found.is_ambiguous:
-            ambiguous_dates(table, column)
-        return found.values if found.has_clock else found.values.cast(pa.date32())
-    numbers, has_comma = plain_numbers(text)
-    if has_comma and not is_code:
-        with contextlib.suppress(pa.ArrowInvalid):
-            return numbers.cast(pa.float64())
-    return text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -14,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import _core
+from crm_engine.amounts import money, numbers
 from crm_engine.analyses.figures import DAY, NEVER
 from crm_engine.analyses.table_sources import TableSources
-from crm_engine.columns import codes, column, first_column, ids, load_table, local, money, numbers, texts, times
+from crm_engine.columns import codes, column, first_column, ids, load_table, local, months, texts, times
 from crm_engine.config import nearest
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.written import check_date_order
@@ -291,11 +291,6 @@ def _first_of(lists: pa.ChunkedArray) -> pa.Array:
 
 
 def month_numbers(rows: Rows, name: str) -> list[int | None]:
-    """A column of months (``2026-01``, or any day of it) as months since 1970."""
-    found: list[int | None] = []
-    for row, text in enumerate(texts(column(rows.table, name, rows.name)).to_pylist(), 1):
-        match = re.fullmatch(r"\s*(\d{4})-(0?[1-9]|1[0-2])(?:-\d\d?)?(?:[T ].*)?\s*", text) if text else None
-        if text and not match:
-            raise SchemaError(f"{rows.name}: row {row} of column {name!r} is no month; write it as 2026-01")
-        found.append((int(match.group(1)) - 1970) * 12 + int(match.group(2)) - 1 if match else None)
-    return found
+    """A column of months, or of any day of them, as months since 1970."""
+    first_days = months(column(rows.table, name, rows.name), name, rows.name, order=rows.related.date_order)
+    return [None if day is None else (day.year - 1970) * 12 + day.month - 1 for day in first_days.to_pylist()]

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.columns import PERIODS, check_options, codes, column, finite, ids, money, period, period_codes, times
+from crm_engine.amounts import finite, money
+from crm_engine.columns import PERIODS, check_options, codes, column, ids, period, period_codes, times
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.funnels.options import breakdowns, names, text, whole_number
 

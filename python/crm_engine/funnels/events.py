@@ -217,8 +217,7 @@ def _grouped(
     def prepared(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
         given = pa.chunked_array([batch[contact_name]])
         contact = numbered(given, contact_name)[0].combine_chunks() if values_of is None else numbers.number(given)
-        # A batch cannot tell the order of the whole column.
-        when = times(batch[time_name], time_name, "events", first_row, order=options.get("date_order") or "dmy")
+        when = times(batch[time_name], time_name, "events", first_row, order=options.get("date_order"))
         when = when.cast(pa.timestamp(unit, when.type.tz)).cast(pa.int64()).combine_chunks()
         return pa.record_batch([contact, when, *batch.columns], schema=schema)
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.columns import column, first_column, ids, money, texts
+from crm_engine.amounts import money
+from crm_engine.columns import column, first_column, ids, texts
 from crm_engine.errors import SchemaError
 from crm_engine.funnels.deal_columns import DealColumns
 
