@@ -127,6 +127,7 @@ def test_contacts_that_do_not_change_keep_their_ids(template: Template) -> None:
         take_in(base, rows[60:])
         after = {row["record_id"]: row["contact_id"] for row in base.table("record_contact").read_all().to_pylist()}
         aliases = {row["alias"]: row["contact_id"] for row in base.table("aliases").read_all().to_pylist()}
+        assert len(before) == 60
         for record, contact in before.items():
             assert after[record] in (contact, aliases.get(contact))
 

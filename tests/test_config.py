@@ -100,7 +100,11 @@ def test_the_schema_agrees_with_the_checks() -> None:
 
 def test_the_kernel_knows_the_same_keys() -> None:
     settings = load_config({name: FULL[name] for name in RESOLVE_KEYS if name != "weights"})
-    _core.DedupeRun(json.dumps({"tmp_dir": "", "resolve": settings.resolve, "survivorship": FULL["survivorship"]}), [], None)
+    known = {"tmp_dir": "", "resolve": settings.resolve, "survivorship": FULL["survivorship"]}
+    _core.DedupeRun(json.dumps(known), [], None)
+    for unknown in ({**known, "nonsense": 1}, {**known, "resolve": {**settings.resolve, "nonsense": 1}}):
+        with pytest.raises(crm.ConfigError, match="nonsense"):
+            _core.DedupeRun(json.dumps(unknown), [], None)
 
 
 def test_the_documentation_has_every_key() -> None:

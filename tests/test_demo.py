@@ -73,6 +73,7 @@ def test_related_rows_refer_to_contacts_that_exist(demo: Path) -> None:
     assert {row["customer_no"] for row in deals} <= hubspot
     assert {row["deal_id"] for row in rows(demo / "deal_stages.csv")} == {row["deal_id"] for row in deals}
     calls = pq.read_table(demo / "interactions.parquet").to_pylist()
+    assert {call["customer_no"] is None for call in calls} == {True, False}
     assert all((call["customer_no"] is None) == (call["phone"] is not None) for call in calls)
 
 
@@ -110,5 +111,6 @@ def test_a_failed_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_deals_are_lost_at_every_stage(demo: Path) -> None:
     stages = crm.pipeline_funnel(demo / "deals.csv", demo / "deal_stages.csv").stages.to_pylist()
+    assert len(stages) > 3
     assert all(row["lost"] > 0 for row in stages[:-1])
     assert all(0.5 < row["conversion_from_previous"] < 0.95 for row in stages[1:])

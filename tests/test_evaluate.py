@@ -101,6 +101,7 @@ def test_a_sample_of_clusters_gives_intervals(result: crm.DedupeResult, people: 
     found = crm.evaluate(result, some)
     assert found.labels == "a sample of clusters"
     assert found.intervals is not None
+    assert {"precision", "recall", "f1"} <= set(found.intervals)
     for name, (low, high) in found.intervals.items():
         assert low <= getattr(found, name) <= high
     assert crm.evaluate(result, some, sampled_by="records").intervals is None

@@ -150,9 +150,10 @@ def test_there_are_polluted_files_enough() -> None:
 
 
 def test_mutated_files_add_up() -> None:
+    n_read, n_cases = 0, 10_000 if LONG else 400
     numbers = random.Random(5)
     contents = [case.content for case in pollution.cases()][::7]
-    for _ in range(10_000 if LONG else 400):
+    for _ in range(n_cases):
         content = bytearray(numbers.choice(contents)[:4000])
         for _ in range(numbers.randint(1, 8)):
             at = numbers.randrange(len(content))
@@ -167,6 +168,8 @@ def test_mutated_files_add_up() -> None:
         except CrmError:
             continue
         assert counts["rows_in"] == counts["yielded"] + counts["rejected"] + counts["skipped"]
+        n_read += 1
+    assert n_read > 0.8 * n_cases
 
 
 def test_naughty_strings_survive_csv(shared: Path, tmp_path: Path) -> None:
