@@ -92,7 +92,8 @@ def test_kill_at_any_point_leaves_the_old_state_or_the_new(template: Template, t
             strays = {path.name for path in (base.path / "data").rglob("*") if path.is_file()} - known_files(base)
             assert strays == set()
         shutil.rmtree(path)
-    assert outcomes <= {"old", "new"}
+    # A few kills may all come early or late; many meet both.
+    assert not LONG or outcomes == {"old", "new"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -273,12 +274,14 @@ def test_threads_find_while_another_imports(template: Template) -> None:
     with template.copy() as base:
         take_in(base, people(30))
         failures: list[BaseException] = []
+        found: list[int] = []
 
         def look(k: int) -> None:
             try:
                 for row in people(30)[k::4]:
                     if row["email"]:
-                        base.find({"email": row["email"]})
+                        assert base.find({"email": row["email"]})
+                        found.append(k)
             except BaseException as error:
                 failures.append(error)
 
@@ -289,6 +292,7 @@ def test_threads_find_while_another_imports(template: Template) -> None:
         for thread in threads:
             thread.join()
         assert failures == []
+        assert set(found) == set(range(4))
 
 
 @pytest.fixture
