@@ -13,7 +13,7 @@ import pytest
 
 import crm_engine as crm
 from crm_engine.demo import write_demo
-from crm_engine.demo.people import inn, latvian_registration
+from crm_engine.demo.people import draw, inn, latvian_registration
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,12 @@ def test_one_seed_gives_one_content(demo: Path, tmp_path: Path) -> None:
     write_demo(tmp_path / "other", rows=1_500, seed=4)
     assert digest(tmp_path / "again") == digest(demo)
     assert digest(tmp_path / "other") != digest(demo)
+
+
+def test_attributes_are_told_apart_by_their_whole_name() -> None:
+    ids = np.arange(100)
+    for one, other in (("response_minutes", "response_seconds"), ("deal owner", "deal order"), ("a", "a\0")):
+        assert (draw(1, ids, one) != draw(1, ids, other)).all(), (one, other)
 
 
 def test_the_truth_knows_every_row_once(demo: Path) -> None:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
-from doc_blocks import PAGES, ROOT, Block, Command, blocks, commands, same_but_for_numbers
+from doc_blocks import PAGES, ROOT, Block, Command, blocks, commands, same_but_for_blanks
 
 import crm_engine as crm
 from crm_engine.cli import run
@@ -230,10 +230,10 @@ def keep(block: Block, folder: Path) -> None:
 
 
 def holds(command: Command, printed: str) -> None:
-    """The lines that a page shows are printed, in this order, whatever the figures."""
-    lines = iter([same_but_for_numbers(line) for line in printed.splitlines()])
+    """The lines that a page shows are printed, in this order and with these figures."""
+    lines = iter([same_but_for_blanks(line) for line in printed.splitlines()])
     for shown in command.output:
-        wanted = same_but_for_numbers(shown)
+        wanted = same_but_for_blanks(shown)
         assert wanted in lines, f"{command.place}: {' '.join(command.words)} does not print: {shown}\nbut:\n{printed}"
 
 

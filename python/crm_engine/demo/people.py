@@ -6,6 +6,7 @@ runs with one seed write the same bytes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,10 +22,10 @@ Mask = np.ndarray
 
 
 def draw(seed: int, ids: Ids, attribute: str) -> np.ndarray:
-    """Uniform uint64 per id (SplitMix64, Steele et al. 2014), independent between attributes that differ in their first eight letters or length."""
-    salt = int.from_bytes(attribute.encode()[:8].ljust(8, b"\0"), "little") ^ (len(attribute) << 56)
+    """Uniform uint64 per id (SplitMix64, Steele et al. 2014), independent between attributes."""
+    salt = int.from_bytes(hashlib.blake2b(attribute.encode(), digest_size=8).digest(), "little")
     with np.errstate(over="ignore"):
-        x = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt & (2**64 - 1)) * np.uint64(0xD6E8FEB86659FD93)
+        x = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt)
         x += np.uint64(seed) * np.uint64(0xA0761D6478BD642F)
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
