@@ -11,9 +11,10 @@ import pytest
 
 import crm_engine as crm
 from crm_engine import ConfigError, SchemaError
-from crm_engine.analyze import ANALYSES, Related, calendar, card_html
+from crm_engine.analyze import ANALYSES, Related, calendar
 from crm_engine.cli import run
 from crm_engine.demo import write_demo
+from crm_engine.plan import METRICS
 
 ORDERS = pa.table(
     {
@@ -322,15 +323,6 @@ def test_reminders_become_a_calendar():
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
 
 
-def test_the_card_of_a_contact_is_escaped():
-    notes = pa.table({"contact_id": ["a"], "created_at": ["2026-01-06"], "text": ["<script>alert(1)</script>"]})
-    card = crm.analyze("activity", {**TABLES, "notes": notes}, contact="a")
-    assert card.summary["counts"] == {"orders": 2, "interactions": 1, "notes": 1}
-    assert "<script>" not in card_html(card)
-    with pytest.raises(ConfigError, match="nothing is known"):
-        crm.analyze("activity", TABLES, contact="zz")
-
-
 def test_plan_and_fact():
     plans = pa.table(
         {
@@ -346,6 +338,48 @@ def test_plan_and_fact():
     assert [row["fact"] for row in rows] == [Decimal("1.00"), Decimal("25.50"), None, Decimal("0.00"), Decimal("1.00")]
     assert [row["state"].split(":")[0] for row in rows] == ["missed", "missed", "no facts", "behind", "met"]
     assert {row["state"].split(":")[0] for row in result.tables["deviations"].to_pylist()} >= {"missed", "no facts", "behind"}
+
+
+def test_plans_count_every_kind_of_contact():
+    kinds = {
+        "call": 1,
+        "email": 2,
+        "letter": 3,
+        "meeting": 4,
+        "visit": 5,
+        "chat": 6,
+        "social": 7,
+        "complaint": 8,
+        "review": 9,
+        "quote_request": 10,
+    }
+    rows = [(kind, direction) for kind, n in kinds.items() for direction in ["out"] * n + ["in"]]
+    made = pa.table(
+        {"contact_id": ["a"] * len(rows), "occurred_at": ["2026-02-01"] * len(rows), "owner": ["Anna"] * len(rows),
+         "kind": [kind for kind, _ in rows], "direction": [direction for _, direction in rows]}
+    )  # fmt: skip
+    wanted = {
+        "contacts_made": 55,
+        "calls": 1,
+        "letters": 5,
+        "meetings": 9,
+        "chats": 15,
+        "complaints": 9,
+        "reviews": 10,
+        "quote_requests": 11,
+    }
+    plans = pa.table(
+        {"period": ["2026-02"] * len(wanted), "metric": list(wanted), "target": ["1"] * len(wanted), "owner": ["Anna"] * len(wanted)}
+    )
+    assert crm.plan(plans, {"interactions": made}, today=TODAY).table["fact"].to_pylist() == list(wanted.values())
+    assert set(wanted) | {
+        "active_clients_kept",
+        "new_clients",
+        "engaged_contacted",
+        "products_sold_new",
+        "products_sold_active",
+        "revenue",
+    } == set(METRICS)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from crm_engine.analyses.campaigns import campaigns
-from crm_engine.analyses.care import activity, calendar, card_html, reminders, service
+from crm_engine.analyses.card import activity, card_html
+from crm_engine.analyses.care import calendar, reminders, service
 from crm_engine.analyses.channels import channels
 from crm_engine.analyses.churn import churn
 from crm_engine.analyses.figures import Analysis

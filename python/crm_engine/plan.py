@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from crm_engine.amounts import amounts_of
-from crm_engine.analyses.dealings import Purchases, purchase_rows
+from crm_engine.analyses.dealings import Purchases, engaging, purchase_rows
 from crm_engine.analyses.figures import DAY, FLOAT, MONEY, NEVER, TEXT, Analysis, decimal, table
 from crm_engine.analyses.related import Related
 from crm_engine.columns import check_options, column, load_config, load_table, texts
@@ -39,9 +39,25 @@ METRICS = {
     "calls": "calls that went out",
     "letters": "letters and e-mails that went out",
     "meetings": "meetings and visits",
+    "chats": "chats and talks in social networks, whoever began them",
+    "complaints": "complaints, whoever took them down",
+    "reviews": "reviews",
+    "quote_requests": "requests for a quote",
     "revenue": "amount of what was bought, in the target's currency",
 }
-_KINDS = {"calls": ("call",), "letters": ("email", "e-mail", "letter"), "meetings": ("meeting", "visit")}
+_KINDS = {
+    "calls": ("call",),
+    "letters": ("email", "e-mail", "letter"),
+    "meetings": ("meeting", "visit"),
+    "chats": ("chat", "social"),
+    "complaints": ("complaint",),
+    "reviews": ("review",),
+    "quote_requests": ("quote_request",),
+}
+#: What mostly comes from the contact: the direction says nothing of whose work it is.
+_EITHER_WAY = ("chats", "complaints", "reviews", "quote_requests")
+#: Metrics that rest on interactions.
+_OF_INTERACTIONS = ("contacts_made", "engaged_contacted", *_KINDS)
 _MOST = Decimal(10) ** 15
 _OPTIONS = ("period", "owner", "metric", "product", "target", "currency")
 
@@ -296,7 +312,7 @@ class _Facts:
         end = min(end, self.related.now)
         if owner is not None and owner not in self.owners:
             return None, f"nothing is known of the owner {owner!r}"
-        if metric in ("contacts_made", "calls", "letters", "meetings", "engaged_contacted"):
+        if metric in _OF_INTERACTIONS:
             if self.interactions is None:
                 return None, "there is no table of interactions"
             return self._contacts(metric, owner, start, end), ""
@@ -324,7 +340,7 @@ class _Facts:
         assert rows is not None
         when = rows.time("occurred_at")
         mine = (when >= start) & (when < end)
-        if rows.has("direction"):
+        if rows.has("direction") and metric not in _EITHER_WAY:
             mine &= rows.text("direction") != "in"
         if owner is not None and rows.has("owner"):
             mine &= rows.text("owner") == owner
@@ -332,12 +348,7 @@ class _Facts:
             mine &= np.isin(rows.text("kind"), _KINDS[metric])
         if metric != "engaged_contacted":
             return Decimal(int(mine.sum())).quantize(Decimal("0.01"))
-        engaged = np.zeros(len(rows), bool)
-        if rows.has("direction"):
-            engaged |= rows.text("direction") == "in"
-        if rows.has("outcome"):
-            engaged |= np.isin(rows.text("outcome"), ("answered", "follow-up", "resolved"))
-        before = set(rows.contact[engaged & (when < start)].tolist())
+        before = set(rows.contact[engaging(rows) & (when < start)].tolist())
         clients = {person for person, first in self.first.items() if first < start} if self.has_sales else set()
         return Decimal(len((set(rows.contact[mine].tolist()) & before) - clients - {-1})).quantize(Decimal("0.01"))
 

@@ -1,11 +1,9 @@
-"""Care: service, what is due, and the card of one contact."""
+"""Care: service, and what is due."""
 
 from __future__ import annotations
 
 import datetime as dt
-import html
 from collections import defaultdict
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,6 @@ import numpy as np
 from crm_engine.analyses.dealings import purchases
 from crm_engine.analyses.figures import DATE, DAY, FLOAT, INT, NEVER, TEXT, Analysis, day_of, days_late, month_name, month_of, ratio, table
 from crm_engine.analyses.related import Related
-from crm_engine.errors import ConfigError, SchemaError
 
 #: Interaction kinds that ask for an answer.
 _ASKING = ("complaint", "review", "quote_request", "chat")
@@ -221,93 +218,3 @@ def _folded(line: str) -> str:
         current += char
         size += width
     return "\r\n".join([*parts, current]) + "\r\n"
-
-
-_CARD_TIMES = ("occurred_at", "placed_at", "created_at", "due_at", "paid_at", "sent_at", "at", "time")
-
-
-def activity(related: Related, *, contact: str) -> Analysis:
-    """Everything known of one contact: its fields, and all rows of all related tables, newest first."""
-    from crm_engine.analyses.table_sources import TABLES
-
-    events = []
-    fields: dict[str, Any] = {}
-    found = False
-    for name in TABLES:
-        if name in ("campaigns", "costs", "plans", "products"):
-            continue
-        rows = related.find(name)
-        if rows is None:
-            continue
-        try:
-            numbers = rows.contact
-        except SchemaError:
-            # A table that does not say whose its rows are has nothing of this contact.
-            continue
-        number = related.contact_names.get(contact)
-        mine = np.flatnonzero(numbers == number) if number is not None else np.zeros(0, np.int64)
-        time_name = next((column for column in _CARD_TIMES if rows.has(column)), None)
-        for index in mine.tolist():
-            found = True
-            values = {key: values[index].as_py() for key, values in zip(rows.table.column_names, rows.table.columns, strict=True)}
-            shown = {key: value for key, value in values.items() if value not in (None, "")}
-            if name == "contacts":
-                fields |= shown
-                continue
-            when = int(rows.time(time_name)[index]) if time_name else NEVER
-            events.append(
-                {
-                    "table": name,
-                    "at": None if when == NEVER else dt.datetime(1970, 1, 1) + dt.timedelta(seconds=when),
-                    "what": _summary_of(name, shown),
-                    "fields": shown,
-                }
-            )
-    if not found:
-        raise ConfigError(f"{related.where}: nothing is known of the contact {contact!r}")
-    events.sort(key=lambda event: (event["at"] is not None, event["at"] or dt.datetime.min), reverse=True)
-    counts: dict[str, int] = defaultdict(int)
-    for event in events:
-        counts[str(event["table"])] += 1
-    rows_out = [{"at": event["at"], "table": event["table"], "what": event["what"]} for event in events]
-    import pyarrow as pa
-
-    tables = {"activity": table(rows_out, at=pa.timestamp("s"), table=TEXT, what=TEXT)}
-    summary = {"contact": contact, "fields": fields, "counts": dict(counts), "history": events}
-    by_table = [{"table": key, "rows": n} for key, n in sorted(counts.items(), key=lambda item: -item[1])]
-    tables["counts"] = table(by_table, table=TEXT, rows=INT)
-    chart = {
-        "kind": "bar",
-        "table": "counts",
-        "y": "table",
-        "x": "rows",
-        "title": f"Contact {contact}",
-        "subtitle": "what is known, by table",
-    }
-    return Analysis("activity", tables, summary, chart)
-
-
-def _summary_of(name: str, fields: dict[str, Any]) -> str:
-    parts = [
-        str(fields[key])
-        for key in ("kind", "title", "stage", "status", "product", "campaign_id", "outcome", "name", "text")
-        if key in fields
-    ]
-    if "amount" in fields:
-        parts.append(f"{fields['amount']} {fields.get('currency', '')}".strip())
-    return ", ".join(parts) or name
-
-
-def card_html(analysis: Analysis) -> str:
-    """The card as an HTML fragment; everything from the data is escaped."""
-    summary = analysis.summary
-
-    def text(value: Any) -> str:
-        return html.escape(str(value) if not isinstance(value, Decimal) else f"{value:,}")
-
-    facts = "".join(f"<dt>{text(key)}</dt><dd>{text(value)}</dd>" for key, value in summary["fields"].items())
-    items = "".join(
-        f"<li><time>{text(event['at'].strftime('%Y-%m-%d %H:%M') if event['at'] else '')}</time> <b>{text(event['table'])}</b> {text(event['what'])}</li>"
-        for event in summary["history"]
-    )
-    return f'<article class="crm-contact"><h2>{text(summary["contact"])}</h2><dl>{facts}</dl><ol>{items}</ol></article>\n'

@@ -74,6 +74,17 @@ class Related:
             self._note_repeats(self._rows[name])
         return self._rows[name]
 
+    def of_contact(self, name: str, contact: str, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """The rows of a table whose ``contact_id`` is this, of these columns as far as they are there; none without such a table."""
+        source = self._sources.get(name, None if columns is None else ["contact_id", *columns])
+        if source is None:
+            return []
+        rows = load_table(source, name)
+        if "contact_id" not in rows.column_names:
+            return []
+        wanted = [column for column in rows.column_names if columns is None or column in columns]
+        return list(rows.filter(pc.equal(ids(rows["contact_id"]), contact)).select(wanted).to_pylist())
+
     @property
     def warnings(self) -> list[str]:
         """What a user should know of the tables that were read."""

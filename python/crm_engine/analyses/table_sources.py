@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +54,14 @@ class TableSources:
             return [str(name) for name in self._mapping]
         return list(self._files if self._base is None else self._base.tables())
 
-    def get(self, name: str) -> Any:
-        """A table as it was given, or nothing."""
+    def get(self, name: str, columns: Sequence[str] | None = None) -> Any:
+        """A table as it was given, or nothing; of a base's only these columns."""
         if self._mapping is not None:
             return self._mapping.get(name)
         if self._base is None:
             return self._file(name)
         try:
-            return self._base.table(name)
+            return self._base.table(name) if columns is None else self._base.table(name, columns)
         except (ConfigError, SchemaError, KeyError):
             # A base says so of tables that it does not have; what is wrong with the base itself is told.
             return None
