@@ -28,9 +28,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import _core
-from crm_engine.config import Choice, Flag, Key, Kind, ListOf, Number, Section, Text, nearest
+from crm_engine.arrow_text import as_text
+from crm_engine.config_kinds import Choice, Flag, Key, Kind, ListOf, Number, Section, Text, nearest
 from crm_engine.errors import ConfigError
-from crm_engine.sources import as_text
 from crm_engine.written_numbers import as_number
 from crm_engine.yaml_tree import Node, from_object, parse_yaml
 

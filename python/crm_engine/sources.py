@@ -13,8 +13,6 @@ and the word "NA" survive; numbers that come typed are written as people write t
 
 from __future__ import annotations
 
-import difflib
-import glob
 import json
 import os
 import stat
@@ -29,21 +27,19 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from crm_engine import _core
+from crm_engine.arrow_text import as_text as as_text
 from crm_engine.errors import ConfigError, FileFormatError
-from crm_engine.table_files import ARROW_SUFFIXES, PARQUET_SUFFIXES, UNREADABLE, format_error
+from crm_engine.input_paths import TYPED_SUFFIXES, paths_of
+from crm_engine.input_paths import nearest_file as nearest_file
+from crm_engine.table_files import UNREADABLE, format_error
 
 Progress = Callable[[str, int, int], Any]
 
 _BATCH_ROWS = 65_536
-#: What a folder is read for: .txt and .json are as often a note or a setting as a table.
-_TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-_COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
-_ARROW_SUFFIXES = (*PARQUET_SUFFIXES, *ARROW_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -237,7 +233,7 @@ def open_sources(
         elif hasattr(source, "read"):
             opened += _open_stream(str(getattr(source, "name", f"stream_{number}")), source, options, progress)
         elif isinstance(source, str | os.PathLike):
-            for path in _paths(os.fspath(source)):
+            for path in paths_of(os.fspath(source)):
                 key = os.path.realpath(path)
                 # Overlapping globs name a file twice; its rows are there once.
                 if key not in seen:
@@ -253,50 +249,6 @@ def _no_source(given: Any) -> ConfigError:
         f"cannot read a {type(given).__name__}: give a path, '-', an object that offers "
         "Arrow (pyarrow, polars, pandas, duckdb), or a list of these"
     )
-
-
-def nearest_file(path: str) -> str:
-    """`; did you mean 'x'?` where the folder of a missing file has one of a similar name, otherwise the empty text."""
-    folder = os.path.dirname(path) or "."
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return f" (the folder {folder} does not exist either)" if not os.path.isdir(folder) else ""
-    near = difflib.get_close_matches(os.path.basename(path), names, 1)
-    return f"; did you mean {os.path.join(os.path.dirname(path), near[0])}?" if near else ""
-
-
-def _files_of(folder: str) -> list[str]:
-    """The tables of a folder: its Parquet and Arrow files, at any depth, or where it has none the text files and workbooks in it."""
-    found = sorted(str(path) for path in Path(folder).rglob("*") if path.suffix.lower() in _ARROW_SUFFIXES and path.is_file())
-    if found:
-        return found
-    found = sorted(str(path) for path in Path(folder).iterdir() if path.is_file() and _is_table_name(path.name))
-    if not found:
-        known = " ".join((*_ARROW_SUFFIXES[:1], *_TABLE_SUFFIXES))
-        raise FileFormatError(f"{folder}: a folder without tables ({known}); name the files, or use a glob", file=folder)
-    return found
-
-
-def _is_table_name(name: str) -> bool:
-    """Whether a file of a folder is one to read: no hidden one, no lock file of an office program (``~$x.xlsx``)."""
-    plain = Path(name.lower())
-    if plain.suffix in _COMPRESSED_SUFFIXES:
-        plain = Path(plain.stem)
-    return not name.startswith((".", "~$")) and plain.suffix in _TABLE_SUFFIXES
-
-
-def _paths(given: str) -> list[str]:
-    if os.path.isdir(given):
-        return _files_of(given)
-    if not os.path.exists(given) and glob.has_magic(given):
-        found = sorted(path for path in glob.glob(given, recursive=True) if os.path.isfile(path))
-        if not found:
-            raise FileNotFoundError(2, "no file matches the pattern", given)
-        return found
-    if not os.path.exists(given):
-        raise FileNotFoundError(2, f"no such file or folder{nearest_file(given)}", given)
-    return [given]
 
 
 def _open_path(path: str, options: ReadOptions, progress: Progress | None) -> list[Source]:
@@ -319,9 +271,9 @@ def _open_file(path: str, options: ReadOptions, progress: Progress | None) -> li
         head = file.read(8)
     if head.startswith(b"PAR1"):
         return [_parquet(path, path)]
-    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")) and (head[:6] == b"ARROW1" or path.lower().endswith(_ARROW_SUFFIXES)):
+    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")) and (head[:6] == b"ARROW1" or path.lower().endswith(TYPED_SUFFIXES)):
         return [_arrow_ipc(path, path)]
-    if path.lower().endswith(_ARROW_SUFFIXES):
+    if path.lower().endswith(TYPED_SUFFIXES):
         raise FileFormatError(f"{path}: is named as a Parquet or Arrow file and is none", file=path)
     return _native(path, _core.open_file(path, options.to_json(), None, progress))
 
@@ -432,46 +384,3 @@ def unique_names(names: Iterable[str]) -> list[str]:
             candidate = f"{name}_{number}"
         unique.append(candidate)
     return unique
-
-
-def as_text(column: Any) -> Any:
-    """An Arrow array as ``pa.string()``, values written as people write them: ``7912`` and not ``7912.0``, lists joined with ``; ``."""
-    kind = column.type
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    if pa.types.is_string(kind):
-        return column
-    if pa.types.is_dictionary(kind):
-        return as_text(column.dictionary).take(column.indices)
-    if pa.types.is_floating(kind):
-        return _float_text(column)
-    if pa.types.is_timestamp(kind):
-        # No fraction where there is none, no time at midnight: value by value, so that no text depends on the batch it came in.
-        text = pc.replace_substring_regex(column.cast(pa.string()), r"\.0+($|[Z+-])", r"\1")
-        return pc.replace_substring_regex(text, r" 00:00:00$", "")
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        try:
-            return pc.binary_join(column.cast(pa.list_(pa.string())), "; ").cast(pa.string())
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            texts = (None if value is None else "; ".join(str(part) for part in value) for value in column.to_pylist())
-            return pa.array(list(texts), pa.string())
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        try:
-            return column.cast(pa.binary()).cast(pa.string())
-        except pa.ArrowInvalid:
-            return pa.array([None if value is None else value.hex() for value in column.to_pylist()], pa.string())
-    try:
-        return column.cast(pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        values = (None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in column.to_pylist())
-        return pa.array(list(values), pa.string())
-
-
-def _float_text(column: Any) -> Any:
-    """Whole numbers without a point or an exponent (pandas makes floats of phones with gaps), NaN as null."""
-    column = column.cast(pa.float64())
-    column = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
-    # Beyond 2^53 a float no longer knows its last digits.
-    whole = pc.and_(pc.equal(column, pc.floor(column)), pc.less(pc.abs(column), 2**53))
-    integers = pc.if_else(whole, column, pa.scalar(0.0)).cast(pa.int64()).cast(pa.string())
-    return pc.if_else(whole, integers, column.cast(pa.string()))
