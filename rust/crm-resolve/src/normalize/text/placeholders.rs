@@ -182,11 +182,10 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
     if cell.len() > 48 {
         return if cell.chars().any(char::is_alphanumeric) { None } else { Some(Reason::Empty) };
     }
-    // Most cells begin with two letters or digits as none of the words does.
-    if let [first, second, ..] = cell.as_bytes()
-        && first.is_ascii_alphanumeric()
-        && second.is_ascii_alphanumeric()
-        && !begins_word(first.to_ascii_lowercase(), second.to_ascii_lowercase())
+    // Most cells begin with four letters or digits as none of the words does.
+    if let Some(first) = cell.as_bytes().first_chunk::<4>()
+        && first.iter().all(u8::is_ascii_alphanumeric)
+        && !begins_word(first.map(|byte| byte.to_ascii_lowercase()))
     {
         return None;
     }
@@ -232,9 +231,9 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
                 return None;
             }
             // Few words begin as most cells do.
-            if is_open && len >= 2 {
+            if is_open && len >= 4 {
                 is_open = false;
-                if !begins_word(folded[0], folded[1]) {
+                if !begins_word([folded[0], folded[1], folded[2], folded[3]]) {
                     return None;
                 }
             }
@@ -249,20 +248,20 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
     is_word(word).then_some(Reason::Placeholder)
 }
 
-/// Whether any of the words begins with these two bytes.
-fn begins_word(first: u8, second: u8) -> bool {
+/// Whether any of the words begins with these four bytes; a few others pass for one.
+fn begins_word(first: [u8; 4]) -> bool {
     use std::sync::OnceLock;
     static BEGINNINGS: OnceLock<Vec<u64>> = OnceLock::new();
-    let bit = |first: u8, second: u8| usize::from(first) << 8 | usize::from(second);
+    // Twelve bits of the product: some hundred words in 4096 places.
+    let place = |first: [u8; 4]| (u32::from_le_bytes(first).wrapping_mul(0x9e37_79b1) >> 20) as usize;
     let beginnings = BEGINNINGS.get_or_init(|| {
-        let mut bits = vec![0u64; 1 << 10];
-        for word in WORDS.iter().filter(|word| word.len() >= 2) {
-            let place = bit(word.as_bytes()[0], word.as_bytes()[1]);
+        let mut bits = vec![0u64; 1 << 6];
+        for place in WORDS.iter().filter_map(|word| word.as_bytes().first_chunk::<4>()).map(|first| place(*first)) {
             bits[place / 64] |= 1 << (place % 64);
         }
         bits
     });
-    let place = bit(first, second);
+    let place = place(first);
     beginnings[place / 64] >> (place % 64) & 1 == 1
 }
 
@@ -357,5 +356,20 @@ pub fn is_empty_like(cell: &str) -> bool {
         None => false,
         Some(Reason::Empty) => cell.chars().all(is_filling),
         Some(_) => EMPTY_LIKE.contains(&folded(cell).as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_found_however_it_is_written() {
+        for word in WORDS.iter().filter(|word| !word.is_empty()) {
+            for written in [(*word).to_owned(), word.to_uppercase(), format!(" {} ", word.replace(' ', "-")), format!("<{word}>")] {
+                assert_eq!(placeholder_reason(&written), Some(Reason::Placeholder), "{written}");
+            }
+            assert_eq!(placeholder_reason(&format!("{word}q")), None, "{word}q");
+        }
     }
 }
