@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pollution import Rows, dump, quoted
+from pollution_bases import Rows, dump, quoted
 
 Made = tuple[str, bytes, list[str], Rows]
 

@@ -9,131 +9,10 @@ KOI8-R against cp1251 on three letters) a reader can only guess, and they are co
 from __future__ import annotations
 
 import itertools
-import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
 
-Rows = list[list[str]]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A polluted file and what it should be read as."""
-
-    name: str
-    kind: str
-    content: bytes
-    header: list[str] | None
-    rows: Rows
-    decidable: bool = True
-
-
-class Base(NamedTuple):
-    """A clean table."""
-
-    name: str
-    header: list[str]
-    rows: Rows
-    encodings: tuple[str, ...]
-
-
-_ENGLISH = ("Anna Smith;John O'Brien;Mary-Jane Watson;Peter Jones;Lucy Brown;Tom Baker;Alice Cooper;Bob Marley;Eve Adams;Carl Jung").split(
-    ";"
-)
-_RUSSIAN = (
-    "Иван Петров;Анна Сидорова;Пётр Щукин;Мария Ёлкина;Олег Жуков;Юлия Цой;Сергей Чехов;Ольга Эйхе;Борис Шаляпин;Глеб Хлебников".split(";")
-)
-_LATVIAN = "Jānis Bērziņš;Līga Ozoliņa;Pēteris Kalniņš;Ģirts Ķeniņš;Žanete Šķēle;Ņina Ļaudaka;Anna Āboliņa;Māris Ūdris;Ilze Čakste;Uģis Grīnbergs".split(
-    ";"
-)
-_GERMAN = "Jürgen Müller;Käthe Größmann;Björn Weiß;Ute Schröder;Jörg Bäcker;Änne Groß;Max Übermut;Heidi Köhler;Günter Jäger;Zoë Voß".split(
-    ";"
-)
-_FRENCH = "François Lefèvre;Éloïse Béranger;Hélène Côté;Benoît Gaël;Anaïs Prévôt;Noël Château;Zoé Müller;Agnès Forêt;Jérôme Dubé;Céline Hôte".split(
-    ";"
-)
-_POLISH = "Łukasz Wójcik;Małgorzata Dąbrowska;Paweł Krzyżanowski;Agnieszka Święta;Grażyna Żak;Michał Gęsi;Zofia Ćwik;Jan Kość;Ewa Śliwa;Adam Źródło".split(
-    ";"
-)
-_LITHUANIAN = "Žydrūnas Šimkus;Rūta Čepaitė;Ąžuolas Žukauskas;Eglė Ėmužytė;Jūratė Šliūpaitė;Vytautas Ūsas;Mindaugas Įvanauskas;Dovilė Ęžerė;Šarūnas Ž.;Aušrinė Č.".split(
-    ";"
-)
-_ESTONIAN = "Jüri Mägi;Õnne Pärn;Ülle Kõiv;Päivi Šmidt;Tõnu Äär;Žanna Öö;Kärt Põld;Mõmmi Jõgi;Ülo Pähn;Märt Tõru".split(";")
-_COMMENTS = [
-    "called twice",
-    "wants a quote, urgent",
-    'says "later"',
-    "",
-    "sent the offer",
-    "moved, new address",
-    "VIP",
-    "",
-    "do not call",
-    "paid in full",
-]
-_CITIES = ["Riga", "London", "Perm", "Ventspils", "Leeds", "Kazan", "Liepaja", "York", "Omsk", "Cesis"]
-
-
-def _contacts(names: list[str], header: list[str], n_rows: int = 40) -> tuple[list[str], Rows]:
-    rows = []
-    for idx in range(n_rows):
-        name = names[idx % len(names)]
-        rows.append(
-            [
-                str(1000 + idx * 7),
-                name,
-                f"user{idx}@example{idx % 3}.com",
-                f"+3712{9000000 + idx * 12345:07d}",
-                f"2024-{idx % 12 + 1:02d}-{idx % 28 + 1:02d}",
-                _CITIES[(idx * 3) % len(_CITIES)],
-                f"{(idx * 137) % 5000 / 4:.2f}",
-                _COMMENTS[(idx * 7) % len(_COMMENTS)],
-            ]
-        )
-    return header, rows
-
-
-def bases() -> list[Base]:
-    """The clean tables."""
-    english = ["id", "name", "email", "phone", "created", "city", "amount", "comment"]
-    russian = ["Код", "ФИО", "Эл. почта", "Телефон", "Дата", "Город", "Сумма", "Примечание"]
-    latvian = ["Nr", "Vārds", "E-pasts", "Tālrunis", "Datums", "Pilsēta", "Summa", "Piezīmes"]
-    made = [
-        Base("english", *_contacts(_ENGLISH, english), ("ascii",)),
-        Base("russian", *_contacts(_RUSSIAN, russian), ("cp1251", "koi8-r", "cp866", "iso8859-5")),
-        Base("latvian", *_contacts(_LATVIAN, latvian), ("cp1257", "iso8859-13", "iso8859-4")),
-    ]
-    numbers = [[str(idx), f"{20 + idx % 7}.{idx % 10}", f"{idx * idx % 97}", f"{idx % 3}"] for idx in range(1, 41)]
-    made.append(Base("numbers", ["station", "temperature", "humidity", "rain"], numbers, ("ascii",)))
-    texts = [
-        [_ENGLISH[idx % 10], _CITIES[idx * 3 % 10], ["gold", "silver", "bronze"][idx % 3] + f" {_CITIES[idx % 10]}"] for idx in range(40)
-    ]
-    made.append(Base("texts", ["name", "city", "level"], texts, ("ascii",)))
-    return made
-
-
-def quoted(cell: str, delimiter: str, quote: str = '"', close: str | None = None, escape: str | None = None, always: bool = False) -> str:
-    """A cell as a writer with this dialect writes it."""
-    close = close or quote
-    if quote and (
-        always or any(mark in cell for mark in (delimiter, quote, close, "\n", "\r")) or cell.startswith(" ") or cell.endswith(" ")
-    ):
-        if escape is not None:
-            inner = cell.replace(escape, escape * 2).replace(close, escape + close)
-        else:
-            inner = cell.replace(close, close * 2) if quote == close else cell
-        return quote + inner + close
-    return cell
-
-
-def line(cells: list[str], delimiter: str = ",", **dialect: object) -> str:
-    return delimiter.join(quoted(cell, delimiter, **dialect) for cell in cells)  # type: ignore[arg-type]
-
-
-def dump(header: list[str] | None, rows: Rows, delimiter: str = ",", end: str = "\n", **dialect: object) -> str:
-    lines = ([header] if header is not None else []) + rows
-    return "".join(line(cells, delimiter, **dialect) + end for cells in lines)
+from pollution_bases import Base, Case, Made, bases, dump, line, quoted
+from pollution_encodings import encodings, languages
 
 
 def _with_lines(base: Base, change: Callable[[list[str]], list[str]], delimiter: str = ",") -> bytes:
@@ -142,32 +21,20 @@ def _with_lines(base: Base, change: Callable[[list[str]], list[str]], delimiter:
 
 def cases(long: bool = False) -> Iterator[Case]:
     """All cases; every one of some 1,600 with ``long``, otherwise a subset with each kind."""
+    seen: set[str] = set()
     for number, case in enumerate(_all_cases()):
-        if long or number % 4 == 0 or case.kind not in _seen_kinds(case.kind):
+        if long or number % 4 == 0 or case.kind not in seen:
+            seen.add(case.kind)
             yield case
 
 
-_kinds_seen: set[str] = set()
-
-
-def _seen_kinds(kind: str) -> frozenset[str]:
-    if kind in _kinds_seen:
-        return frozenset([kind])
-    _kinds_seen.add(kind)
-    return frozenset()
-
-
 def _all_cases() -> Iterator[Case]:
-    _kinds_seen.clear()
     for base in bases():
-        for make in (_dialects, _line_ends, _encodings, _above, _below, _between, _headers, _rows_damaged, _quotes_damaged, _sizes, _cells):
+        for make in (_dialects, _line_ends, encodings, _above, _below, _between, _headers, _rows_damaged, _quotes_damaged, _sizes, _cells):
             for name, content, header, rows, *decidable in make(base):
                 kind = name.split("/")[0]
                 yield Case(f"{base.name}/{name}", kind, content, header, rows, decidable[0] if decidable else True)
-    yield from _languages()
-
-
-Made = Iterator[tuple]  # name, content, header, rows[, decidable]
+    yield from languages()
 
 
 def _dialects(base: Base) -> Made:
@@ -247,30 +114,6 @@ def _line_ends(base: Base) -> Made:
         lines = [line(cells) for cells in [header, *rows]]
         text = "\n".join(lines[: row + 1]) + "\r" + "\n".join(lines[row + 1 :]) + "\n"
         yield f"line-end/one-cr-{row}", text.encode(), header, rows
-
-
-def _encodings(base: Base) -> Made:
-    text = dump(base.header, base.rows, ";")
-    for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"):
-        yield f"encoding/{encoding}", text.encode(encoding), base.header, base.rows
-    for encoding in base.encodings:
-        yield f"encoding/{encoding}", text.encode(encoding), base.header, base.rows
-    if base.name == "russian":
-        # Three Cyrillic names in a file that is ASCII otherwise.
-        header, rows = _contacts(_ENGLISH, ["id", "name", "email", "phone", "created", "city", "amount", "comment"])
-        for first, encoding in itertools.product(range(0, 8, 2), ("cp1251", "utf-8", "koi8-r", "cp866")):
-            few = [row.copy() for row in rows]
-            for idx in range(3):
-                few[idx * 11 + 2][1] = _RUSSIAN[(first + idx) % 10]
-            yield f"encoding/few-{encoding}-{first}", dump(header, few).encode(encoding), header, few
-    if base.name in ("russian", "latvian"):
-        lines = dump(base.header, base.rows).splitlines(keepends=True)
-        legacy = base.encodings[0]
-        for at in (10, 20, 30):
-            mixed = "".join(lines[:at]).encode() + "".join(lines[at:]).encode(legacy)
-            yield f"encoding-changes/utf-8-then-{legacy}-{at}", mixed, base.header, base.rows
-            mixed = "".join(lines[:at]).encode(legacy) + "".join(lines[at:]).encode()
-            yield f"encoding-changes/{legacy}-then-utf-8-{at}", mixed, base.header, base.rows
 
 
 def _above(base: Base) -> Made:
@@ -514,23 +357,3 @@ def _cells(base: Base) -> Made:
     yield "cell/sparse", dump(header, sparse).encode(), header, sparse, base.name not in ("texts",)
     zeros = [[f"00{row[0]}", *row[1:-1], "NA"] for row in rows]
     yield "cell/zeros-and-na", dump(header, zeros).encode(), header, zeros
-
-
-def _languages() -> Iterator[Case]:
-    """Names of a language in each encoding that can hold them."""
-    languages = {
-        "russian": (_RUSSIAN, ("cp1251", "koi8-r", "cp866", "iso8859-5")),
-        "latvian": (_LATVIAN, ("cp1257", "iso8859-13", "iso8859-4")),
-        "lithuanian": (_LITHUANIAN, ("cp1257", "iso8859-13", "iso8859-4")),
-        "estonian": (_ESTONIAN, ("cp1257", "iso8859-13", "iso8859-15", "cp1252")),
-        "german": (_GERMAN, ("cp1252", "iso8859-15")),
-        "french": (_FRENCH, ("cp1252", "iso8859-1", "iso8859-15")),
-        "polish": (_POLISH, ("cp1250", "iso8859-2")),
-    }
-    english = ["id", "name", "email", "phone", "created", "city", "amount", "comment"]
-    for language, (names, encodings) in languages.items():
-        for encoding, seed in itertools.product(("utf-8", *encodings), range(4)):
-            picked = random.Random(f"{language}-{encoding}-{seed}").sample(names, 8)
-            header, rows = _contacts(picked, english, 30)
-            content = dump(header, rows, ";").encode(encoding)
-            yield Case(f"{language}/language/{encoding}-{seed}", "language", content, header, rows)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from exported import HEADER, contacts, exports
-from pollution import Rows, dump
+from pollution_bases import Rows, dump
 
 import crm_engine as crm
 from crm_engine.sources import ReadOptions, Source, open_sources
