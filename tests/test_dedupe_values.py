@@ -11,6 +11,7 @@ from dedupe_samples import HEADER, ROWS, check_whole, golden, table
 
 import crm_engine as crm
 from crm_engine.explain import explain_pair
+from crm_engine.output import write_sheets
 
 
 def test_records_keep_every_column_and_say_where_they_came_from(tmp_path: Path) -> None:
@@ -168,6 +169,23 @@ def test_dates_with_points_are_read_and_ambiguous_ones_told() -> None:
         ("updated_at", "ambiguous", 1),
     ]
     assert crm.dedupe(slashed, {"date_order": "dmy"}).summary["doubtful_values"] == []
+
+
+def test_explain_and_evaluate_know_the_sheets_of_a_workbook(tmp_path: Path) -> None:
+    shop = pa.table({"key": ["1", "2"], "name": ["Anna Ozola", "Jānis Bērziņš"], "e-mail": ["anna@inbox.lv", "janis@inbox.lv"]})
+    office = pa.table({"code": ["A", "B"], "client": ["OZOLA ANNA", "Ilze Liepa"], "mail": ["Anna@Inbox.lv", "ilze@inbox.lv"]})
+    write_sheets({"Shop": shop, "Office": office}, tmp_path / "both.xlsx")
+    result = crm.dedupe(tmp_path / "both.xlsx", mapping={"key": "source_key", "code": "source_key"})
+    result.write(tmp_path / "out")
+    ids = [result.records["record_id"][place].as_py() for place in (0, 2)]
+    explained = explain_pair(tmp_path / "out", *ids)
+    assert explained["comparisons"] == result.explain(*ids)["comparisons"]
+    assert explained["same_contact"]
+    assert explain_pair(tmp_path / "out", "both.xlsx#Shop:2", "both.xlsx#Office:2")["comparisons"] == explained["comparisons"]
+    with pytest.raises(crm.ConfigError, match="the records are rows of .*both.xlsx#Shop, .*both.xlsx#Office"):
+        explain_pair(tmp_path / "out", "both.xlsx:2", ids[0])
+    truth = pa.table({"source_key": ["1", "A", "B"], "true_id": ["anna", "anna", "ilze"]})
+    assert crm.evaluate(tmp_path / "out", truth).labelled == 3
 
 
 def test_explain_tells_what_was_not_compared(tmp_path: Path) -> None:

@@ -151,7 +151,8 @@ def source_name_of(file: str) -> str:
 
 def summary_of(outcome: _core.DedupeOutcome, tables: list[InputTable]) -> dict[str, Any]:
     counts = json.loads(outcome.counts())
-    reports = [{**table.source.report(), "roles": dict(table.columns)} for table in tables]
+    # A table is known by the name that its records have: of several sheets a report knows the workbook alone.
+    reports = [{**table.source.report(), "file": table.source.name, "roles": dict(table.columns)} for table in tables]
     total = {name: sum(report["counts"][name] for report in reports) for name in ("rows_in", "rejected", "skipped")}
     warnings = [f"{report['file']}: {warning}" for report in reports for warning in report.get("warnings", [])]
     silent = tables_without_contacts(tables)

@@ -76,8 +76,10 @@ def _find(table: pq.ParquetFile, folder: Path, record: str | int) -> dict[str, A
         if mask is not None and pc.any(mask).as_py():
             found: dict[str, Any] = table.read_row_group(group).filter(mask).slice(0, 1).to_pylist()[0]
             return found
-    what = f"row {row} of {file}" if by_row else f"the record_id {text}"
-    raise ConfigError(f"{folder}: no record has {what}")
+    if not by_row:
+        raise ConfigError(f"{folder}: no record has the record_id {text}")
+    files = pc.unique(table.read(columns=["source_file"]).column("source_file").cast(pa.string())).to_pylist()
+    raise ConfigError(f"{folder}: no record is row {row} of {file}; the records are rows of {', '.join(files[:20])}")
 
 
 def _explain_rows(rows: list[dict[str, Any]], summary: dict[str, Any], model: Model) -> dict[str, Any]:
