@@ -181,8 +181,8 @@ def test_what_is_set_must_be_what_the_column_holds(template: Template) -> None:
         take_in(base, people(5))
         before = content(base)
         for column, value, message in (
-            ("email", "no address", "takes an e-mail address"),
-            ("phone", "ask at the desk", "takes a telephone number"),
+            ("email", "no address", "is no e-mail address"),
+            ("phone", "ask at the desk", "is no telephone number"),
         ):
             with pytest.raises(crm.ConfigError, match=message) as raised:
                 base.set({column: value}, where="n_records > 0")

@@ -139,6 +139,24 @@ def test_changes_conflicts_new_rows_and_refusals_are_told_apart(tmp_path: Path) 
     assert counts["cards"] == 31 == sum(counts[f"cards_{fate}"] for fate in ("changed", "unchanged", "refused", "new"))
 
 
+@pytest.mark.parametrize("template", [None, {"columns": ["family_name", "email", "phone", "birth_date"]}])
+def test_what_is_no_value_of_its_column_is_refused_without_a_check(tmp_path: Path, template: Any) -> None:
+    crm.write_cards(contacts(), tmp_path / "cards.xlsx", template=template)
+
+    def change(sheet: Any, column: dict[str, int]) -> None:
+        sheet.cell(2, column["phone"]).value = "ask at the desk"
+        sheet.cell(3, column["birth_date"]).value = "yesterday"
+        sheet.cell(4, column["email"]).value = "none"
+        sheet.cell(5, column["phone"]).value = "8 912 345-67-89; +371 29123456"
+        sheet.cell(6, column["email"]).value = None
+
+    fill(tmp_path / "cards.xlsx", tmp_path / "edited.xlsx", change)
+    edited = crm.read_edits(tmp_path / "edited.xlsx", contacts(), template=template)
+    assert [(row["row"], row["column"]) for row in edited.problems.to_pylist()] == [(2, "phone"), (3, "birth_date"), (4, "email")]
+    assert "desk" not in str(edited.problems.to_pylist())
+    assert edited.edits["column"].to_pylist() == ["phone", "email"]
+
+
 def test_absorbed_contacts_are_followed(tmp_path: Path) -> None:
     crm.write_cards(contacts(3), tmp_path / "cards.xlsx")
     fill(

@@ -234,12 +234,16 @@ def test_values_to_keep_are_edits_of_the_merged_contact(result: Path, tmp_path: 
         sheet.cell(3, column["Decision"]).value = "same"
         sheet.cell(row, column["email"]).value = "B"
         sheet.cell(row, column["city"]).value = "Jūrmala"
+        # In the second somebody typed what is no e-mail address.
+        sheet.cell(keep_rows[1], column["email"]).value = "ask at the desk"
         kept.update(center=letters["A"], email=sheet.cell(3, column["email"]).value)
         # The last group, the last row of the sheet: nothing was decided, so nothing is kept of B.
         sheet.cell(keep_rows[-1], column["email"]).value = "b"
 
     fill(tmp_path / "review.xlsx", tmp_path / "done.xlsx", choose)
-    assert crm.apply_review(base, tmp_path / "done.xlsx").runs == ["decided", "edited"]
+    reviewed = crm.apply_review(base, tmp_path / "done.xlsx")
+    assert reviewed.runs == ["decided", "edited"]
+    assert "a value that was typed for email is no e-mail address; it was left aside" in reviewed.warnings
     assert {row["decision"] for row in base.decided} == {"same"}
     edits = {(edit["contact_id"], edit["column"]): edit["value"] for edit in base.edits}
     assert edits == {(kept["center"], "email"): kept["email"], (kept["center"], "city"): "Jūrmala"}

@@ -229,6 +229,26 @@ def iso_day(text: str) -> str | None:
     return None
 
 
+#: What contacts have in columns of a role where anything else would stand above what sources say.
+_DATES = ("birth_date", "created_at", "updated_at")
+_POINTS = {"email": "e-mail address", "phone": "telephone number"}
+
+
+def misfit(column: str, text: str | None) -> str | None:
+    """Why a text is no value of a contact's column, without the text itself; ``None`` where it may be one.
+
+    >>> misfit("phone", "ask at the desk"), misfit("birth_date", "1980-05-17"), misfit("city", "Riga")
+    ('is no telephone number', None, None)
+    """
+    if not text:
+        return None
+    if column in _DATES:
+        return None if iso_day(text) or iso_day(text[:10]) else "is no date, such as 1980-05-17"
+    if column in _POINTS and not pa.array(_core.normal_values(column, pa.array([text], pa.string())))[0].as_py():
+        return f"is no {_POINTS[column]}"
+    return None
+
+
 def cards_of(batches: Any, wanted: Iterable[str]) -> pa.Table:
     """The contacts of these ids out of a stream of batches, all columns as text."""
     ids = pa.array(sorted(set(wanted)), pa.string())

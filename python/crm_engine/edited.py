@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.cards import CardTemplate, all_cards, cards_of, iso_day
+from crm_engine.cards import CardTemplate, all_cards, cards_of, iso_day, misfit
 from crm_engine.config import nearest
 from crm_engine.errors import ConfigError, FileFormatError
 from crm_engine.output import output_format, write_sheets, write_table
@@ -57,8 +57,8 @@ class Edits:
     conflicts: pa.Table
     #: Rows without a ``contact_id``: contacts to be matched as in any import.
     new: pa.Table
-    #: What a card template refuses, or an id that no contact has: ``row``, ``contact_id``, ``column``, ``reason``. Nothing of such a
-    #: row is taken.
+    #: What a card template refuses, what is no value of its column, or an id that no contact has: ``row``, ``contact_id``, ``column``,
+    #: ``reason``. Nothing of such a row is taken.
     problems: pa.Table
     #: ``cards`` rows = ``cards_changed`` + ``cards_unchanged`` + ``cards_refused`` + ``cards_new``.
     counts: dict[str, int]
@@ -224,6 +224,8 @@ class _Comparison:
         changed = {name: row[name] for name in there if not is_same_cell(row[name], before.get(name))}
         wrong = [(name, "is not to be changed here") for name in changed if name in self._locked]
         wrong += [(name, reason) for name, reason in self._judge(row) if name in changed]
+        judged = {name for name, _ in wrong}
+        wrong += [(name, reason) for name, text in changed.items() if name not in judged and (reason := misfit(name, text))]
         if wrong:
             return self.refuse(number, written, wrong) or "refused"
         n_taken = 0

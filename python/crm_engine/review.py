@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from crm_engine.cards import cards_of
+from crm_engine.cards import cards_of, misfit
 from crm_engine.errors import ConfigError, FileFormatError
 from crm_engine.output import output_format, write_sheets
 from crm_engine.sources import ReadOptions, open_sources
@@ -207,6 +207,9 @@ def _edits(review: Review, base: Any) -> list[dict[str, Any]]:
             letter = choice.strip().upper()
             contact = keep.contacts.get(letter)
             if contact is None:
+                if reason := misfit(column, choice):
+                    review.warnings.append(f"a value that was typed for {column} {reason}; it was left aside")
+                    continue
                 value: str | None = choice
             elif letter == "A" or (center, contact) in review.merged:
                 # A card that was merged meanwhile (by this very review, given twice) is known from the workbook alone.

@@ -12,10 +12,9 @@ import pyarrow.compute as pc
 from crm_engine import _core
 from crm_engine.base.deriving import derive
 from crm_engine.base.reading import table_sql
-from crm_engine.base.references import phone_region
 from crm_engine.base.runs import Run
 from crm_engine.base.schema import rows_to_table
-from crm_engine.cards import iso_day
+from crm_engine.cards import misfit
 from crm_engine.config import nearest
 from crm_engine.errors import ConfigError, SchemaError
 
@@ -96,7 +95,7 @@ def set_values(
         ]
         with base._lake.reading() as cursor:
             _require_columns(cursor, list(values))
-        _require_values(base, {column: _as_text(value) for column, value in values.items()})
+        _require_values({column: _as_text(value) for column, value in values.items()})
         schema = pa.schema([("contact_id", pa.string()), ("column", pa.string()), ("value", pa.string())])
         run = edit(
             base,
@@ -144,20 +143,11 @@ def _require_columns(cursor: Cursor, columns: Sequence[str]) -> None:
             raise ConfigError(f"contacts have no column '{column}'{nearest(column, known)}; their columns are {', '.join(known)}")
 
 
-#: Columns whose values are dates.
-_DATES = ("birth_date", "created_at", "updated_at")
-_TAKES = {"email": "an e-mail address", "phone": "a telephone number"}
-
-
-def _require_values(base: Base, values: Mapping[str, str | None]) -> None:
-    """Refuses what is no date, e-mail address or telephone in a column of these: it would stand above what sources say."""
+def _require_values(values: Mapping[str, str | None]) -> None:
+    """Refuses what is no value of its column: it would stand above what sources say."""
     for column, value in values.items():
-        if not value:
-            continue
-        if column in _DATES and iso_day(value) is None and iso_day(value[:10]) is None:
-            raise ConfigError(f"the column '{column}' takes a date, such as 1980-05-17, and what was given is none")
-        if column in _TAKES and not (pa.array(_core.normal_values(column, pa.array([value]), phone_region(base)))[0].as_py() or []):
-            raise ConfigError(f"the column '{column}' takes {_TAKES[column]}, and what was given is none")
+        if reason := misfit(column, value):
+            raise ConfigError(f"the column '{column}' cannot be set so: what was given {reason}")
 
 
 def _that_change(cursor: Cursor, rows: Sequence[tuple[str, str, str | None]]) -> tuple[list[tuple[str, str, str | None]], int]:
