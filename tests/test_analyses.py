@@ -14,7 +14,7 @@ from crm_engine import ConfigError, SchemaError
 from crm_engine.analyze import ANALYSES, Related, calendar
 from crm_engine.cli import run
 from crm_engine.demo import write_demo
-from crm_engine.plan import METRICS
+from crm_engine.plan_targets import METRICS
 
 ORDERS = pa.table(
     {
@@ -338,6 +338,23 @@ def test_plan_and_fact():
     assert [row["fact"] for row in rows] == [Decimal("1.00"), Decimal("25.50"), None, Decimal("0.00"), Decimal("1.00")]
     assert [row["state"].split(":")[0] for row in rows] == ["missed", "missed", "no facts", "behind", "met"]
     assert {row["state"].split(":")[0] for row in result.tables["deviations"].to_pylist()} >= {"missed", "no facts", "behind"}
+
+
+def test_a_won_deal_without_a_closing_date_was_won_when_it_began():
+    deals = pa.table({"contact_id": ["a", "b"], "stage": ["won", "won"], "created_at": ["2026-01-05", "2026-01-06"], "closed_at": ["2026-02-01", None],
+                      "amount": ["5", "7"], "currency": ["EUR", "EUR"]})  # fmt: skip
+    found = crm.analyze("value", {"deals": deals}, today=TODAY).table.to_pylist()
+    assert {row["contact"]: row["last_purchase"] for row in found} == {"a": dt.date(2026, 2, 1), "b": dt.date(2026, 1, 6)}
+
+
+def test_what_stands_for_a_missing_text_is_each_ones_own():
+    rows = Related({"interactions": {"contact_id": ["a"], "kind": pa.array([None], pa.string())}}, TODAY).need("interactions")
+    assert (rows.text("kind", "other")[0], rows.text("kind")[0], rows.word("kind", "other")[0], rows.word("kind")[0]) == (
+        "other",
+        None,
+        "other",
+        None,
+    )
 
 
 def test_plans_count_every_kind_of_contact():

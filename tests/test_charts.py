@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 import crm_engine as crm
 from crm_engine.cli import run
+from crm_engine.cli.terminal import console
+from crm_engine.tables import print_table
 
 DEALS = "deal_id,stage,owner,amount,currency,lost_reason\n1,won,ivanov,1,EUR,\n2,proposal,,1,EUR,\n3,lost,smith,1,EUR,price\n"
 STEPS = "contact: id\ntime: at\nwindow: 7 days\nsteps:\n- {name: first, where: kind = 'a'}\n- {name: second, where: kind = 'b'}\n"
@@ -86,3 +89,33 @@ def test_no_owner_in_a_file_is_no_owner(folder: Path) -> None:
     both = pa.table({"deal_id": [1, 2, 3], "stage": ["won"] * 3, "owner": ["", None, "b"]})
     found = crm.pipeline_funnel(both, None, {"by": "owner"}).stages.to_pylist()
     assert [(row["owner"], row["reached"]) for row in found if row["stage"] == "won"] == [("b", 1), (None, 2)]
+
+
+def test_a_table_in_order_of_time_shows_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    months = pa.table({"month": [f"2026-{month:02}" for month in range(1, 13)], "rate_per_day": [0.0123] * 12})
+    print_table(console(), months, max_rows=3)
+    shown = capsys.readouterr().out
+    assert "2026-12" in shown
+    assert "2026-09" not in shown
+    assert "and 9 earlier rows" in shown
+    assert "0.012" in shown
+    print_table(console(), pa.table({"month": ["2026-03", "2026-01"], "n": [1, 2]}), max_rows=1)
+    assert "and 1 row more" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_picture_says_what_no_bar_holds_and_long_names_stay_apart(folder: Path) -> None:
+    pytest.importorskip("altair")
+    drawn = crm.draw(crm.pipeline_funnel(folder / "deals.csv", None, {"by": "owner"})).to_dict()
+    assert drawn["vconcat"][0]["title"]["subtitle"][1] == "1 lost deal does not say from which stage, and is in no bar"
+    assert "labelExpr" not in json.dumps(drawn)
+    stages = ["a stage with a long name", "another one of these", "won", "x", "y"]
+    deals = pa.table({"deal_id": [1], "stage": ["won"], "owner": ["a"]})
+    assert "labelExpr" in json.dumps(crm.draw(crm.pipeline_funnel(deals, None, {"by": "owner", "stages": stages})).to_dict())
+
+
+def test_bars_of_a_plan_tell_where_they_are_heading() -> None:
+    pytest.importorskip("altair")
+    calls = {"contact_id": ["a"], "occurred_at": ["2026-01-10"], "kind": ["call"]}
+    plans = {"period": ["2026-01", "2025-12"], "metric": ["calls", "calls"], "target": ["2", "2"]}
+    drawn = json.dumps(crm.draw(crm.plan(plans, {"interactions": calls}, today=dt.date(2026, 1, 10))).to_dict(), ensure_ascii=False)
+    assert "50% → 155%" in drawn

@@ -342,3 +342,16 @@ def test_empty_text_is_no_value_in_a_dictionary_either():
     assert set(result.losses["reason"].to_pylist()) == {None}
     assert result.stages.equals(plain.stages)
     assert result.amounts.equals(plain.amounts)
+
+
+def test_a_forecast_counts_deals_that_were_lost_nobody_knows_where():
+    stages = ["won", "lost", "lost", "lost", "proposal"]
+    deals = pa.table({"deal_id": range(5), "stage": stages, "amount": [100] * 5, "currency": ["EUR"] * 5})
+    funnel = crm.pipeline_funnel(deals)
+    [proposal] = funnel.forecast.to_pylist()
+    # One of four decided deals was won; without the lost ones all that is open would be sure.
+    assert (proposal["stage"], proposal["won_share"], proposal["expected_amount"]) == ("proposal", 0.25, Decimal("25.00"))
+    assert funnel.summary["lost_from_unknown"] == 3
+    history = pa.table({"deal_id": [1, 1], "stage": ["qualification", "lost"], "entered_at": ["2026-01-01", "2026-01-02"]})
+    [proposal] = crm.pipeline_funnel(deals, history).forecast.to_pylist()
+    assert proposal["won_share"] == pytest.approx(1 / 3)

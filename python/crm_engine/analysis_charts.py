@@ -102,6 +102,11 @@ _MOST_BARS = 40
 _PLAN_COLOURS = {"met": GREEN, "ahead": GREEN, "on the way": BLUE, "not begun": MUTED, "behind": AMBER, "missed": RED}
 
 
+def _told(attainment: float, forecast: float | None) -> str:
+    """The share reached, and where it is heading if the period goes on."""
+    return percent(attainment) if forecast in (None, attainment) else f"{percent(attainment)} → {percent(forecast)}"
+
+
 def _plan_bars(alt: Any, rows: list[dict[str, Any]], title: Any) -> Any:
     """Attainment as a bar against the line of the plan, coloured by the state that the table gives."""
     shown = []
@@ -115,7 +120,7 @@ def _plan_bars(alt: Any, rows: list[dict[str, Any]], title: Any) -> Any:
                 "attainment": min(row["attainment"], 2),
                 "forecast": min(row.get("forecast_attainment") or row["attainment"], 2),
                 "state": str(row["state"]),
-                "label": percent(row["attainment"]),
+                "label": _told(row["attainment"], row.get("forecast_attainment")),
             }
         )
     if len(shown) > _MOST_BARS:

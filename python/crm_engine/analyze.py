@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crm_engine.analyses.campaigns import campaigns
@@ -29,6 +29,7 @@ from crm_engine.analyses.related import Related
 from crm_engine.analyses.value import value
 from crm_engine.columns import check_options
 from crm_engine.errors import ConfigError
+from crm_engine.funnels.options import names
 from crm_engine.told_once import dates_told_once
 
 __all__ = [
@@ -44,12 +45,21 @@ ANALYSES: dict[str, Callable[..., Analysis]] = {
 
 @dates_told_once
 def analyze(
-    name: str, tables: Any, *, today: dt.date | None = None, timezone: str | None = None, date_order: str | None = None, **options: Any
+    name: str,
+    tables: Any,
+    *,
+    today: dt.date | None = None,
+    timezone: str | None = None,
+    date_order: str | None = None,
+    won: str | Sequence[str] | None = None,
+    lost: str | Sequence[str] | None = None,
+    **options: Any,
 ) -> Analysis:
     """Runs one analysis over a folder, a mapping of names to tables, or a base; ``options`` are those of the analysis.
 
     Without ``today`` the last day on which anything happened is taken, so that an old export does not look deserted. ``date_order`` (``dmy``,
-    ``mdy``) says how dates are read that can be read in two ways and whose column does not tell.
+    ``mdy``) says how dates are read that can be read in two ways and whose column does not tell. ``won`` and ``lost`` name the stages at which a
+    deal is won or lost, where they are called otherwise.
 
     >>> import pyarrow as pa, datetime as dt
     >>> orders = pa.table({"contact_id": ["a", "a", "b"], "placed_at": ["2026-01-05", "2026-02-01", "2026-02-03"], "amount": ["10", "20", "5.50"], "currency": ["EUR"] * 3})
@@ -69,10 +79,9 @@ def analyze(
         _check_number(name, option, given, parameters[option])
     if name == "activity" and "contact" not in options:
         raise ConfigError("analysis 'activity' needs the contact whose card is wanted: contact=...")
-    related = Related(tables, today, timezone, date_order)
+    related = Related(tables, today, timezone, date_order, won=names(won, "won"), lost=names(lost, "lost"))
     found = function(related, **options)
-    if related.warnings:
-        found.summary["warnings"] = list(related.warnings)
+    related.tell(found.summary)
     return found
 
 

@@ -44,8 +44,11 @@ def heat_map(
     alt: Any, rows: list[dict[str, Any]], x: str, x_order: list[Any], y: str, value: str, title: str, subtitle: str, *, titled: bool = False
 ) -> Any:
     """Cells with their value on them; ``titled`` names the axes, for values that do not speak for themselves."""
+    # Long names are put word below word, so that they do not run into each other.
+    room = 620 / max(1, len(x_order)) / 7
+    wrap = {"labelExpr": "split(datum.label, ' ')"} if any(len(str(name)) > room for name in x_order) else {}
     base = alt.Chart(alt.InlineData(rows)).encode(
-        x=alt.X(f"{x}:O", sort=x_order, axis=alt.Axis(title=x if titled else None, orient="top", labelAngle=0, labelPadding=8)),
+        x=alt.X(f"{x}:O", sort=x_order, axis=alt.Axis(title=x if titled else None, orient="top", labelAngle=0, labelPadding=8, **wrap)),
         y=alt.Y(f"{y}:O", axis=alt.Axis(title=y if titled else None, labelPadding=8)),
     )
     # White on the darker half of the scale, which ends at the greatest value.

@@ -92,7 +92,7 @@ def _chart_of(result: Any) -> Any:
     return styled(chart)
 
 
-def _funnel_bars(alt: Any, rows: list[dict[str, Any]], name: str, count: str, title: str, subtitle: str) -> Any:
+def _funnel_bars(alt: Any, rows: list[dict[str, Any]], name: str, count: str, title: str, subtitle: str | list[str]) -> Any:
     """One bar per step with its count, its share of the start at the end, and the conversion from the step before between them."""
     if not rows:
         return nothing(alt, title)
@@ -169,7 +169,16 @@ def _pipeline(alt: Any, funnel: Any) -> Any:
         facts.append(f"win rate {percent(summary['win_rate'])}")
     if summary["median_cycle_days"] is not None:
         facts.append(f"median cycle {summary['median_cycle_days']:.0f} days")
-    parts = [_funnel_bars(alt, rows, "stage", "reached", "Pipeline", " · ".join(facts))]
+    told = [" · ".join(facts)]
+    if summary["lost_from_unknown"]:
+        n_lost = summary["lost_from_unknown"]
+        deals = (
+            "1 lost deal does not say from which stage, and is"
+            if n_lost == 1
+            else f"{n_lost} lost deals do not say from which stage, and are"
+        )
+        told.append(f"{deals} in no bar")
+    parts = [_funnel_bars(alt, rows, "stage", "reached", "Pipeline", told)]
     waits = [
         {"stage": row["stage"], "median": row["median_days"], "p90": row["p90_days"]} for row in rows if row["median_days"] is not None
     ]

@@ -10,41 +10,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import re
 from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from crm_engine.amounts import amounts_of
 from crm_engine.analyses.dealings import Purchases, engaging, purchase_rows
 from crm_engine.analyses.figures import DAY, FLOAT, MONEY, NEVER, TEXT, Analysis, decimal, table
 from crm_engine.analyses.related import Related
-from crm_engine.columns import check_options, column, load_config, load_table, texts
-from crm_engine.errors import ConfigError
+from crm_engine.funnels.options import names
+from crm_engine.plan_targets import targets_of
 from crm_engine.told_once import dates_told_once
 
-#: What can be planned, and what it counts.
-METRICS = {
-    "active_clients_kept": "clients that bought in the 365 days before the period and bought again in it",
-    "new_clients": "contacts whose first purchase falls into the period",
-    "engaged_contacted": "contacts that were engaged and had not bought, and were contacted in the period",
-    "products_sold_new": "pieces bought by those whose first purchase falls into the period",
-    "products_sold_active": "pieces bought by those who were clients before",
-    "contacts_made": "calls, letters, meetings and all other contacts that went out",
-    "calls": "calls that went out",
-    "letters": "letters and e-mails that went out",
-    "meetings": "meetings and visits",
-    "chats": "chats and talks in social networks, whoever began them",
-    "complaints": "complaints, whoever took them down",
-    "reviews": "reviews",
-    "quote_requests": "requests for a quote",
-    "revenue": "amount of what was bought, in the target's currency",
-}
 _KINDS = {
     "calls": ("call",),
     "letters": ("email", "e-mail", "letter"),
@@ -58,8 +38,6 @@ _KINDS = {
 _EITHER_WAY = ("chats", "complaints", "reviews", "quote_requests")
 #: Metrics that rest on interactions.
 _OF_INTERACTIONS = ("contacts_made", "engaged_contacted", *_KINDS)
-_MOST = Decimal(10) ** 15
-_OPTIONS = ("period", "owner", "metric", "product", "target", "currency")
 
 
 @dates_told_once
@@ -71,20 +49,22 @@ def plan(
     timezone: str | None = None,
     tolerance: float = 0.1,
     date_order: str | None = None,
+    won: str | Sequence[str] | None = None,
+    lost: str | Sequence[str] | None = None,
 ) -> Analysis:
     """Targets against facts.
 
     ``plans`` is a CSV or other table with ``period`` (2026, 2026-Q2, 2026-05, 2026-W07), ``owner`` (empty is all), ``metric``, ``product``,
     ``target`` and ``currency``, or a YAML file with a list ``plans`` of the same. ``tolerance`` is how far a forecast may miss its target before
-    it is a deviation.
+    it is a deviation. ``won`` and ``lost`` name the stages at which a deal is won or lost, where they are called otherwise.
 
     >>> orders = {"contact_id": ["a"], "placed_at": ["2026-01-05"], "amount": ["10"], "currency": ["EUR"]}
     >>> result = plan({"period": ["2026-01"], "metric": ["new_clients"], "target": ["2"]}, {"orders": orders}, today=dt.date(2026, 1, 31))
     >>> result.table.select(["target", "fact", "attainment"]).to_pylist()
     [{'target': Decimal('2.00'), 'fact': Decimal('1.00'), 'attainment': 0.5}]
     """
-    targets = _targets(plans)
-    related = Related(tables, today, timezone, date_order)
+    targets = targets_of(plans)
+    related = Related(tables, today, timezone, date_order, won=names(won, "won"), lost=names(lost, "lost"))
     facts = _Facts(related)
     rows = []
     for target in targets:
@@ -157,8 +137,7 @@ def plan(
         "without_target": len(unplanned),
         "today": str(related.today),
     }
-    if related.warnings:
-        summary["warnings"] = list(related.warnings)
+    related.tell(summary)
     return Analysis("plan", result, summary, chart)
 
 
@@ -185,77 +164,12 @@ def _decision(row: dict[str, Any]) -> str:
         return "raise the target, or move effort elsewhere"
     gap = row["target"] - row["fact"]
     if row["state"] == "missed":
-        return f"short by {gap}: explain, and carry over or write off"
-    return f"{gap} to go; at this rate the period ends with {row['forecast']}"
+        return f"short by {_grouped(gap)}: explain, and carry over or write off"
+    return f"{_grouped(gap)} to go; at this rate the period ends with {_grouped(row['forecast'])}"
 
 
-def _targets(plans: Any) -> list[dict[str, Any]]:
-    """Targets as checked rows with their period as (first day, day after the last)."""
-    if isinstance(plans, str | os.PathLike) and Path(plans).suffix.lower() in (".yaml", ".yml", ".json"):
-        listed = load_config(plans, "plans").get("plans")
-        if not isinstance(listed, list):
-            raise ConfigError(f"{os.fspath(plans)}: it must have a list 'plans' of targets")
-        rows = []
-        for number, item in enumerate(listed, 1):
-            if not isinstance(item, dict):
-                raise ConfigError(f"{os.fspath(plans)}: plan {number} must be a mapping with period, metric and target")
-            check_options(item, _OPTIONS, f"plan {number}")
-            rows.append({key: None if item.get(key) is None else str(item[key]) for key in _OPTIONS})
-        given = pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in _OPTIONS]))
-    else:
-        given = load_table(plans, "plans")
-    for name in ("period", "metric", "target"):
-        column(given, name, "plans")
-    columns = {name: texts(given[name]).to_pylist() if name in given.column_names else [None] * len(given) for name in _OPTIONS}
-    goals = amounts_of(given["target"], "target", "plans")[0].to_pylist()
-    rows = [dict(zip(_OPTIONS, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    targets: list[dict[str, Any]] = []
-    by_key: dict[tuple[Any, ...], list[tuple[int, tuple[dt.date, dt.date]]]] = defaultdict(list)
-    for number, (row, goal) in enumerate(zip(rows, goals, strict=True), 1):
-        where = f"row {number} of the plans"
-        if row["metric"] not in METRICS:
-            import difflib
-
-            near = difflib.get_close_matches(str(row["metric"]), METRICS, 1)
-            raise ConfigError(
-                f"{where}: the metric {row['metric']!r} is unknown{f', did you mean {near[0]!r}?' if near else ''}; there are {', '.join(METRICS)}"
-            )
-        span = _span(row["period"], where)
-        if goal is None or not 0 <= goal < _MOST:
-            raise ConfigError(
-                f"{where}: the target {row['target']!r} must be an amount such as 1234.50 or 1 234,50: 0 or more, and below {_MOST:g}"
-            )
-        if row["metric"] == "revenue" and not row["currency"]:
-            raise ConfigError(f"{where}: a target of revenue needs its currency, because amounts of different currencies are never added")
-        key = tuple(row[name] for name in ("owner", "metric", "product", "currency"))
-        for other, taken in by_key[key]:
-            if span[0] < taken[1] and taken[0] < span[1]:
-                raise ConfigError(
-                    f"{where} overlaps row {other}: both plan {row['metric']!r} of {row['owner'] or 'everybody'} for {rows[other - 1]['period']} and {row['period']}; keep one"
-                )
-        by_key[key].append((number, span))
-        targets.append({**row, "target": goal.quantize(Decimal("0.01")), "span": span})
-    return targets
-
-
-def _span(period: Any, where: str) -> tuple[dt.date, dt.date]:
-    match = re.fullmatch(r"(\d{4})(?:-(?:Q([1-4])|W(\d\d?)|(\d\d?)))?", str(period).strip())
-    if match:
-        year = int(match.group(1))
-        try:
-            if match.group(2):
-                quarter = int(match.group(2))
-                return dt.date(year, quarter * 3 - 2, 1), dt.date(year + quarter // 4, quarter % 4 * 3 + 1, 1)
-            if match.group(3):
-                monday = dt.date.fromisocalendar(year, int(match.group(3)), 1)
-                return monday, monday + dt.timedelta(days=7)
-            if match.group(4):
-                month = int(match.group(4))
-                return dt.date(year, month, 1), dt.date(year + month // 12, month % 12 + 1, 1)
-            return dt.date(year, 1, 1), dt.date(year + 1, 1, 1)
-        except ValueError:
-            pass
-    raise ConfigError(f"{where}: the period {period!r} is none; write 2026, 2026-Q2, 2026-05 or 2026-W07")
+def _grouped(amount: Decimal) -> str:
+    return f"{amount:,}".replace(",", " ")
 
 
 class _Facts:
@@ -341,11 +255,11 @@ class _Facts:
         when = rows.time("occurred_at")
         mine = (when >= start) & (when < end)
         if rows.has("direction") and metric not in _EITHER_WAY:
-            mine &= rows.text("direction") != "in"
+            mine &= rows.word("direction") != "in"
         if owner is not None and rows.has("owner"):
             mine &= rows.text("owner") == owner
         if metric in _KINDS:
-            mine &= np.isin(rows.text("kind"), _KINDS[metric])
+            mine &= np.isin(rows.word("kind"), _KINDS[metric])
         if metric != "engaged_contacted":
             return Decimal(int(mine.sum())).quantize(Decimal("0.01"))
         before = set(rows.contact[engaging(rows) & (when < start)].tolist())

@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 MAX_ROWS = 60
 
 
+#: The first column of tables whose last rows are those that people look for.
+_IN_ORDER_OF_TIME = ("month", "at", "cohort", "period_end", "day", "week", "quarter", "year")
+
+
 def print_table(console: Console, table: pa.Table, title: str = "", *, max_rows: int = MAX_ROWS) -> None:
-    """Prints ``table``: numbers to the right, shares as per cent, what is missing as a dash; columns that do not fit go below."""
-    rows = [[cell(name, value) for name, value in row.items()] for row in table.slice(0, max_rows).to_pylist()]
+    """Prints ``table``: numbers to the right, shares as per cent, what is missing as a dash; columns that do not fit go below. Of a table in
+    order of time the last rows are shown, of all others the first."""
+    left_out = max(table.num_rows - max_rows, 0)
+    shows_last = _is_in_order_of_time(table)
+    rows = [[cell(name, value) for name, value in row.items()] for row in table.slice(left_out if shows_last else 0, max_rows).to_pylist()]
     # Their values say days, hours or seconds.
     headers = [name.removesuffix("_seconds").replace("_", " ") for name in table.column_names]
     # Long headers wrap at their words; values stay whole.
@@ -28,8 +35,9 @@ def print_table(console: Console, table: pa.Table, title: str = "", *, max_rows:
     n_keys = 0
     while n_keys < min(3, len(headers)) and not _is_number(table.schema.field(n_keys).type):
         n_keys += 1
-    left_out = table.num_rows - max_rows
-    caption = f"and {left_out:,} rows more".replace(",", " ") if left_out > 0 else None
+    rows_left = "row" if left_out == 1 else "rows"
+    more = f"earlier {rows_left}" if shows_last else f"{rows_left} more"
+    caption = f"and {left_out:,} {more}".replace(",", " ") if left_out else None
     keys, rest = list(range(n_keys)), list(range(n_keys, len(headers)))
     while True:
         taken = list(keys)
@@ -51,6 +59,13 @@ def print_table(console: Console, table: pa.Table, title: str = "", *, max_rows:
         title = ""
         if not rest:
             return
+
+
+def _is_in_order_of_time(table: pa.Table) -> bool:
+    if not table.num_rows or table.column_names[0] not in _IN_ORDER_OF_TIME:
+        return False
+    first, last = table[0][0].as_py(), table[0][-1].as_py()
+    return first is not None and last is not None and first < last
 
 
 def _part(
@@ -90,7 +105,8 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, float):
         if name.startswith("conversion") or name.endswith(("share", "rate", "attainment", "return", "error", "probability")):
             return f"{value:.1%}"
-        return f"{value:,.1f}".replace(",", " ")
+        # A rate of some a month is no 0.0 a day.
+        return f"{value:.2g}" if 0 < abs(value) < 1 else f"{value:,.1f}".replace(",", " ")
     if isinstance(value, int):
         return str(value) if name in ("step", "year") else f"{value:,}".replace(",", " ")
     if isinstance(value, Decimal):

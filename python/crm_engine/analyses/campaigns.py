@@ -103,7 +103,7 @@ def _about(related: Related) -> dict[str, dict[str, Any]]:
     costs = rows.money("cost") if rows.has("cost") else np.zeros(len(rows), np.int64)
     return {
         campaign: {"name": name, "cost": int(cost), "currency": currency}
-        for campaign, name, cost, currency in zip(rows.ids("campaign_id"), names, costs, rows.currency(), strict=True)
+        for campaign, name, cost, currency in zip(rows.ids("campaign_id"), names, costs, rows.currency("cost"), strict=True)
     }
 
 

@@ -41,10 +41,11 @@ def activity(related: Related, *, contact: str) -> Analysis:
         for values, when in () if rows is None else _rows_of(rows, contact):
             found = True
             if name == "contacts":
-                fields |= values
+                fields |= {key: value for key, value in values.items() if key not in related.read_as.get(name, {})}
             else:
                 at = None if when == NEVER else dt.datetime(1970, 1, 1) + dt.timedelta(seconds=when)
-                events.append({"table": name, "at": at, "what": _summary_of(name, values), "fields": values})
+                own = {key: value for key, value in values.items() if key not in related.read_as.get(name, {})}
+                events.append({"table": name, "at": at, "what": _summary_of(name, values), "fields": own})
     if not found:
         raise ConfigError(f"{related.where}: nothing is known of the contact {contact!r}")
     events.sort(key=lambda event: (event["at"] is not None, event["at"] or dt.datetime.min), reverse=True)

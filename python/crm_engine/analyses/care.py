@@ -23,8 +23,8 @@ def service(related: Related, *, loyal_days: int = 180) -> Analysis:
     such a column is there. ``bought_again``: contacts with a purchase within ``loyal_days`` after.
     """
     rows = related.need("interactions")
-    kinds, when, person = rows.text("kind", "other"), rows.time("occurred_at"), rows.contact
-    outcome = rows.text("outcome") if rows.has("outcome") else np.full(len(rows), None)
+    kinds, when, person = rows.word("kind", "other"), rows.time("occurred_at"), rows.contact
+    outcome = rows.word("outcome") if rows.has("outcome") else np.full(len(rows), None)
     response = rows.number("response_minutes") if rows.has("response_minutes") else np.full(len(rows), np.nan)
     solution = rows.number("solution_minutes") if rows.has("solution_minutes") else np.full(len(rows), np.nan)
     rating = rows.number("satisfaction") if rows.has("satisfaction") else np.full(len(rows), np.nan)

@@ -113,7 +113,7 @@ def _counts(related: Related, first: dict[int, str], began: dict[int, int]) -> _
         cell["engaged"] += person in engaged
     deals = related.find("deals")
     if deals is not None and deals.has("channel"):
-        stage = deals.text("stage") if deals.has("stage") else np.full(len(deals), None)
+        stage = deals.word("stage") if deals.has("stage") else np.full(len(deals), None)
         when = deals.first_time("created_at", "closed_at")
         counted = (when != NEVER) & (when < related.now)
         months = month_of(when[counted]).tolist()

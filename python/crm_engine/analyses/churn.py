@@ -26,11 +26,9 @@ from crm_engine.analyses.figures import (
     table,
 )
 from crm_engine.analyses.related import Related
-from crm_engine.funnels.pipeline import STAGES
+from crm_engine.related_words import DECIDED, STAGES
 
 UNKNOWN = "unknown"
-#: Stages at which a deal ends.
-DECIDED = ("won", "lost")
 
 
 def churn(related: Related, *, lost_after_days: int = 180) -> Analysis:
@@ -148,7 +146,8 @@ def _last_deals(related: Related) -> _Happened:
     reasons = deals.text("lost_reason", "") if deals.has("lost_reason") else np.full(len(deals), "")
     began = deals.first_time("created_at", "closed_at")
     closed = deals.time("closed_at") if deals.has("closed_at") else began
-    columns = (deals.contact.tolist(), numbers, deals.text("stage", UNKNOWN), reasons, began.tolist(), closed.tolist())
+    stages = zip(deals.word("stage", UNKNOWN), deals.text("stage", UNKNOWN), strict=True)
+    columns = (deals.contact.tolist(), numbers, stages, reasons, began.tolist(), closed.tolist())
     for person, number, stage, reason, start, end in zip(*columns, strict=True):
         if person >= 0:
             path = moves.get(number) or _path_without_history(stage, start, end)
@@ -156,14 +155,21 @@ def _last_deals(related: Related) -> _Happened:
     return found
 
 
-def _moves(related: Related) -> dict[str, list[tuple[int, int, str]]]:
-    """The history of each deal that has one, as (time, place of the stage, stage) in order."""
+#: A stage as (our word for it, what it is called).
+_Stage = tuple[str, str]
+#: A deal's stages as (time, place of the stage, stage), in order.
+_Path = list[tuple[int, int, _Stage]]
+
+
+def _moves(related: Related) -> dict[str, _Path]:
+    """The history of each deal that has one."""
     stages = related.find("deal_stages")
-    moves: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    moves: dict[str, _Path] = defaultdict(list)
     if stages is None:
         return moves
     entered = stages.first_time("entered_at", "changed_at", "created_at")
-    for number, stage, when in zip(stages.ids("deal_id"), stages.text("stage", UNKNOWN), entered.tolist(), strict=True):
+    names = zip(stages.word("stage", UNKNOWN), stages.text("stage", UNKNOWN), strict=True)
+    for number, stage, when in zip(stages.ids("deal_id"), names, entered.tolist(), strict=True):
         if when != NEVER and number is not None:
             moves[number].append((when, _place(stage), stage))
     for path in moves.values():
@@ -171,28 +177,28 @@ def _moves(related: Related) -> dict[str, list[tuple[int, int, str]]]:
     return moves
 
 
-def _path_without_history(stage: str, start: int, end: int) -> list[tuple[int, int, str]]:
+def _path_without_history(stage: _Stage, start: int, end: int) -> _Path:
     """A deal of which only today's stage is known; one that was decided later than it began stood somewhere until then."""
-    if stage in DECIDED and NEVER not in (start, end) and start < end:
-        return [(start, 0, UNKNOWN), (end, _place(stage), stage)]
+    if stage[0] in DECIDED and NEVER not in (start, end) and start < end:
+        return [(start, 0, (UNKNOWN, UNKNOWN)), (end, _place(stage), stage)]
     when = start if start != NEVER else end
     return [] if when == NEVER else [(when, _place(stage), stage)]
 
 
-def _standing(path: list[tuple[int, int, str]], reason: str) -> list[tuple[int, int, tuple[str, ...]]]:
+def _standing(path: _Path, reason: str) -> list[tuple[int, int, tuple[str, ...]]]:
     """Where a deal stood after each move: a lost one at the last open stage before."""
     standing: list[tuple[int, int, tuple[str, ...]]] = []
     at = UNKNOWN
-    for when, place, stage in path:
-        is_lost = stage == "lost"
-        at = at if is_lost else stage
-        standing.append((when, place, (at, stage if stage in DECIDED else "open", reason if is_lost else "")))
+    for when, place, (word, name) in path:
+        is_lost = word == "lost"
+        at = at if is_lost else name
+        standing.append((when, place, (at, word if word in DECIDED else "open", reason if is_lost else "")))
     return standing
 
 
-def _place(stage: str) -> int:
+def _place(stage: _Stage) -> int:
     """At one moment the earlier stage comes first and lost last, as in the pipeline funnel."""
-    return len(STAGES) if stage == "lost" else STAGES.index(stage) if stage in STAGES else -1
+    return len(STAGES) if stage[0] == "lost" else STAGES.index(stage[0]) if stage[0] in STAGES else -1
 
 
 def _last_before(rows: list[tuple[int, int, tuple[str, ...]]], end: int) -> tuple[str, ...] | None:

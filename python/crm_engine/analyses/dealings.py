@@ -29,10 +29,10 @@ def purchase_rows(related: Related) -> Purchases:
     orders = related.find("orders")
     if orders is not None:
         rows, when = orders, orders.first_time("placed_at", "ordered_at", "created_at", "time")
-        kept = ~np.isin(rows.text("status"), ["cancelled", "refunded", "returned"]) if rows.has("status") else np.ones(len(rows), bool)
+        kept = ~np.isin(rows.word("status"), ["cancelled", "refunded", "returned"]) if rows.has("status") else np.ones(len(rows), bool)
     else:
         rows = related.need("orders", "deals")
-        kept, when = rows.text("stage") == "won", rows.first_time("closed_at", "created_at")
+        kept, when = rows.word("stage") == "won", rows.first_time("closed_at", "created_at")
     kept &= (rows.contact >= 0) & (when != NEVER) & (when < related.now)
     return Purchases(rows, kept, rows.contact[kept], when[kept], rows.money()[kept], rows.currency()[kept])
 
@@ -59,7 +59,7 @@ def engaging(interactions: Rows) -> np.ndarray:
     """Whether something came back in each interaction: an answer, or the contact wrote or called itself."""
     hit = np.zeros(len(interactions), bool)
     if interactions.has("outcome"):
-        hit |= np.isin(interactions.text("outcome"), ("answered", "follow-up", "resolved"))
+        hit |= np.isin(interactions.word("outcome"), ("answered", "follow-up", "resolved"))
     if interactions.has("direction"):
-        hit |= interactions.text("direction") == "in"
+        hit |= interactions.word("direction") == "in"
     return hit & (interactions.contact >= 0)

@@ -97,7 +97,7 @@ def _contacts_made(related: Related, found: dict[str, _Owner]) -> dict[int, list
     rows = related.find("interactions")
     if rows is None or not rows.has("owner"):
         return history
-    times, kinds, names = rows.time("occurred_at"), rows.text("kind", "other"), rows.text("owner")
+    times, kinds, names = rows.time("occurred_at"), rows.word("kind", "other"), rows.text("owner")
     outcomes = rows.text("outcome") if rows.has("outcome") else np.full(len(rows), None)
     waits = rows.number("response_minutes") if rows.has("response_minutes") else np.full(len(rows), np.nan)
     answered: set[tuple[str, int]] = set()
@@ -125,7 +125,7 @@ def _deals(related: Related, found: dict[str, _Owner], history: dict[int, list[t
     closed = rows.time("closed_at") if rows.has("closed_at") else np.full(len(rows), NEVER)
     columns = (rows.contact, rows.first_time("created_at", "closed_at"), closed, rows.money())
     for name, stage, currency, person, start, end, amount in zip(
-        rows.text("owner"), rows.text("stage"), rows.currency(), *(values.tolist() for values in columns), strict=True
+        rows.text("owner"), rows.word("stage"), rows.currency(), *(values.tolist() for values in columns), strict=True
     ):
         if name is None:
             continue

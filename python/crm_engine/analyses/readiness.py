@@ -24,7 +24,7 @@ def readiness(related: Related, *, horizon_days: int = 60) -> Analysis:
     asked: dict[int, list[int]] = defaultdict(list)
     interactions = related.find("interactions")
     if interactions is not None:
-        request = np.isin(interactions.text("kind", "other"), ("quote_request", "chat", "site", "visit"))
+        request = np.isin(interactions.word("kind", "other"), ("quote_request", "chat", "site", "visit"))
         for person, when, is_request in zip(
             interactions.contact.tolist(), interactions.time("occurred_at").tolist(), request.tolist(), strict=True
         ):

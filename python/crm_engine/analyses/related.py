@@ -19,7 +19,9 @@ from crm_engine.analyses.table_sources import TableSources
 from crm_engine.columns import codes, column, first_column, ids, load_table, local, months, texts, times
 from crm_engine.config import nearest
 from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.related_words import DECIDED, STAGES, known_columns, with_known_columns, words_of
 from crm_engine.written import check_date_order
+from crm_engine.written_currencies import without_currencies
 
 #: Amounts are summed as cents in 64 bits.
 _MOST_MONEY = Decimal(10) ** 15
@@ -34,7 +36,14 @@ class Related:
     """Tables by name, from a folder of files or a mapping; contacts are numbered alike in all of them."""
 
     def __init__(
-        self, tables: Any, today: dt.date | dt.datetime | None = None, timezone: str | None = None, date_order: str | None = None
+        self,
+        tables: Any,
+        today: dt.date | dt.datetime | None = None,
+        timezone: str | None = None,
+        date_order: str | None = None,
+        *,
+        won: Sequence[str] = (),
+        lost: Sequence[str] = (),
     ) -> None:
         self.timezone, self.date_order = timezone, check_date_order(date_order)
         self._sources = TableSources(tables)
@@ -42,7 +51,11 @@ class Related:
         self.contact_names: dict[str, int] = {}
         self._rows: dict[str, Rows | None] = {}
         self._owners_of: dict[str, tuple[pa.Array, pa.Array]] = {}
-        self._repeats: list[str] = []
+        #: What the stages are called at which a deal is won or lost, beside the words that are known.
+        self.outcomes = {**dict.fromkeys(won, "won"), **dict.fromkeys(lost, "lost")}
+        #: Our columns that tables have under other names: table -> ours -> its own.
+        self.read_as: dict[str, dict[str, str]] = {}
+        self._notes: list[str] = []
         #: Of each table whose contacts were asked for: rows that name no contact, and rows whose contact is not among the contacts.
         self._unmatched: dict[str, tuple[int, int]] = {}
         self._today = today
@@ -70,9 +83,15 @@ class Related:
         """A table, or nothing."""
         if name not in self._rows:
             source = self._sources.get(name)
-            self._rows[name] = None if source is None else Rows(self, name, load_table(source, name))
-            self._note_repeats(self._rows[name])
+            self._rows[name] = None if source is None else self._open(load_table(source, name), name)
         return self._rows[name]
+
+    def _open(self, table: pa.Table, name: str) -> Rows:
+        if other_names := known_columns(table.column_names, name):
+            self.read_as[name] = other_names
+        rows = Rows(self, name, with_known_columns(table, name))
+        self._note_repeats(rows)
+        return rows
 
     def of_contact(self, name: str, contact: str, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """The rows of a table whose ``contact_id`` is this, of these columns as far as they are there; none without such a table."""
@@ -85,21 +104,37 @@ class Related:
         wanted = [column for column in rows.column_names if columns is None or column in columns]
         return list(rows.filter(pc.equal(ids(rows["contact_id"]), contact)).select(wanted).to_pylist())
 
+    def tell(self, summary: dict[str, Any]) -> None:
+        """Adds to a summary what a user should know of the tables: warnings, and which columns were read as ours."""
+        if self.warnings:
+            summary["warnings"] = [*summary.get("warnings", []), *self.warnings]
+        if self.read_as:
+            summary["read_as"] = self.read_as
+
     @property
     def warnings(self) -> list[str]:
         """What a user should know of the tables that were read."""
-        return [*self._sources.warnings, *self._repeats, *self._unmatched_told()]
+        return [*self._sources.warnings, *self._notes, *self._unmatched_told()]
 
-    def _note_repeats(self, rows: Rows | None) -> None:
+    def _note_repeats(self, rows: Rows) -> None:
         """Rows that come twice are summed twice; which of them is meant only their owner knows."""
-        own_id = None if rows is None else _OWN_IDS.get(rows.name)
-        if rows is None or own_id is None or not rows.has(own_id):
+        own_id = _OWN_IDS.get(rows.name)
+        if own_id is None or not rows.has(own_id):
             return
         given = ids(rows.table[own_id]).drop_null()
         repeated = len(given) - pc.count_distinct(given).as_py()
         if repeated:
-            self._repeats.append(
+            self._notes.append(
                 f"{rows.name}: {repeated} rows repeat a {own_id!r} that comes before; each row counts, so remove those that are there twice"
+            )
+
+    def note_stages(self, stages: set[str]) -> None:
+        """Tells that no deal is known to be won or lost, because its stages are called otherwise."""
+        strange = sorted(stages - set(STAGES))
+        if strange and stages.isdisjoint(DECIDED):
+            more = ", ..." if len(strange) > 5 else ""
+            self._notes.append(
+                f"deals: none of the stages ({', '.join(strange[:5])}{more}) is known to be won or lost; say which are with won=... and lost=..."
             )
 
     def note_contacts(self, rows: Rows, numbers_: np.ndarray) -> None:
@@ -234,15 +269,19 @@ class Rows:
         return np.asarray(values.fill_null(NEVER).to_numpy())
 
     def first_time(self, *names: str) -> np.ndarray:
-        """The first of these columns that is there."""
-        return self.time(first_column(self.table, names, self.name, None))
+        """In each row the first of these columns that has a time; one of them must be there."""
+        first_column(self.table, names, self.name, None)
+        first, *others = (self.time(name) for name in names if self.has(name))
+        for other in others:
+            first = np.where(first == NEVER, other, first)
+        return first
 
     def money(self, name: str = "amount") -> np.ndarray:
         """Cents; none is 0."""
         return self._cached("money", name, self._money)
 
     def _money(self, name: str) -> np.ndarray:
-        values = money(column(self.table, name, self.name), name, self.name)
+        values = money(self._amounts(name)[0], name, self.name)
         if values.type.scale > 2:
             values = pc.round(values, 2)
         size = pc.abs(values)
@@ -269,15 +308,36 @@ class Rows:
 
     def text(self, name: str, missing: str | None = None) -> np.ndarray:
         """Texts as objects."""
-        return self._cached("text", name, lambda n: self._text(n, missing))
+        return self._cached(f"text or {missing}", name, lambda n: self._text(n, missing))
 
     def _text(self, name: str, missing: str | None) -> np.ndarray:
         number, values = codes(column(self.table, name, self.name))
         return np.asarray(np.array([*values.cast(pa.string()).to_pylist(), missing], object)[number])
 
-    def currency(self) -> np.ndarray:
-        """The currency of each row; empty where none is given."""
-        return self.text("currency", "") if self.has("currency") else np.full(len(self), "", object)
+    def word(self, name: str, missing: str | None = None) -> np.ndarray:
+        """Texts with our word for what is called otherwise (``won``, ``call``, ``cancelled``, ...); all others as they are."""
+        return self._cached(f"word or {missing}", name, lambda n: self._word(n, missing))
+
+    def _word(self, name: str, missing: str | None) -> np.ndarray:
+        values = self.text(name, missing)
+        if name != "stage":
+            return words_of(values, name)
+        outcomes = self.related.outcomes
+        found = words_of(np.array([outcomes.get(value, value) for value in values.tolist()], object), name)
+        self.related.note_stages(set(found.tolist()) - {None, missing})
+        return found
+
+    def currency(self, of: str = "amount") -> np.ndarray:
+        """The currency of each row: as its column says, or else the amounts themselves; empty where none is given."""
+        if self.has("currency"):
+            return self.text("currency", "")
+        named = self._amounts(of)[1] if self.has(of) else None
+        if named is None:
+            return np.full(len(self), "", object)
+        return np.asarray(pc.fill_null(named, "").to_numpy(zero_copy_only=False), object)
+
+    def _amounts(self, name: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
+        return without_currencies(column(self.table, name, self.name))
 
     def _cached(self, kind: str, name: str, make: Any) -> np.ndarray:
         cache = self.__dict__.setdefault("_cache", {})

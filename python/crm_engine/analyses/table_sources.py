@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.related_words import table_of
 
 #: The tables that have a meaning of their own; any other name works where one is asked for.
 TABLES = (
@@ -80,15 +81,15 @@ def is_table_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def _files_by_table(folder: Path) -> dict[str, list[Path]]:
-    """The files of each table, the one to be read first; a folder of Parquet files is a table too."""
+    """The files of each table, by its name or by a word for it, the one to be read first; a folder of Parquet files is a table too."""
     found: dict[str, list[tuple[int, str, Path]]] = {}
     for path in folder.iterdir():
         name = path.name.casefold()
         if path.is_dir():
             if not name.startswith(".") and any(part.suffix.casefold() in _SUFFIXES[:3] for part in path.iterdir()):
-                found.setdefault(name, []).append((0, path.name, path))
+                found.setdefault(table_of(name), []).append((0, path.name, path))
             continue
         for place, suffix in enumerate(_SUFFIXES):
             if name.endswith(suffix):
-                found.setdefault(name.removesuffix(suffix), []).append((place, path.name, path))
+                found.setdefault(table_of(name.removesuffix(suffix)), []).append((place, path.name, path))
     return {name: [path for _, _, path in sorted(files)] for name, files in sorted(found.items())}

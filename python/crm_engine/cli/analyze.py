@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import click
 
 from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import terminal_options
-from crm_engine.cli.reading import tables_option
+from crm_engine.cli.reading import outcome_options, tables_option, tell
 from crm_engine.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ NAMES = ("channels", "owners", "churn", "value", "levels", "activity", "service"
     metavar="PATH",
     help="A table (.parquet .csv .tsv .xlsx .arrow .jsonl .json), a chart (.html .png .svg), a calendar (.ics), a card (.html .json).",
 )
+@outcome_options
 @terminal_options
 @tables_option
 def command(
@@ -52,6 +54,8 @@ def command(
     table: str | None,
     output: Path | None,
     date_order: str | None,
+    won: tuple[str, ...],
+    lost: tuple[str, ...],
 ) -> None:
     """Answer a question from the tables in FOLDER (orders, deals, interactions, tasks, campaigns, costs, ...), or in a base.
 
@@ -71,9 +75,9 @@ def command(
     if contact is not None:
         options["contact"] = contact
     with opened(Path(tables)) if is_base(tables) else contextlib.nullcontext(tables) as where:
-        result = analyze(name, where, today=today.date() if today else None, timezone=timezone, date_order=date_order, **options)
-    for warning in result.summary.get("warnings", ()):
-        terminal.warn(warning)
+        day = today.date() if today else None
+        result = analyze(name, where, today=day, timezone=timezone, date_order=date_order, won=won, lost=lost, **options)
+    tell(terminal, result.summary)
     chosen(result, table)
     if output is not None:
         write(result, table, output)
@@ -120,14 +124,15 @@ def write(result: Any, table: str | None, output: Path) -> None:
         write_table(chosen(result, table), output)
 
 
-def show(console: Console, result: Any, table_name: str | None = None) -> None:
-    """The table that was asked for, or the main one and the first rows of the others."""
+def show(console: Console, result: Any, table_name: str | None = None, names: Sequence[str] | None = None) -> None:
+    """The table that was asked for, or the main one and some rows of the others; ``names`` are those to show, where not all."""
     from crm_engine.tables import print_table
 
     if table_name is not None:
         print_table(console, chosen(result, table_name), table_name.replace("_", " ").capitalize())
         return
-    for number, (name, table) in enumerate(result.tables.items()):
+    for number, name in enumerate(names or result.tables):
+        table = result.tables[name]
         if table.num_rows or number == 0:
             print_table(console, table, name.replace("_", " ").capitalize(), max_rows=30 if number == 0 else 8)
 

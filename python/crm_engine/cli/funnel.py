@@ -11,7 +11,7 @@ import click
 from crm_engine.cli.analyze import chosen, json_of, plain, show, write
 from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import InputPath, terminal_options
-from crm_engine.cli.reading import tables_option
+from crm_engine.cli.reading import tables_option, tell
 from crm_engine.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def command(
             funnel = _of_tables(folder, options, contacts, payments, progress)
         else:
             funnel = _of_files(files, options, contacts, payments, progress)
-    for warning in funnel.summary.get("warnings", []):
-        terminal.warn(warning)
+    tell(terminal, funnel.summary)
     shown = None if table is None else funnel.table(table)
     if output is not None:
         _write(funnel, table, main, output)
@@ -134,8 +133,7 @@ def _retention(
         raise click.UsageError(f"retention reads one file of events, and {len(files)} are given")
     with opened(Path(folder)) if folder is not None and is_base(folder) else contextlib.nullcontext(folder or files[0]) as events:
         result = retention(events, options)
-    for warning in result.summary["warnings"]:
-        terminal.warn(warning)
+    tell(terminal, result.summary)
     chosen(result, table)
     if output is not None:
         write(result, table, output)

@@ -11,7 +11,7 @@ import click
 from crm_engine.cli.analyze import chosen, json_of, show, write
 from crm_engine.cli.base_options import is_base, opened
 from crm_engine.cli.options import InputPath, terminal_options
-from crm_engine.cli.reading import tables_option
+from crm_engine.cli.reading import outcome_options, tables_option, tell
 from crm_engine.cli.terminal import Terminal
 
 
@@ -29,7 +29,7 @@ from crm_engine.cli.terminal import Terminal
     show_default=True,
     help="How far a forecast may miss its target before it is a deviation.",
 )
-@click.option("--table", metavar="NAME", help="Which table to show or write: plan, deviations, without_target.")
+@click.option("--table", metavar="NAME", help="Which table to show or write: plan, current, deviations, without_target.")
 @click.option(
     "-o",
     "--output",
@@ -37,6 +37,7 @@ from crm_engine.cli.terminal import Terminal
     metavar="PATH",
     help="A table (.parquet .csv .tsv .xlsx .arrow .jsonl .json) or a chart (.html .png .svg).",
 )
+@outcome_options
 @terminal_options
 @tables_option
 def command(
@@ -49,6 +50,8 @@ def command(
     table: str | None,
     output: Path | None,
     date_order: str | None,
+    won: tuple[str, ...],
+    lost: tuple[str, ...],
 ) -> None:
     """Compare PLANS (CSV or YAML: period, owner, metric, product, target, currency) with what happened.
 
@@ -61,11 +64,12 @@ def command(
 
     folder = tables or str(Path(plans).parent)
     with opened(Path(folder)) if is_base(folder) else contextlib.nullcontext(folder) as where:
-        result = plan(plans, where, today=today.date() if today else None, timezone=timezone, tolerance=tolerance, date_order=date_order)
-    for warning in result.summary.get("warnings", ()):
-        terminal.warn(warning)
+        day = today.date() if today else None
+        result = plan(plans, where, today=day, timezone=timezone, tolerance=tolerance, date_order=date_order, won=won, lost=lost)
+    tell(terminal, result.summary)
     chosen(result, table)
     if output is not None:
         write(result, table, output)
         terminal.note(f"wrote {output}")
-    terminal.result(json_of(result, table), lambda console: show(console, result, table))
+    shown = ("current", "deviations", "without_target")
+    terminal.result(json_of(result, table), lambda console: show(console, result, table, shown))

@@ -66,3 +66,22 @@ def tables_option(command: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return date_order_option(strict_option(with_unread))
+
+
+def outcome_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--won`` and ``--lost``: what the stages are called at which a deal ends."""
+    for outcome in ("lost", "won"):
+        told = f"A stage at which a deal is {outcome}, where it is called otherwise; repeatable."
+        command = click.option(f"--{outcome}", multiple=True, metavar="STAGE", help=told)(command)
+    return command
+
+
+def tell(terminal: Terminal, summary: dict[str, Any]) -> None:
+    """What a user should know of the tables that were read: warnings, and which columns were taken for ours."""
+    for warning in summary.get("warnings", ()):
+        terminal.warn(warning)
+    read_as = summary.get("read_as", {})
+    if read_as:
+        terminal.note(f"{', '.join(read_as)}: columns were found by their words{'' if terminal.verbose else '; --verbose says which'}")
+    for table, columns in read_as.items():
+        terminal.detail(f"{table}: {', '.join(f'{ours} is {own!r}' for ours, own in columns.items())}")

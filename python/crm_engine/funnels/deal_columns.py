@@ -14,6 +14,7 @@ from crm_engine.amounts import finite, money
 from crm_engine.columns import PERIODS, check_options, codes, column, ids, period, period_codes, times
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.funnels.options import breakdowns, names, text, whole_number
+from crm_engine.written_currencies import without_currencies
 
 #: Ticks in a second by the unit of a timestamp.
 TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -75,19 +76,22 @@ class DealColumns:
     """Amounts, currencies and reasons of the deals, whatever of them there is."""
 
     def __init__(self, deals: pa.Table, options: dict[str, Any]) -> None:
-        n_rows = deals.num_rows
+        n_rows, named = deals.num_rows, None
         amount = options.get("amount", "amount")
         if amount in deals.column_names:
-            raw = deals[amount]
+            raw, named = without_currencies(deals[amount])
             self.amount = finite(raw, amount, "deals") if pa.types.is_float64(raw.type) else money(raw, amount, "deals")
         elif "amount" in options:
             column(deals, amount, "deals")
         else:
             self.amount = pa.chunked_array([pa.nulls(n_rows, pa.decimal128(38, 2))])
         self.scale = 2 if pa.types.is_float64(self.amount.type) else self.amount.type.scale
-        self.currency_codes, self.currencies = self._optional(
-            deals, options, "currency", n_rows, text(options.get("default_currency"), "default_currency")
-        )
+        default = text(options.get("default_currency"), "default_currency")
+        currency = options.get("currency", "currency")
+        if named is not None and currency not in deals.column_names and "currency" not in options:
+            # Where no column says it the amounts do.
+            deals = deals.append_column(currency, named)
+        self.currency_codes, self.currencies = self._optional(deals, options, "currency", n_rows, default)
         self.reason_codes, self.reasons = self._optional(deals, options, "lost_reason", n_rows, None)
         created = options.get("created_at", "created_at")
         self.created = times(deals[created], created, "deals", order=options.get("date_order")) if created in deals.column_names else None
@@ -121,7 +125,8 @@ def stage_numbers(deals: pa.Table, options: dict[str, Any], stages: list[str], l
         else:
             row = int(np.flatnonzero(number == len(of_value))[0])
             raise SchemaError(
-                f"row {row + 1} of the deals has the stage {value!r}, which the pipeline does not know; its stages are {', '.join([*stages, *lost])}"
+                f"row {row + 1} of the deals has the stage {value!r}, which the pipeline does not know; its stages are "
+                f"{', '.join([*stages, *lost])}. Name yours in their order as 'stages' of the config, and as 'lost' what is lost"
             )
     return np.asarray(np.array([*of_value, 0], np.uint8)[number])
 

@@ -21,6 +21,7 @@ from crm_engine.funnels.event_dimensions import dimensions_of
 from crm_engine.funnels.named_tables import NamedTables
 from crm_engine.funnels.options import list_of, names, rule_text
 from crm_engine.funnels.step_tables import breakdown_plan, event_tables
+from crm_engine.related_words import known_columns
 from crm_engine.told_once import dates_told_once
 from crm_engine.written import check_date_order
 
@@ -186,9 +187,16 @@ def _funnel(
 
 
 def key_names(table: Any, options: dict[str, Any]) -> tuple[str, str]:
-    """The columns of the contact and of the time."""
-    contact = options.get("contact") or first_column(table, _CONTACT_NAMES, "events", "contact")
-    return contact, options.get("time") or first_column(table, TIME_NAMES, "events", "time")
+    """The columns of the contact and of the time: as the options say, or by our names for them, or by words for these."""
+    other_names = known_columns(table.column_names, "events")
+
+    def of(option: str, usual: tuple[str, ...]) -> str:
+        found = options.get(option)
+        if found is None and not set(usual) & set(table.column_names):
+            found = next((other_names[name] for name in usual if name in other_names), None)
+        return str(found or first_column(table, usual, "events", option))
+
+    return of("contact", _CONTACT_NAMES), of("time", TIME_NAMES)
 
 
 def _grouped(

@@ -42,7 +42,7 @@ def funnel(
     options = load_config(config, "funnel")
     related = Related(tables, today, date_order=options.get("date_order"))
     found = _events(related, options, today, progress) if "steps" in options else _pipeline(related, options, today, progress)
-    found.summary.setdefault("warnings", []).extend(related.warnings)
+    related.tell(found.summary)
     return found
 
 

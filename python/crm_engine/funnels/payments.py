@@ -13,6 +13,8 @@ from crm_engine.amounts import money
 from crm_engine.columns import column, first_column, ids, texts
 from crm_engine.errors import SchemaError
 from crm_engine.funnels.deal_columns import DealColumns
+from crm_engine.related_words import words_of
+from crm_engine.written_currencies import without_currencies
 
 #: What a payment may be.
 STATUSES = ("received", "overdue", "returned")
@@ -56,15 +58,24 @@ def _entries(deals: pa.Table, is_won: np.ndarray, currency_of_deal: pa.Array, pa
     mine = pc.and_(pc.is_valid(of_payment), pc.fill_null(pa.array(is_won).take(deal.combine_chunks()), False))
     part, deal = payments.filter(mine), deal.filter(mine).combine_chunks()
     name = first_column(payments, ("status", "kind"), "payments", "status")
-    status = texts(part[name])
+    status = _statuses(part[name])
     strange = pc.unique(status.filter(pc.invert(pc.is_in(status, value_set=pa.array(STATUSES)))).drop_null()).to_pylist()
     if strange:
         raise SchemaError(f"payments: {name!r} is {strange[0]!r}; known are {', '.join(STATUSES)}")
     own = currency_of_deal.take(deal)
-    currency = pc.coalesce(texts(part["currency"]), own) if "currency" in part.column_names else own
-    amount = money(column(part, "amount", "payments"), "amount", "payments")
+    raw, named = without_currencies(column(part, "amount", "payments"))
+    said = texts(part["currency"]) if "currency" in part.column_names else named
+    currency = own if said is None else pc.coalesce(said, own)
+    amount = money(raw, "amount", "payments")
     entries = pa.table({"deal": deal, "status": status, "amount": amount, "currency": currency})
     return entries.filter(pc.is_valid(entries["status"]))
+
+
+def _statuses(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What became of each payment; one that is paid was received, and one that is refunded returned."""
+    known = words_of(texts(values).to_numpy(zero_copy_only=False), "status")
+    ours = {"paid": "received", "refunded": "returned"}
+    return pa.chunked_array([pa.array([ours.get(value, value) for value in known.tolist()], pa.string())])
 
 
 def _has_net(entries: pa.Table, currency_of_deal: pa.Array, n_deals: int) -> np.ndarray:

@@ -21,12 +21,12 @@ from crm_engine.funnels.named_tables import NamedTables
 from crm_engine.funnels.options import check_timezone, list_of_names, names
 from crm_engine.funnels.payments import paid
 from crm_engine.funnels.pipeline_tables import PipelineTables
+from crm_engine.related_words import STAGES, known_columns, with_known_columns
 from crm_engine.told_once import dates_told_once
 from crm_engine.written import check_date_order
 
 Progress = Callable[[str, int, int], Any]
 
-STAGES = ("qualification", "presentation", "proposal", "contracting", "won")
 OPTIONS = (
     "stages", "lost", "count", "by", "breakdowns", "cohort", "forecast", "timezone", "pipelines", "pipeline_column", "deal", "stage",
     "entered_at", "amount", "currency", "created_at", "lost_reason", "name", "default_currency", "date_order",
@@ -99,14 +99,18 @@ def pipeline_funnel(
     """
     options = load_config(config, "pipeline funnel")
     check_options(options, OPTIONS, "pipeline funnel")
-    deal_table = load_table(deals, "deals")
-    stage_table = None if deal_stages is None else load_table(deal_stages, "deal_stages")
-    payment_table = None if payments is None else load_table(payments, "payments")
+    given = {"deals": deals, "deal_stages": deal_stages, "payments": payments}
+    tables = {name: load_table(source, name) for name, source in given.items() if source is not None}
+    read_as = {name: found for name, table in tables.items() if (found := known_columns(table.column_names, name))}
+    tables = {name: with_known_columns(table, name) for name, table in tables.items()}
+    deal_table, stage_table, payment_table = tables["deals"], tables.get("deal_stages"), tables.get("payments")
     check_timezone(options.get("timezone"))
     check_date_order(options.get("date_order"))
-    if not options.get("pipelines"):
-        return PipelineFunnel(_one_pipeline(deal_table, stage_table, options, payment_table, today, progress))
-    return PipelineFunnel(_several(deal_table, stage_table, options, payment_table, today, progress))
+    make = _several if options.get("pipelines") else _one_pipeline
+    funnel = PipelineFunnel(make(deal_table, stage_table, options, payment_table, today, progress))
+    if read_as:
+        funnel.summary["read_as"] = read_as
+    return funnel
 
 
 def _several(

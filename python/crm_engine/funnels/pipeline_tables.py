@@ -149,10 +149,13 @@ class PipelineTables:
         )
 
     def won_shares(self) -> list[Fraction | None]:
-        """Of the decided deals that reached each stage, the share that was won."""
+        """Of the decided deals that reached each stage, the share that was won. A lost deal that does not say from which stage counts at each: it
+        may have reached it, and leaving it out would promise that nothing is ever lost."""
         shares = []
+        lost_somewhere = int(self.standing[0, self.n + 1])
         for stage in range(1, self.n + 1):
             won, lost = (int(self.standing[stage:, place].sum()) for place in (self.n, self.n + 1))
+            lost += lost_somewhere
             shares.append(Fraction(won, won + lost) if won + lost else None)
         return shares
 
@@ -163,18 +166,7 @@ class PipelineTables:
         cycles = [self.found[name] for name in ("median_cycle_days", "mean_cycle_days")]
         median_cycle, mean_cycle = (None if np.isnan(days) else float(days) for days in cycles)
         win_rate = won / (won + lost) if won + lost else None
-        without = self.found["without_history"]
-        warnings = []
-        if without and n_deals:
-            what = "there is no stage history" if not with_history else f"{without} of {n_deals} deals have no stage history"
-            warnings.append(f"{what}: of them only the current stage is known, so skips, moves and times in stage leave them out")
-        if self.found["orphan_rows"]:
-            warnings.append(f"{self.found['orphan_rows']} stage rows belong to no deal of the table and were left out")
-        if self.found["disagreeing"]:
-            warnings.append(f"{self.found['disagreeing']} deals name another stage than the last of their history; the history counts")
-        unknown = self.found["lost_from_unknown"]
-        if unknown:
-            warnings.append(f"{unknown} lost deals do not say from which stage")
+        without, unknown = self.found["without_history"], self.found["lost_from_unknown"]
         return {
             "deals": n_deals,
             "won": won,
@@ -188,8 +180,31 @@ class PipelineTables:
             "deals_without_history": without,
             "stage_rows_without_deal": self.found["orphan_rows"],
             "stage_disagrees": self.found["disagreeing"],
-            "warnings": warnings,
+            "lost_from_unknown": unknown,
+            "warnings": self._warnings(n_deals, with_history),
         }
+
+    def _warnings(self, n_deals: int, with_history: bool) -> list[str]:
+        without, orphans, disagreeing, unknown = (
+            self.found[name] for name in ("without_history", "orphan_rows", "disagreeing", "lost_from_unknown")
+        )
+        warnings = []
+        if without and n_deals:
+            if with_history:
+                what = f"{_deals(without, 'has', 'have')} no stage history (of {n_deals:,}): only their current stage is known"
+            else:
+                what = "there is no stage history: only the current stage of the deals is known"
+            warnings.append(f"{what}, so skips, moves and times in stage leave them out")
+        if orphans:
+            rows = "1 stage row belongs" if orphans == 1 else f"{orphans:,} stage rows belong"
+            warnings.append(f"{rows} to no deal of the table and {'was' if orphans == 1 else 'were'} left out")
+        if disagreeing:
+            names = _deals(disagreeing, "names", "name")
+            warnings.append(f"{names} another stage than the last of their history; the history counts")
+        if unknown:
+            told, count = ("1 lost deal does", "it counts") if unknown == 1 else (f"{unknown:,} lost deals do", "they count")
+            warnings.append(f"{told} not say from which stage; {count} as lost, and for no stage")
+        return warnings
 
     def _velocity(self, median_cycle: float | None, win_rate: float | None) -> dict[str, str]:
         """What the pipeline brings a day by currency: open deals x win rate x mean won amount / days of a cycle."""
@@ -203,3 +218,7 @@ class PipelineTables:
                 per_day = Fraction(amount) / won * open_deals * Fraction(win_rate) / Fraction(median_cycle)
                 found[currency or ""] = str(Decimal(round(per_day * 100)).scaleb(-2))
         return found
+
+
+def _deals(n: int, verb: str, verbs: str) -> str:
+    return f"1 deal {verb}" if n == 1 else f"{n:,} deals {verbs}"

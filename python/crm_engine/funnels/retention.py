@@ -49,10 +49,9 @@ def retention(events: Any, config: Any = None, *, today: dt.date | None = None) 
         raise ConfigError(f"retention: period {unit!r} is unknown; use one of {', '.join(PERIODS)}")
     order = check_date_order(options.get("date_order"))
     warnings: list[str] = []
-    if _are_tables(events, options):
-        related = Related(events, today, date_order=order)
+    related = Related(events, today, date_order=order) if _are_tables(events, options) else None
+    if related is not None:
         table, options = events_of(related, options)
-        warnings += related.warnings
     else:
         table = load_table(events, "events")
     contact_name, time_name = key_names(table, options)
@@ -69,6 +68,8 @@ def retention(events: Any, config: Any = None, *, today: dt.date | None = None) 
         "name": str(options.get("name", "retention")), "period": unit, "cohorts": sizes.num_rows, "contacts": pc.sum(sizes["contacts"]).as_py() or 0,
         "rows": table.num_rows, "rows_without_contact_or_time": int((~valid).sum()), "warnings": warnings,
     }  # fmt: skip
+    if related is not None:
+        related.tell(summary)
     chart = {
         "kind": "heat",
         "table": "retention",
