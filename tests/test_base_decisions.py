@@ -155,7 +155,7 @@ def test_review_lists_uncertain_pairs_until_decided(template: Template) -> None:
         assert base.review().num_rows == pairs.num_rows - 1
 
 
-def test_explain(template: Template) -> None:
+def test_explain(template: Template, capfd: pytest.CaptureFixture[str]) -> None:
     with template.copy() as base:
         base.import_contacts(table(TWINS), source_name="erp", mapping=MAPPING)
         ids = record_ids(base)
@@ -163,6 +163,16 @@ def test_explain(template: Template) -> None:
         assert explained["same_contact"]
         assert explained["match_probability"] > 0.9
         assert not base.explain(ids["1"], ids["3"])["same_contact"]
+        pair = [str(ids["1"]), str(ids["2"])]
+        shown = []
+        for command in (["explain", str(base.path), *pair], ["explain", "--base", str(base.path), *pair]):
+            assert run([*command, "--json"]) == 0
+            shown.append(json.loads(capfd.readouterr().out))
+        assert shown[0] == shown[1]
+        assert shown[0]["comparisons"] == json.loads(json.dumps(explained["comparisons"]))
+        for wrong in (["explain", *pair], ["explain", "--base", str(base.path), "out", *pair]):
+            assert run(wrong) == 2
+            assert "two records" in capfd.readouterr().err
 
 
 def test_find_by_phone_email_and_name(template: Template) -> None:

@@ -11,6 +11,7 @@ from base_samples import Template, content, people, record_ids, take_in
 from conftest import LONG
 
 import crm_engine as crm
+from crm_engine.cli.history import told
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,11 @@ def test_undo_of_what_people_said_and_of_a_refit_among_later_runs(template: Temp
                     base.undo(run_id, go_on=True)
             assert content(base) == content(never), (case, [step if isinstance(step, str) else step[0] for step in steps])
             assert base.verify()["problems"] == [], case
+
+
+def test_the_history_counts_in_words() -> None:
+    counts = {"rows_in": 1, "unchanged": 1, "contacts_merged": 1, "contacts_updated": 2, "contacts_split": 0, "columns": ["city"]}
+    assert told(counts) == "1 row in, 1 unchanged, 1 contact merged, 2 contacts updated"
 
 
 def test_runs_that_depend_are_named(template: Template) -> None:

@@ -52,6 +52,16 @@ def test_rows_find_their_contact_by_key_and_orphans_wait(template: Template) -> 
         assert owners(base, "orders", "order_no")["B"] is None
 
 
+def test_usual_names_are_known_however_they_are_written(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, [ANNA])
+        run = base.import_related("orders", pa.table({"Order ID": ["A"], "Customer No.": ["1"], "Total": ["7"]}), source_name="erp")
+        assert (run.detail["row_key"], run.detail["contact_key"], run.warnings) == ("Order ID", "Customer No.", [])
+        base.import_related("interactions", pa.table({"E-Mail": ["Anna.Ozola@inbox.lv"], "kind": ["letter"]}))
+        anna = contact_of(base, "1")
+        assert (owners(base, "orders", "Order ID"), owners(base, "interactions", "kind")) == ({"A": anna}, {"letter": anna})
+
+
 def test_rows_find_their_contact_by_phone_and_email(template: Template) -> None:
     with template.copy() as base:
         take_in(base, [ANNA, JANIS])

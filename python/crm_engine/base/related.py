@@ -18,7 +18,7 @@ from crm_engine.base.accounting import log_inputs
 from crm_engine.base.lake import Cursor, Transaction, literal, quoted, stored
 from crm_engine.base.reading import related_names, resolved_rows
 from crm_engine.base.references import flat, record_ids_of_contacts, record_ids_of_keys, reference_values
-from crm_engine.base.related_columns import CONTACT_KEYS, cell, ensure_table, physical_names, remember_columns
+from crm_engine.base.related_columns import CONTACT_KEYS, cell, ensure_table, physical_names, remember_columns, usual_name
 from crm_engine.base.runs import Run, Writing
 from crm_engine.base.schema import OTHER_RECORD, RELATED_COLUMNS, RESERVED
 from crm_engine.base.suppression import IDENTIFYING, Suppression
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 #: What the column is called beside the contact's key that holds the key of another contact: whom it works for, who referred it.
 _OTHER = ("other_{}", "related_{}", "to_{}", "{}_2")
-_BY_VALUE = {"phone": "phone", "email": "email", "e-mail": "email", "e_mail": "email", "telephone": "phone", "mobile": "phone"}
+_BY_VALUE = {"phone": "phone", "email": "email", "e_mail": "email", "telephone": "phone", "mobile": "phone"}
 
 
 @dataclass
@@ -108,16 +108,16 @@ def _plan(writing: Writing, name: str, columns: list[str], row_key: str | None, 
             raise SchemaError(
                 f"{name} has no column '{column}' for {parameter}{nearest(column, columns)}; its columns are {', '.join(columns)}"
             )
-    folded = {column.casefold(): column for column in reversed(columns)}
+    folded = {usual_name(column): column for column in reversed(columns)}
     row_key = row_key or next((folded[usual] for usual in _row_keys(name) if usual in folded), None)
     contact_key = contact_key or next((folded[usual] for usual in CONTACT_KEYS if usual in folded and folded[usual] != row_key), None)
     reference = None
     if contact_key is not None:
-        usual = contact_key.casefold()
+        usual = usual_name(contact_key)
         reference = "contact" if usual == "contact_id" else _BY_VALUE.get(usual, "key")
     other_key = None
     if contact_key is not None and reference in ("key", "contact"):
-        usual_names = (pattern.format(contact_key.casefold()) for pattern in _OTHER)
+        usual_names = (pattern.format(usual) for pattern in _OTHER)
         other_key = next((folded[usual] for usual in usual_names if usual in folded), None)
     return Plan(name, columns, physical_names(transaction, name, columns), row_key, contact_key, reference, other_key)
 

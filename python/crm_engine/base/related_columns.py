@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,17 @@ if TYPE_CHECKING:
 #: Columns that usually hold a contact's key in its source, then other ways to say whom a row is about; the first that is there is taken.
 CONTACT_KEYS = (
     "contact_id", "source_key", "contact_key", "customer_no", "customer_id", "customer_number", "client_id", "client_no", "contact_no",
-    "phone", "email", "e-mail", "from", "to",
+    "phone", "email", "e_mail", "from", "to",
 )  # fmt: skip
+
+
+def usual_name(column: str) -> str:
+    """A column's name as the usual ones are written.
+
+    >>> usual_name("Customer No."), usual_name("E-mail")
+    ('customer_no', 'e_mail')
+    """
+    return re.sub(r"\W+", "_", column.casefold()).strip("_")
 
 
 def physical_names(transaction: Transaction, name: str, columns: Sequence[str]) -> dict[str, str]:
@@ -76,7 +86,7 @@ def remember_columns(writing: Writing, plan: Plan) -> None:
     """The columns of this import with the narrowest type that all their values have; keys and references stay texts."""
     transaction = writing.transaction
     texts = {plan.row_key, plan.contact_key, plan.other_key} | {
-        column for column in plan.columns if column.casefold() in (*CONTACT_KEYS, "source")
+        column for column in plan.columns if usual_name(column) in (*CONTACT_KEYS, "source")
     }
     checks = []
     for column in plan.columns:

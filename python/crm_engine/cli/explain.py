@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 
 @click.command("explain", short_help="Show why two records are, or are not, the same contact.")
-@click.argument("result", type=click.Path(path_type=Path), metavar="OUT")
-@click.argument("record_a", metavar="A")
-@click.argument("record_b", metavar="B")
+@click.argument("names", nargs=-1, required=True, metavar="OUT A B")
+@click.option(
+    "--base",
+    "base_path",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="BASE",
+    help="A base whose records A and B are, for OUT.",
+)
 @terminal_options
-def command(terminal: Terminal, result: Path, record_a: str, record_b: str) -> None:
+def command(terminal: Terminal, names: tuple[str, ...], base_path: Path | None) -> None:
     """Show why the records A and B in the folder OUT, which dedupe wrote, or in a base, are or are not the same contact: per
     comparison the level that was reached, the two values, and the weight in bits that it gave.
 
@@ -30,8 +35,15 @@ def command(terminal: Terminal, result: Path, record_a: str, record_b: str) -> N
     \b
       crm-engine explain out/ hubspot.csv:17 contacts.xlsx:301
       crm-engine explain out/ 1108152157446 2216304314892 --json
+      crm-engine explain --base base/ 4011 87220
     """
-    if is_base(result):
+    wanted = "A B" if base_path is not None else "OUT A B"
+    if len(names) != len(wanted.split()):
+        told = "two records, after the folder that dedupe wrote, or with --base BASE"
+        raise click.UsageError(f"give {wanted}: {told}; {len(names)} given")
+    result = base_path if base_path is not None else Path(names[0])
+    record_a, record_b = names[-2:]
+    if base_path is not None or is_base(result):
         with opened(result) as base:
             explained = base.explain(record_a, record_b)
     else:

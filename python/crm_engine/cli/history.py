@@ -58,4 +58,11 @@ def _show(console: Console, rows: list[dict[str, Any]]) -> None:
 
 def told(counts: dict[str, Any]) -> str:
     """The counts that are not zero, in words."""
-    return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items() if isinstance(value, int) and value)
+    return ", ".join(_counted(value, name.replace("_", " ")) for name, value in counts.items() if isinstance(value, int) and value)
+
+
+def _counted(count: int, what: str) -> str:
+    first, *rest = what.split(" ")
+    # `unchanged` and the like are no plurals.
+    one = first.removesuffix("s") if count == 1 and first.endswith("s") else first
+    return " ".join([f"{count:,}", one, *rest])

@@ -157,5 +157,5 @@ def _how_read(table: TableProfile) -> str:
     counts = report.get("counts") or {}
     for name in ("rejected", "skipped"):
         if counts.get(name):
-            parts.append(f"{counts[name]:,} rows {name}")
+            parts.append(f"{counts[name]:,} row{'s' if counts[name] != 1 else ''} {name}")
     return ", ".join(part for part in parts if part)
