@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "base_path",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="BASE",
-    help="A base whose records A and B are, for OUT.",
+    help="A base, in place of OUT.",
 )
 @terminal_options
 def command(terminal: Terminal, names: tuple[str, ...], base_path: Path | None) -> None:
