@@ -142,6 +142,10 @@ pub fn postcode_confidence(raw: &str) -> f32 {
 
 /// Whether a folded word and what follows it begin with a British postcode (`n76 0zs`). `B2 3rd` is one only where nothing comes behind it.
 pub(super) fn begins_british(word: &str, following: &str) -> bool {
+    // Few words are so short and have a digit.
+    if !(2..=4).contains(&word.len()) || !word.bytes().any(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
     let next = following.trim_start_matches(' ');
     let end = next.find(|c: char| !c.is_alphanumeric()).unwrap_or(next.len());
     let (inward, behind) = next.split_at(end);
