@@ -122,13 +122,14 @@ def test_a_newer_base_is_refused_and_untouched(template: Template) -> None:
 def test_migrations_run_step_by_step_in_one_transaction(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
     with template.copy() as base:
-        monkeypatch.setattr(schema, "SCHEMA_VERSION", schema.SCHEMA_VERSION + 2)
+        first = schema.SCHEMA_VERSION
+        monkeypatch.setattr(schema, "SCHEMA_VERSION", first + 2)
         transaction = Transaction(base._lake)
-        schema.migrate(transaction, 1, {1: lambda _: done.append(1), 2: lambda _: done.append(2)})
+        schema.migrate(transaction, first, {first: lambda _: done.append(1), first + 1: lambda _: done.append(2)})
         assert done == [1, 2]
-        assert schema.stored_version(transaction) == 3
-        with pytest.raises(crm.StoreError, match="version 1 cannot be brought"):
-            schema.migrate(transaction, 1, {})
+        assert schema.stored_version(transaction) == first + 2
+        with pytest.raises(crm.StoreError, match=f"version {first} cannot be brought"):
+            schema.migrate(transaction, first, {})
         transaction.close()
 
 

@@ -119,3 +119,11 @@ def test_texts_of_a_base_stay_texts_where_it_holds_codes_and_words() -> None:
     assert typed.to_pylist() == [{"contact_id": "c1", "status": "1", "points": 10, "spent": 1234.5, "n_records": 1}]
     read = typed_columns(pa.table({"placed_at": ["03/04/2026"]}), "orders", "mdy", are_stored=True)
     assert read["placed_at"].to_pylist() == [dt.date(2026, 3, 4)]
+
+
+def test_an_export_writes_values_that_could_not_be_read_as_they_stood(tmp_path: Path) -> None:
+    (tmp_path / "contacts.csv").write_text('id,spent\n1,"1 234,50"\n2,5 1000\n3,"2000,00"\n')
+    (tmp_path / "rules.yaml").write_text("segments: {big: spent > 1000 or spent is null}\n")
+    out = tmp_path / "out.csv"
+    assert run(["export", str(tmp_path / "contacts.csv"), str(tmp_path / "rules.yaml"), "--segment", "big", "-o", str(out), "-q"]) == 0
+    assert out.read_text("utf-8-sig").splitlines() == ["id,spent", '1,"1 234,50"', "2,5 1000", '3,"2000,00"']

@@ -119,7 +119,7 @@ def audience(
         raise ConfigError(f"there is no purpose '{purpose}'; the purposes are {', '.join(PURPOSES)}")
     if members is None and segments:
         raise ConfigError("segments were named without the result that knows their members; give members=...")
-    table = ReadableTable.open(contacts, "contacts").table()
+    table = ReadableTable.open(contacts, "contacts").whole()
     key = contact_key(table.schema, key)
     chosen = _members(table, key, members, segments)
     rows = table.filter(pa.array(chosen))

@@ -42,11 +42,12 @@ def export(
     purpose: str | None = None,
     suppress: Iterable[Any] = (),
     today: Any = None,
+    date_order: str | None = None,
     wait: float = 0,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Exported:
-    """Writes contacts of a base (all, or the members of ``segments`` of ``rules``), or one of its other tables.
+    """Writes contacts of a base (all, or the members of ``segments`` of ``rules``, see ``Base.segment``), or one of its other tables.
 
     Contacts are written as cards (see ``crm_engine.edited``), so that ``import_cards`` takes back what somebody edits; ``purpose`` and
     ``suppress`` leave out who must not be written to (see ``crm_engine.audience``). The export is noted in the base's history, because an
@@ -62,7 +63,7 @@ def export(
         rows = base.table(table, list(columns) or None).read_all()
         exported = Exported(rows.num_rows, [] if dry_run else write_table(rows, path, sheet=table, progress=progress))
     else:
-        members = base.segment(rules, today=today, keep=False) if segments else None
+        members = base.segment(rules, today=today, date_order=date_order, keep=False) if segments else None
         chosen = audience(
             base.contacts().read_all(), members, segments, purpose=purpose, suppress=suppress, key="contact_id", aliases=_aliases(base)
         )

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from crm_engine import table_files
 from crm_engine.errors import ConfigError, SchemaError
-from crm_engine.text_columns import typed_columns
+from crm_engine.text_columns import typed_columns, without_loss
 
 _BATCH_ROWS = 131_072
 
@@ -42,10 +42,11 @@ _Read = Callable[[list[str], int, int | None], Any]
 class ReadableTable:
     """A table that can be read several times, some columns and rows at a time."""
 
-    def __init__(self, schema: pa.Schema, rows: int, read: _Read) -> None:
+    def __init__(self, schema: pa.Schema, rows: int, read: _Read, texts: pa.Table | None = None) -> None:
         self.schema = schema
         self.rows = rows
         self._read = read
+        self._texts = texts
 
     def reader(self, columns: list[str], first: int = 0, count: int | None = None) -> Any:
         """These columns as a ``RecordBatchReader``: all rows, or ``count`` of them (else all) from number ``first`` on."""
@@ -53,6 +54,10 @@ class ReadableTable:
 
     def table(self) -> pa.Table:
         return self.reader(list(self.schema.names)).read_all()
+
+    def whole(self) -> pa.Table:
+        """The table with nothing lost: a column some of whose values could not be read as the others is the text that the file has."""
+        return self.table() if self._texts is None else without_loss(self.table(), self._texts)
 
     @classmethod
     def open(cls, source: Any, name: str, *, date_order: str | None = None) -> ReadableTable:
@@ -69,7 +74,9 @@ class ReadableTable:
                 return cls._parquet(source)
             if table_files.is_arrow(source):
                 return cls.open(table_files.read_arrow(source), name)
-            return cls.open(typed_columns(table_files.read_text(source), name, date_order), name)
+            texts = table_files.read_text(source)
+            typed = typed_columns(texts, name, date_order)
+            return cls(typed.schema, len(typed), lambda columns, first, count: typed.select(columns).slice(first, count).to_reader(), texts)
         raise ConfigError(f"{name} is a path or an Arrow table, not a {type(source).__name__}")
 
     @classmethod

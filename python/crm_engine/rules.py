@@ -15,9 +15,11 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ from crm_engine.rule_yaml import MAX_DEPTH, List, Map, Text, parse_yaml, wrong
 
 _RULE_SETS = Path(__file__).parent / "rule_sets"
 _EPOCH = datetime.date(1970, 1, 1)
+#: A name in SQL, plain or in quotes; texts in single quotes are passed over.
+_NAME = re.compile(r"""'(?:[^']|'')*'|([^\W\d]\w*)|"((?:[^"]|"")+)\"""")
 _TREE_KEYS = ("all", "any", "none", "field", "left", "op", "value", "segment", "sql")
 
 
@@ -48,9 +52,35 @@ class RuleFile:
             ensure_ascii=False,
         )
 
+    def speaks_of(self, table: str) -> bool:
+        """Whether the rules name a table of this name, in any case of letters; a part of a longer name is none."""
+        return table.casefold() in self._names
+
+    @cached_property
+    def _names(self) -> set[str]:
+        """All names in the rules, of tables and of all else, case folded."""
+        found = {name.casefold() for name in self.tables}
+        for text in _texts_of([self.features, self.segments, self.assign]):
+            # In a tree a name stands by itself, whatever it is made of; in SQL it is a word, or in quotes.
+            found |= {text.casefold(), text.partition(".")[0].casefold()}
+            found |= {(one[1] or one[0]).replace('""', '"').casefold() for one in _NAME.findall(text)}
+        return found
+
     def to_sql(self) -> dict[str, str]:
         """Every segment's rule as SQL."""
         return {segment["name"]: to_sql(segment["rule"]) for segment in self.segments}
+
+
+def _texts_of(node: Any) -> Iterator[str]:
+    """All texts in lists and the values of mappings."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        for value in node.values():
+            yield from _texts_of(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _texts_of(value)
 
 
 def builtin_rules() -> dict[str, Path]:

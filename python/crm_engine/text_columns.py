@@ -78,6 +78,14 @@ def typed_columns(table: pa.Table, name: str, date_order: str | None = None, *, 
     return table
 
 
+def without_loss(typed: pa.Table, texts: pa.Table) -> pa.Table:
+    """``typed``, which was made of ``texts``, with the texts of the columns in which a value could not be read: to be written out again."""
+    for place, column in enumerate(typed.column_names):
+        if typed[column].null_count and typed[column].null_count > trimmed(texts[column]).null_count:
+            typed = typed.set_column(place, column, texts[column])
+    return typed
+
+
 def _meanings(table: pa.Table) -> dict[str, _Meaning]:
     """What may be made of each column of texts: by its role, and where it has none by its header."""
     texts = table.select([field.name for field in table.schema if is_text(field.type)])

@@ -2,52 +2,56 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from crm_engine.base.reading import related_names
+from crm_engine.base.schema import TABLES
 from crm_engine.rules import load_rules
 from crm_engine.segment import SegmentResult
 from crm_engine.segment import segment as segment_tables
+from crm_engine.text_columns import typed_columns
+from crm_engine.told_once import dates_told_once
+from crm_engine.written import check_date_order
 
 if TYPE_CHECKING:
     from crm_engine.base.base import Base
+    from crm_engine.base.runs import Writing
 
 
-def segment(base: Base, rules: Any, *, today: Any, keep: bool, wait: float, **options: Any) -> SegmentResult:
+@dates_told_once
+def segment(base: Base, rules: Any, *, today: Any, date_order: str | None, keep: bool, wait: float, **options: Any) -> SegmentResult:
     """See ``Base.segment``."""
+    check_date_order(date_order)
     file = load_rules(rules)
-    known_by = rules_name(file)
     with base._lake.reading() as cursor:
         names = related_names(cursor)
-        previous = cursor.table("SELECT segment, contact_id, entered_on FROM memberships WHERE rules = ?", [known_by])
-    text = json.dumps([file.features, file.segments, file.assign], ensure_ascii=False, default=str)
-    # Only tables that the rules may speak of are read.
-    related = {name: base.table(name) for name in names if name in text or name in file.tables}
+        previous = cursor.table(f"SELECT segment, contact_id, entered_on FROM memberships WHERE {_OF_THESE}", [_names(file.segments)])
+
+    def typed(name: str) -> pa.Table:
+        return typed_columns(base.table(name).read_all(), name, date_order, are_stored=True)
+
+    # Only tables that the rules speak of are read.
+    related = {name: typed(name) for name in names if file.speaks_of(name)}
     known = previous if previous.num_rows else None
-    result = segment_tables(base.contacts(), file, related, today=today, previous=known, **options)
+    result = segment_tables(typed("contacts"), file, related, today=today, previous=known, **options)
     if keep:
         with base._writing("segment", target=", ".join(result.segments)[:200], wait=wait) as writing:
-            transaction = writing.transaction
-            transaction.execute("DELETE FROM memberships WHERE rules = ?", [known_by])
-            members = result.memberships
-            columns = [pa.repeat(pa.scalar(known_by), len(members)), *(members[name] for name in ("segment", "contact_id", "entered_on"))]
-            kinds = (pa.string(), pa.string(), pa.string(), pa.date32())
-            cast = [pa.chunked_array([column]) if isinstance(column, pa.Array) else column for column in columns]
-            transaction.insert(
-                "memberships",
-                pa.table([c.cast(k) for c, k in zip(cast, kinds, strict=True)], names=["rules", "segment", "contact_id", "entered_on"]),
-            )
-            writing.run.counts = {
-                "segments": dict(result.counts), "entered": result.entered.num_rows, "left": result.left.num_rows,
-            }  # fmt: skip
+            _keep(writing, result)
     return result
 
 
-def rules_name(file: Any) -> str:
-    """What memberships of these rules are kept under: the names of their segments, so that a rule may be changed and still be compared."""
-    names = sorted(str(segment["name"]) for segment in file.segments)
-    return hashlib.blake2b(json.dumps(names, ensure_ascii=False).encode(), digest_size=8).hexdigest()
+#: A base knows a segment by its name, whichever rules file defines it and whatever else stands there.
+_OF_THESE = "segment IN (SELECT unnest(?))"
+
+
+def _keep(writing: Writing, result: SegmentResult) -> None:
+    """Puts the members of these segments in the place of those that were kept; other segments stay as they are."""
+    writing.transaction.execute(f"DELETE FROM memberships WHERE {_OF_THESE}", [result.segments])
+    writing.transaction.insert("memberships", result.memberships.cast(TABLES["memberships"]))
+    writing.run.counts = {"segments": dict(result.counts), "entered": result.entered.num_rows, "left": result.left.num_rows}
+
+
+def _names(segments: list[dict[str, Any]]) -> list[str]:
+    return [str(segment["name"]) for segment in segments]

@@ -338,12 +338,17 @@ class Base:
 
     # --- asking -----------------------------------------------------------------------------------------------------------------
 
-    def segment(self, rules: Any, *, today: Any = None, keep: bool = True, wait: float = 0, **options: Any) -> Any:
-        """``crm.segment`` over the base's contacts and related tables. With ``keep`` the memberships are kept, so that the next run of the same
-        rules tells who ``entered`` and who ``left``."""
+    def segment(
+        self, rules: Any, *, today: Any = None, date_order: str | None = None, keep: bool = True, wait: float = 0, **options: Any
+    ) -> Any:
+        """``crm.segment`` over the base's contacts and related tables; ``date_order`` says how dates are read whose column does not tell.
+
+        With ``keep`` the memberships are kept by the names of the segments, so that the next run of a segment of that name tells who
+        ``entered`` and who ``left``.
+        """
         from crm_engine.base.asking import segment
 
-        return segment(self, rules, today=today, keep=keep, wait=wait, **options)
+        return segment(self, rules, today=today, date_order=date_order, keep=keep, wait=wait, **options)
 
     def funnel(self, config: Any = None, **options: Any) -> Any:
         """How far deals get through stages or, with ``steps`` in ``config``, contacts through steps: over the base's tables, see

@@ -15,7 +15,7 @@ from crm_engine.base.lake import Cursor, Transaction, quoted, stored
 from crm_engine.errors import StoreError
 
 #: Counts up whenever tables change; a base of a higher one is refused.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TEXT, LONG, DOUBLE = pa.string(), pa.int64(), pa.float64()
 TIME = pa.timestamp("us")
@@ -89,7 +89,7 @@ TABLES: dict[str, pa.Schema] = {
         [("table_name", TEXT), ("run_id", LONG), ("position", pa.int32()), ("column_name", TEXT), ("physical", TEXT), ("type", TEXT)]
     ),
     "models": pa.schema([("run_id", LONG), ("model", TEXT)]),
-    "memberships": pa.schema([("rules", TEXT), ("segment", TEXT), ("contact_id", TEXT), ("entered_on", pa.date32())]),
+    "memberships": pa.schema([("segment", TEXT), ("contact_id", TEXT), ("entered_on", pa.date32())]),
     # The index and erasure.
     "index_files": pa.schema([("file", TEXT), ("run_id", LONG), ("position", pa.int32())]),
     "golden_columns": pa.schema([("table_name", TEXT), ("position", pa.int32()), ("column_name", TEXT), ("physical", TEXT)]),
@@ -174,8 +174,16 @@ def stored_version(cursor: Cursor) -> int:
         raise StoreError(f"{cursor.lake.folder}: its catalog.sqlite holds no base of crm_engine, or is damaged") from None
 
 
+def _key_memberships_by_segment(transaction: Transaction) -> None:
+    """They were kept by the names of all segments of a rules file; now a segment has its members whatever stands beside it."""
+    kept = transaction.table("SELECT segment, contact_id, min(entered_on) AS entered_on FROM memberships GROUP BY segment, contact_id")
+    transaction.execute("DROP TABLE memberships")
+    create_table(transaction, "memberships", TABLES["memberships"])
+    transaction.insert("memberships", kept)
+
+
 #: From version -> what makes it the next one.
-MIGRATIONS: dict[int, Callable[[Transaction], None]] = {}
+MIGRATIONS: dict[int, Callable[[Transaction], None]] = {1: _key_memberships_by_segment}
 
 
 def require_known(version: int, where: str) -> None:

@@ -115,7 +115,7 @@ def command(
         raise click.UsageError("--table is for a base; add --base BASE")
     if wait and base_path is None:
         raise click.UsageError("--wait is for a base, in whose history an export is noted; add --base BASE")
-    for option, given in (("--related", related), ("--key", key), ("--date-order", date_order)):
+    for option, given in (("--related", related), ("--key", key)):
         if given and base_path is not None:
             raise click.UsageError(f"{option} is for a file of contacts; a base has these itself; leave it out")
     if rules and not segments:
@@ -127,14 +127,17 @@ def command(
     if base_path is not None:
         _from_base(
             terminal, base_path, output, left_out, table=table, rules=rule_files(rules) if rules else None, segments=segments,
-            columns=_names(columns), template=template, purpose=purpose, suppress=suppress, today=today, wait=wait, dry_run=dry_run,
+            columns=_names(columns), template=template, purpose=purpose, suppress=suppress, today=today, date_order=date_order,
+            wait=wait, dry_run=dry_run,
         )  # fmt: skip
         return
-    people = ReadableTable.open(contacts, "contacts", date_order=date_order).table()
-    members = segment(people, rule_files(rules), related_files(related), today=today, key=key, date_order=date_order) if rules else None
+    people = ReadableTable.open(contacts, "contacts", date_order=date_order)
+    members = (
+        segment(people.table(), rule_files(rules), related_files(related), today=today, key=key, date_order=date_order) if rules else None
+    )
     for warning in members.warnings if members is not None else []:
         terminal.warn(warning)
-    chosen = audience(people, members, segments, purpose=purpose, suppress=suppress, key=key)
+    chosen = audience(people.whole(), members, segments, purpose=purpose, suppress=suppress, key=key)
     warnings = chosen.warnings + _write(chosen.table, output, columns, template, dry_run=dry_run)
     if left_out and not dry_run:
         warnings += write_table(chosen.left_out, left_out)

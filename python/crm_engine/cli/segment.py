@@ -106,12 +106,12 @@ def command(
         check_output(output)
     tables, files = related_files(related), rule_files(rules)
     if is_base(contacts):
-        if tables or previous or key or date_order:
-            raise click.UsageError("a base has these itself; leave --related, --previous, --key and --date-order out")
+        if tables or previous or key:
+            raise click.UsageError("a base has these itself; leave --related, --previous and --key out")
         base = click.get_current_context().with_resource(opened(Path(contacts)))
         # A question about one contact leaves no trace.
         keep = explain is None and not dry_run
-        result = base.segment(files, today=today, keep=keep, wait=wait, threads=threads, memory_limit=memory_limit)
+        result = base.segment(files, today=today, date_order=date_order, keep=keep, wait=wait, threads=threads, memory_limit=memory_limit)
     else:
         if wait:
             raise click.UsageError("--wait is for a base, which keeps the memberships; a file is only read")
@@ -148,6 +148,10 @@ def related_files(pairs: tuple[str, ...]) -> dict[str, str]:
         name, separator, file = pair.partition("=")
         if not separator:
             raise click.UsageError(f"--related takes NAME=FILE, and '{pair}' has no '='")
+        if name in tables:
+            raise click.UsageError(
+                f"--related {name} is given twice; a name is of one table: give each file a name of its own, or join them"
+            )
         if not Path(file).exists():
             raise click.UsageError(f"--related {name}: {file}: no such file or folder")
         tables[name] = file
