@@ -86,7 +86,15 @@ def test_a_segment_keeps_its_members_whatever_stands_beside_it(base: crm.Base) -
         assert base.segment({"segments": {"some": EVERYBODY}}, today=second).entered.num_rows == 0
         with base._lake.reading() as cursor:
             kept = cursor.rows("SELECT segment, count(*), count(DISTINCT contact_id) FROM memberships GROUP BY segment ORDER BY segment")
-    assert kept == [(name, n_contacts, n_contacts) for name in ("all", "renamed", "some")]
+    assert kept == [("all", n_contacts, n_contacts), ("new", 1, 0), ("renamed", n_contacts, n_contacts), ("some", n_contacts, n_contacts)]
+
+
+def test_whoever_is_in_a_segment_that_was_empty_has_entered(base: crm.Base) -> None:
+    with base:
+        assert "entered" not in base.segment({"segments": {"many": "n_records > 99"}}).summary
+        result = base.segment({"segments": {"many": EVERYBODY}})
+        assert (result.summary["entered"], result.summary["left"]) == ({"many": result.counts["many"]}, {"many": 0})
+        assert base.segment({"segments": {"many": "n_records > 99"}}).left.num_rows == result.counts["many"]
 
 
 def test_memberships_of_an_older_base_are_kept_by_their_segments(base: crm.Base) -> None:

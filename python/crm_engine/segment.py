@@ -172,7 +172,7 @@ class SegmentResult:
         names = table["segment"].cast(pa.string())
         found = {}
         for name in pc.unique(names).to_pylist():
-            rows = table.filter(pc.equal(names, name)).combine_chunks()
+            rows = table.filter(pc.and_(pc.equal(names, name), pc.is_valid(table["contact_id"]))).combine_chunks()
             entered = rows["entered_on"].cast(pa.date32()) if "entered_on" in rows.column_names else pa.nulls(len(rows), pa.date32())
             found[name] = (_flat(_decoded(rows["contact_id"])), _flat(entered))
         return found

@@ -49,7 +49,10 @@ _OF_THESE = "segment IN (SELECT unnest(?))"
 def _keep(writing: Writing, result: SegmentResult) -> None:
     """Puts the members of these segments in the place of those that were kept; other segments stay as they are."""
     writing.transaction.execute(f"DELETE FROM memberships WHERE {_OF_THESE}", [result.segments])
-    writing.transaction.insert("memberships", result.memberships.cast(TABLES["memberships"]))
+    schema = TABLES["memberships"]
+    # One that nobody is in has a row without a contact: it was looked at, and whoever is in it next has entered.
+    empty = [{"segment": name} for name, count in result.counts.items() if not count]
+    writing.transaction.insert("memberships", pa.concat_tables([result.memberships.cast(schema), pa.Table.from_pylist(empty, schema)]))
     writing.run.counts = {"segments": dict(result.counts), "entered": result.entered.num_rows, "left": result.left.num_rows}
 
 
