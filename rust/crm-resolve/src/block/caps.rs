@@ -131,7 +131,9 @@ fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, collapsed: &
     let mut rest = budget.saturating_sub(n_pairs);
     let mut left_out = HashMap::new();
     let mut refining = None;
-    for _ in 0..=rule.refine.len() {
+    // Refined keys that are oversized. What bears the key that was refined was all looked at, but another key may have the same hash.
+    let mut refined_oversized = KeyHashes::default();
+    for round in 0..=rule.refine.len() {
         let mut grown = KeyHashes::default();
         let mut affected = RecordSet::new(records.len());
         each_block(&entries, |key, block| {
@@ -142,6 +144,9 @@ fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, collapsed: &
         });
         if grown.is_empty() {
             break;
+        }
+        if round > 0 {
+            refined_oversized.extend(&grown);
         }
         rule.oversized.extend(grown);
         let affected = affected.into_records();
@@ -155,11 +160,26 @@ fn fit_cap(records: &Records, rule: &mut Rule, column: &mut Column, collapsed: &
         rest = rest.saturating_sub(used);
         n_pairs += used;
     }
+    let strays = bearers(column, &collapsed.representatives, &refined_oversized);
+    renew(records, rule, column, &strays, &mut left_out);
     if rule.depth > 0 || !rule.oversized.is_empty() {
         let copies: Vec<u32> = collapsed.identical.iter().map(|(_, copy)| *copy).collect();
         renew(records, rule, column, &copies, &mut left_out);
     }
     Fitted { n_left_out: left_out.values().map(|n| u64::from(*n)).sum(), n_pairs }
+}
+
+/// The records that bear one of the keys.
+pub(super) fn bearers(column: &Column, records: &[u32], keys: &KeyHashes) -> Vec<u32> {
+    if keys.is_empty() {
+        return Vec::new();
+    }
+    let bears = |record: &u32| {
+        let mut is_borne = false;
+        column.each(*record, |key| is_borne |= keys.contains(&key));
+        is_borne
+    };
+    records.par_iter().copied().filter(bears).collect()
 }
 
 /// Records, each once, on their way to ascending order.

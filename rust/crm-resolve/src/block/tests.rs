@@ -76,3 +76,18 @@ fn keys_refined_step_by_step_are_those_that_are_made_anew() {
     }
     assert!(n_refined > 5_000, "{n_refined}");
 }
+
+#[test]
+fn records_that_bear_one_of_some_keys_are_found() {
+    let records = people(300);
+    let all: Vec<u32> = (0..records.len() as u32).collect();
+    let mut n_found = 0;
+    for rule in choose_rules(&records, &[]) {
+        let column = Keys::new(&records, std::slice::from_ref(&rule)).columns.remove(0);
+        let (keys, expected) = crowded(&column, &all);
+        assert_eq!(caps::bearers(&column, &all, &keys), expected, "{}", rule.name);
+        assert_eq!(caps::bearers(&column, &all, &KeyHashes::default()), Vec::<u32>::new());
+        n_found += expected.len();
+    }
+    assert!(n_found > 300, "{n_found}");
+}
