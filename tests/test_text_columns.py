@@ -82,6 +82,41 @@ def test_the_role_of_a_column_says_what_it_may_be() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("key", [["1.0", "2.0", ""], ["1", "2", ""]], ids=["floats", "whole"])
+@pytest.mark.parametrize("contact", [["1.0", "2.0", "3.0"], ["1", "2", "3"]], ids=["floats", "whole"])
+def test_keys_that_a_program_wrote_as_floats_find_their_contacts(tmp_path: Path, key: list[str], contact: list[str]) -> None:
+    (tmp_path / "contacts.csv").write_text("id,town\n" + "".join(f"{one},Riga\n" for one in contact))
+    (tmp_path / "orders.csv").write_text("customer_id,amount\n" + "".join(f"{one},5\n" for one in key))
+    rules = {"segments": {"buyers": "count(orders) > 0"}, "tables": {"orders": {"contact": "customer_id"}}}
+    found = crm.segment(tmp_path / "contacts.csv", rules, {"orders": tmp_path / "orders.csv"}, key="id")
+    assert found.counts == {"buyers": 2}
+
+
+@pytest.mark.parametrize(
+    "header", ["vat", "company_revenue", "owner_commission", "region_sales", "channel_cost", "id_share", "Номер доли", "income"]
+)
+def test_numbers_are_numbers_whatever_words_their_header_has(header: str) -> None:
+    assert kinds({header: ["15.5", "20.0"]}) == {header: "double"}
+    assert kinds({header: ["15", "20"]}) == {header: "int64"}
+
+
+def test_what_looks_like_its_role_is_text() -> None:
+    assert kinds({"vat": ["40003245752", "40103265748"], "status": ["12-11-10", "10-12-11"]}) == {"vat": "string", "status": "string"}
+    assert kinds({"tax_id": ["15", "20"]}) == {"tax_id": "string"}
+    assert kinds({"section_no": ["1.10", "1.2"], "company": ["12", "Acme"]}) == {"section_no": "string", "company": "string"}
+
+
+@pytest.mark.parametrize("header", ["created_at", "birth_date", "placed_at", "Дата заказа", "order date"])
+def test_dates_of_eight_digits_are_dates_where_the_column_is_one_of_dates(header: str) -> None:
+    assert kinds({header: ["20260131", "20260201"]}) == {header: "date32[day]"}
+    assert kinds({header: ["1769817600", "1769904000"]}) == {header: "int64"}
+
+
+def test_digits_that_nothing_calls_dates_are_none() -> None:
+    assert kinds({"size": ["20260131", "20260201"], "dim": ["10 12 14", "10 11 12"]}) == {"size": "int64", "dim": "string"}
+    assert kinds({"paid on": ["10 12 14", "10 11 12"]}) == {"paid on": "date32[day]"}
+
+
 def test_numbers_that_cannot_be_read_are_counted_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "contacts.csv").write_text("id\n1\n2\n")
     (tmp_path / "orders.csv").write_text("id;amount\n1;1 234,50\n1;5 1000\n1;12.5\n1;2000,00\n1;7,5\n1;1\n", "utf-8")

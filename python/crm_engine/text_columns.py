@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_engine import _core
-from crm_engine.columns import is_text, trimmed
+from crm_engine.columns import ids, is_text, trimmed
 from crm_engine.config import role_names
 from crm_engine.detection import HEAD_ROWS
 from crm_engine.errors import UnreadAmountsWarning
@@ -34,18 +34,30 @@ class _Meaning(Enum):
     CODE = 1
     #: Whatever they all are.
     OPEN = 2
+    #: Dates, and whatever they all are where that is no date.
+    DATE = 3
 
 
 #: Roles whose values are texts though all may be digits.
 _TEXT_ROLES = frozenset({"phone", "postcode", "tax_id"})
-#: Roles that may be dates or numbers; all others are names, words and keys.
-_OPEN_ROLES = frozenset({"birth_date", "created_at", "updated_at", "latitude", "longitude"})
+#: Roles of dates, and of other numbers; all others are names, words and keys.
+_DATE_ROLES = frozenset({"birth_date", "created_at", "updated_at"})
+_OPEN_ROLES = frozenset({"latitude", "longitude"})
 #: How headers of codes end, and how they begin, for columns that have no role.
 _CODE_LAST = frozenset(
     "id no nr number num code key ref reference sku ean isbn gtin article serial guid uuid номер код артикул шифр ид"
     " kods numurs artikuls kod".split()
 )
 _CODE_FIRST = frozenset("id ид № номер код артикул шифр kod numer numero".split())
+#: How headers of dates end, or begin, for columns that have no role.
+_DATE_LAST = frozenset("at on date datum datums data fecha дата".split())
+_DATE_FIRST = frozenset("date datum datums data fecha дата".split())
+#: Numbers as programs write them, with a fraction or not, and with fewer digits than a tax id has.
+_PLAIN = r"^-?\d+([.,]\d+)?$"
+_FRACTION = r"[.,]\d*[1-9]"
+_SMALL = r"^-?\d{1,6}([.,]\d+)?$"
+#: Measures are written so as often as dates.
+_THREE_SHORT = r"^\d\d? \d\d? \d\d?$"
 #: Leading zeros, plus signs and very many digits belong to codes and telephones, not to numbers.
 _CODE = r"^(\+|-?0[0-9]|[0-9]{16,})"
 #: What is said of numbers that were not read.
@@ -71,9 +83,10 @@ def typed_columns(table: pa.Table, name: str, date_order: str | None = None, *, 
             text = trimmed(table[column])
             meaning = meanings[column]
             if meaning is _Meaning.CODE and not are_stored:
+                text = ids(text)
                 text = _as_one_of(text, [*_numbers_of(text, [pa.int64()]), pa.bool_()])
-            elif meaning is _Meaning.OPEN:
-                text = _narrowed(text, column, name, date_order)
+            elif meaning in (_Meaning.OPEN, _Meaning.DATE):
+                text = _narrowed(text, column, name, date_order, is_date=meaning is _Meaning.DATE)
             table = table.set_column(place, column, text)
     return table
 
@@ -93,43 +106,86 @@ def _meanings(table: pa.Table) -> dict[str, _Meaning]:
         return {}
     head = texts.slice(0, HEAD_ROWS)
     found = json.loads(_core.detect_roles(head.cast(pa.schema([(column, pa.string()) for column in head.column_names]))))
-    roles = role_names()
+    return {one["column"]: _meaning(one["role"], one["column"], trimmed(head[one["column"]])) for one in found}
+
+
+def _meaning(role: str | None, header: str, values: pa.ChunkedArray) -> _Meaning:
     # Of few rows a role may not be found; a column that bears its very name has it all the same.
-    return {one["column"]: _meaning(one["role"] or (one["column"] if one["column"] in roles else None), one["column"]) for one in found}
-
-
-def _meaning(role: str | None, header: str) -> _Meaning:
+    if header in role_names():
+        role = role or header
+    elif role is not None and not _look_like(role, values):
+        role = None
     if role in _TEXT_ROLES:
         return _Meaning.TEXT
+    if role in _DATE_ROLES:
+        return _Meaning.DATE
     if role is not None:
         return _Meaning.OPEN if role in _OPEN_ROLES else _Meaning.CODE
-    return _Meaning.CODE if _is_code(header) else _Meaning.OPEN
+    return _meaning_of_header(header, values)
 
 
-def _is_code(header: str) -> bool:
-    """Whether a header names a code: ``order_no``, ``productCode``, ``Номер заказа``, ``Bestellnummer``; not ``Number of orders``."""
+def _look_like(role: str, values: pa.ChunkedArray) -> bool:
+    """Whether values may have the role that a header speaks of: ``vat`` may be a rate, and ``company_revenue`` names no company."""
+    if role == "tax_id":
+        return not _are_all(values, _SMALL)
+    if role in _TEXT_ROLES | _DATE_ROLES | _OPEN_ROLES or role == "source_key":
+        return True
+    return bool(pc.any(pc.match_substring_regex(values, r"\pL")).as_py())
+
+
+def _meaning_of_header(header: str, values: pa.ChunkedArray) -> _Meaning:
+    """What a column without a role means: a code in ``order_no``, ``productCode``, ``Номер заказа``, ``Bestellnummer``; not in
+    ``Number of orders``, nor where decimals follow the word, as in ``id_share``."""
     words = [word.casefold() for word in re.findall("№|[^\\W\\d_]+", re.sub("([a-z])([A-Z])", r"\1 \2", header))]
     if not words or "of" in words:
-        return False
-    return words[0] in _CODE_FIRST or words[-1] in _CODE_LAST or words[-1].endswith(("nummer", "nr"))
+        return _Meaning.OPEN
+    if words[-1] in _CODE_LAST or words[-1].endswith(("nummer", "nr")):
+        return _Meaning.CODE
+    if words[0] in _CODE_FIRST:
+        return _Meaning.OPEN if len(words) > 1 and _has_decimals(values) else _Meaning.CODE
+    return _Meaning.DATE if words[-1] in _DATE_LAST or words[0] in _DATE_FIRST else _Meaning.OPEN
 
 
-def _narrowed(text: pa.ChunkedArray, column: str, table: str, date_order: str | None) -> pa.ChunkedArray:
-    """Texts as what all of them are."""
+def _are_all(values: pa.ChunkedArray, pattern: str) -> bool:
+    """Whether there are values, and all are written so."""
+    return values.null_count < len(values) and bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
+
+
+def _has_decimals(values: pa.ChunkedArray) -> bool:
+    return _are_all(values, _PLAIN) and bool(pc.any(pc.match_substring_regex(values, _FRACTION)).as_py())
+
+
+def _narrowed(text: pa.ChunkedArray, column: str, table: str, date_order: str | None, *, is_date: bool) -> pa.ChunkedArray:
+    """Texts as what all of them are; what could be dates and numbers (``20260131``) is a date in a column of dates, else a number."""
     if text.null_count == len(text):
         return text
+    if is_date and (dates := _dates(text, column, table, date_order)) is not None:
+        return dates
     numbers = _numbers_of(text, [pa.int64(), pa.float64()])
     typed = _as_one_of(text, [*numbers, pa.date32(), pa.timestamp("us"), pa.bool_()])
     if typed is not text:
         return typed
-    glanced = pa.chunked_array([text.drop_null().slice(0, _GLANCED).combine_chunks()])
-    if written_times(glanced, date_order).values.null_count == 0:
-        found = written_times(text, date_order)
-        if found.values.null_count == text.null_count:
-            if found.is_ambiguous:
-                ambiguous_dates(table, column)
-            return found.values if found.has_clock else found.values.cast(pa.date32())
+    glanced = _glanced(text)
+    is_measure = pc.any(pc.match_substring_regex(glanced, _THREE_SHORT)).as_py()
+    if not is_date and not is_measure and (dates := _dates(text, column, table, date_order)) is not None:
+        return dates
     return _amounts(text, column, table) if numbers and written_numbers(glanced).is_attempt else text
+
+
+def _dates(text: pa.ChunkedArray, column: str, table: str, date_order: str | None) -> pa.ChunkedArray | None:
+    """Texts as dates or times, where all of them are such."""
+    if written_times(_glanced(text), date_order).values.null_count:
+        return None
+    found = written_times(text, date_order)
+    if found.values.null_count > text.null_count:
+        return None
+    if found.is_ambiguous:
+        ambiguous_dates(table, column)
+    return found.values if found.has_clock else found.values.cast(pa.date32())
+
+
+def _glanced(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pa.chunked_array([text.drop_null().slice(0, _GLANCED).combine_chunks()])
 
 
 def _amounts(text: pa.ChunkedArray, column: str, table: str) -> pa.ChunkedArray:
