@@ -33,6 +33,22 @@ def test_the_card_of_a_contact_is_escaped() -> None:
         crm.analyze("activity", tables, contact="zz")
 
 
+def test_payments_and_stages_are_on_the_card_by_their_orders_and_deals() -> None:
+    orders = ORDERS.append_column("order_id", pa.array([1.0, 2.0, 3.0]))
+    deals = pa.table({"deal_id": ["D1", "D2"], "contact_id": ["a", "b"], "stage": ["won", "lost"], "created_at": ["2026-01-02"] * 2})
+    payments = pa.table(
+        {"payment_id": [1, 2, 3, 4], "order_id": ["1", "3", None, None], "deal_id": [None, None, "D1", "D2"],
+         "status": ["overdue", "received", "received", "received"], "paid_at": [None, "2026-02-04", "2026-02-05", "2026-02-06"],
+         "due_at": ["2026-01-20", None, None, None], "amount": ["10", "5.50", "7", "8"]}
+    )  # fmt: skip
+    stages = pa.table({"deal_id": ["D1", "D2"], "stage": ["won", "lost"], "entered_at": ["2026-01-03"] * 2})
+    card = crm.analyze("activity", {"orders": orders, "deals": deals, "payments": payments, "deal_stages": stages}, contact="a")
+    assert card.summary["counts"] == {"payments": 2, "orders": 2, "deals": 1, "deal_stages": 1}
+    dated = {row["what"]: str(row["at"])[:10] for row in card.table.to_pylist() if row["table"] == "payments"}
+    assert dated == {"overdue, 10": "2026-01-20", "received, 7": "2026-02-05"}
+    assert "warnings" not in card.summary
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("card")

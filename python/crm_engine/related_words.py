@@ -20,6 +20,9 @@ from crm_engine.yaml_tree import plain_yaml
 STAGES = ("qualification", "presentation", "proposal", "contracting", "won")
 DECIDED = ("won", "lost")
 
+#: Tables whose rows belong to a deal, an order or a campaign, or to nobody.
+WITHOUT_CONTACTS = ("deal_stages", "order_lines", "payments", "products", "campaigns", "costs", "plans")
+
 _WHO = ("customer_no", "phone", "email")
 #: Which of these each table may have; ``events`` are rows of any kind.
 _OF_TABLE = {

@@ -17,10 +17,11 @@ from crm_engine.analyses.figures import INT, NEVER, TEXT, Analysis, table
 from crm_engine.analyses.related import Related, Rows
 from crm_engine.analyses.table_sources import TABLES
 from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.related_words import WITHOUT_CONTACTS
 
-_TIMES = ("occurred_at", "placed_at", "created_at", "due_at", "paid_at", "sent_at", "at", "time")
-#: Tables whose rows are nobody's.
-_OF_NOBODY = ("campaigns", "costs", "plans", "products")
+_TIMES = ("occurred_at", "placed_at", "created_at", "entered_at", "paid_at", "due_at", "sent_at", "at", "time")
+#: Tables whose rows are a contact's because an order or a deal of the contact is what they are about.
+_ABOUT = {"order_lines": ("order_id",), "payments": ("order_id", "deal_id"), "deal_stages": ("deal_id",)}
 _ORIGIN = ("record_id", "source", "source_key", "source_file", "source_row")
 
 #: Where a field comes from: a record, or an edit.
@@ -36,9 +37,10 @@ def activity(related: Related, *, contact: str) -> Analysis:
     fields: dict[str, Any] = {}
     events: list[dict[str, Any]] = []
     found = False
+    dealings = {key: _ids_of(related.find(name), contact, key) for name, key in (("orders", "order_id"), ("deals", "deal_id"))}
     for name in TABLES:
-        rows = None if name in _OF_NOBODY else related.find(name)
-        for values, when in () if rows is None else _rows_of(rows, contact):
+        rows = related.find(name) if name not in WITHOUT_CONTACTS or name in _ABOUT else None
+        for values, when in () if rows is None else _rows_of(rows, _places(rows, contact, dealings)):
             found = True
             if name == "contacts":
                 fields |= {key: value for key, value in values.items() if key not in related.read_as.get(name, {})}
@@ -48,6 +50,8 @@ def activity(related: Related, *, contact: str) -> Analysis:
                 events.append({"table": name, "at": at, "what": _summary_of(name, values), "fields": own})
     if not found:
         raise ConfigError(f"{related.where}: nothing is known of the contact {contact!r}")
+    # Other people's rows are no matter of this card.
+    related.unmatched.clear()
     events.sort(key=lambda event: (event["at"] is not None, event["at"] or dt.datetime.min), reverse=True)
     counts: dict[str, int] = defaultdict(int)
     for event in events:
@@ -78,17 +82,34 @@ def activity(related: Related, *, contact: str) -> Analysis:
     return Analysis("activity", tables, summary, chart)
 
 
-def _rows_of(rows: Rows, contact: str) -> list[tuple[dict[str, Any], int]]:
-    """The contact's rows of a table without their empty cells, each with its time."""
-    try:
-        numbers = rows.contact
-    except SchemaError:
-        # A table that does not say whose its rows are has nothing of this contact.
-        return []
-    number = rows.related.contact_names.get(contact)
-    places = np.flatnonzero(numbers == number).tolist() if number is not None else []
-    time = next((column for column in _TIMES if rows.has(column)), None)
-    times = rows.time(time) if time and places else None
+def _places(rows: Rows, contact: str, dealings: dict[str, set[str]]) -> list[int]:
+    """The contact's rows of a table: those that name the contact, or one of its orders or deals."""
+    mine = np.zeros(len(rows), bool)
+    for key in _ABOUT.get(rows.name, ()):
+        if rows.has(key):
+            mine |= np.isin(rows.ids(key).astype(str), list(dealings[key]))
+    if rows.name not in _ABOUT:
+        try:
+            number = rows.related.contact_names.get(contact) if len(rows.contact) else None
+        except SchemaError:
+            # A table that does not say whose its rows are has nothing of this contact.
+            number = None
+        if number is not None:
+            mine |= rows.contact == number
+    return list(np.flatnonzero(mine).tolist())
+
+
+def _ids_of(rows: Rows | None, contact: str, key: str) -> set[str]:
+    """The orders or deals of the contact."""
+    if rows is None or not rows.has(key):
+        return set()
+    return set(rows.ids(key)[_places(rows, contact, {})].tolist()) - {None}
+
+
+def _rows_of(rows: Rows, places: list[int]) -> list[tuple[dict[str, Any], int]]:
+    """These rows of a table without their empty cells, each with its time."""
+    known = [column for column in _TIMES if rows.has(column)]
+    times = rows.first_time(*known) if known and places else None
     mine = rows.table.take(pa.array(places, pa.int64())).to_pylist()
     return [
         ({key: value for key, value in row.items() if value not in (None, "", [])}, NEVER if times is None else int(times[place]))

@@ -19,7 +19,7 @@ from crm_engine.analyses.table_sources import TableSources
 from crm_engine.columns import codes, column, first_column, ids, load_table, local, months, texts, times
 from crm_engine.config import nearest
 from crm_engine.errors import ConfigError, SchemaError
-from crm_engine.related_words import DECIDED, STAGES, known_columns, with_known_columns, words_of
+from crm_engine.related_words import DECIDED, STAGES, WITHOUT_CONTACTS, known_columns, with_known_columns, words_of
 from crm_engine.written import check_date_order
 from crm_engine.written_currencies import without_currencies
 
@@ -57,7 +57,7 @@ class Related:
         self.read_as: dict[str, dict[str, str]] = {}
         self._notes: list[str] = []
         #: Of each table whose contacts were asked for: rows that name no contact, and rows whose contact is not among the contacts.
-        self._unmatched: dict[str, tuple[int, int]] = {}
+        self.unmatched: dict[str, tuple[int, int]] = {}
         self._today = today
 
     @property
@@ -140,23 +140,22 @@ class Related:
     def note_contacts(self, rows: Rows, numbers_: np.ndarray) -> None:
         """Remembers which rows have no contact. A base has looked for each row's contact; elsewhere the table of contacts, if there is one,
         tells which are unknown."""
-        if rows.name == "contacts":
+        if rows.name == "contacts" or rows.name in WITHOUT_CONTACTS:
             return
         contacts = None if self._sources.is_base else self.find("contacts")
         known = None if contacts is None or contacts.own_key() is None else contacts.contact
         unknown = 0 if known is None else int((~np.isin(numbers_, known) & (numbers_ >= 0)).sum())
-        self._unmatched[rows.name] = (int((numbers_ < 0).sum()), unknown)
+        self.unmatched[rows.name] = (int((numbers_ < 0).sum()), unknown)
 
     def _unmatched_told(self) -> list[str]:
         """One warning of all rows that have no match among the contacts."""
         parts = []
-        for place, what in enumerate(
-            ("name no contact, and are nobody's", "name a contact that is not in the table contacts, who counts all the same")
-        ):
-            counts = {name: found[place] for name, found in self._unmatched.items() if found[place]}
+        nobodys = "have none in the base, and are nobody's yet" if self._sources.is_base else "name no contact, and are nobody's"
+        for place, what in enumerate((nobodys, "name a contact that is not in the table contacts, who counts all the same")):
+            counts = {name: found[place] for name, found in self.unmatched.items() if found[place]}
             if counts:
                 parts.append(f"{', '.join(f'{n:,} of {name}' for name, n in counts.items())} {what}")
-        total = sum(sum(found) for found in self._unmatched.values())
+        total = sum(sum(found) for found in self.unmatched.values())
         rows = "1 row has" if total == 1 else f"{total:,} rows have"
         return [f"{rows} no match among the contacts: {'; '.join(parts)}"] if parts else []
 

@@ -24,6 +24,7 @@ from crm_engine.base.schema import OTHER_RECORD, RELATED_COLUMNS, RESERVED
 from crm_engine.base.suppression import IDENTIFYING, Suppression
 from crm_engine.config import load_mapping, nearest
 from crm_engine.errors import ConfigError, SchemaError
+from crm_engine.related_words import WITHOUT_CONTACTS
 from crm_engine.sources import Progress, Source, open_sources
 
 if TYPE_CHECKING:
@@ -329,13 +330,9 @@ def _apply(writing: Writing, plan: Plan) -> dict[str, int]:
     }
 
 
-#: Tables whose rows belong to a deal, an order or a campaign, or to nobody.
-_WITHOUT_CONTACTS = ("deal_stages", "order_lines", "payments", "products", "campaigns", "costs", "plans")
-
-
 def _warn(writing: Writing, plan: Plan) -> None:
     counts, run = writing.run.counts, writing.run
-    if plan.contact_key is None and plan.table not in _WITHOUT_CONTACTS:
+    if plan.contact_key is None and plan.table not in WITHOUT_CONTACTS:
         run.warnings.append(f"{plan.table}: no column says whose rows these are; name it with contact_key=...")
     elif plan.contact_key is not None and counts["without_reference"]:
         run.warnings.append(

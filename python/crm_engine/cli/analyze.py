@@ -82,7 +82,8 @@ def command(
     if output is not None:
         write(result, table, output)
         terminal.note(f"wrote {output}")
-    terminal.result(json_of(result, table), lambda console: show(console, result, table))
+    shown = ("fields", "activity", "counts") if name == "activity" else None
+    terminal.result(json_of(result, table), lambda console: show(console, result, table, shown))
 
 
 def chosen(result: Any, table: str | None) -> Any:
@@ -133,8 +134,9 @@ def show(console: Console, result: Any, table_name: str | None = None, names: Se
         return
     for number, name in enumerate(names or result.tables):
         table = result.tables[name]
-        if table.num_rows or number == 0:
-            print_table(console, table, name.replace("_", " ").capitalize(), max_rows=30 if number == 0 else 8)
+        if table.num_rows or table is result.table:
+            max_rows = 30 if number == 0 or table is result.table else 8
+            print_table(console, table, name.replace("_", " ").capitalize(), max_rows=max_rows)
 
 
 def json_of(result: Any, table: str | None = None) -> dict[str, Any]:
