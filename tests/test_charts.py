@@ -62,7 +62,7 @@ def test_a_table_that_is_asked_for_is_shown(folder: Path, capsys: pytest.Capture
     # A method that needs a step is no table.
     assert run(["funnel", str(folder / "events.csv"), "--config", str(folder / "steps.yaml"), "--table", "reached"]) == 2
     heard = capsys.readouterr().err
-    assert "this funnel has no table 'reached'; it has steps, totals, subtotals, histogram, levels, segments" in heard
+    assert "this funnel has no table 'reached'; it has steps, details, totals, subtotals, histogram, levels, segments" in heard
     assert run(["funnel", deals, "--table", "losses", "-o", str(folder / "x.svg")]) == 2
     assert "a chart shows the funnel as a whole" in capsys.readouterr().err
     orders = "order_id,contact_id,placed_at,amount,currency\n1,a,2026-01-01,5,EUR\n"

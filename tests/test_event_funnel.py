@@ -243,6 +243,11 @@ def test_columns_are_those_promised():
     ]
     assert funnel.steps["contacts"].to_pylist() == [3, 2, 1]
     assert funnel.steps["conversion_from_previous"].to_pylist() == [1.0, 2 / 3, 0.5]
+    assert [tuple(row.values()) for row in funnel.details.to_pylist()] == [
+        (1, "visit", 3, 2, 1),
+        (2, "quote", 2, 1, 1),
+        (3, "order", 1, 1, 0),
+    ]
     assert funnel.levels.to_pydict() == {"contact": ["a", "b", "c", "d"], "level": [3, 2, 1, 0]}
     assert funnel.stopped_at(2).to_pylist() == ["b"]
     assert funnel.reached(2).to_pylist() == ["a", "b"]
@@ -266,6 +271,15 @@ def test_breakdowns_by_touch_and_contact():
     assert subtotals == {("page", "home"): 1, ("page", "price"): 1, ("page", None): 1, ("channel", "ads"): 2, ("channel", "site"): 1}
     ends = {row["page"]: row["contacts"] for row in funnel.breakdowns["ends"].to_pylist() if row["step"] == 1}
     assert ends == {"shop": 1, "other": 2}
+
+
+def test_what_may_be_left_out_loses_nobody():
+    funnel = crm.event_funnel(EVENTS, {"steps": [STEPS[0], {**STEPS[1], "optional": True}, STEPS[2]], "by": "page"})
+    details = {(row["page"], row["name"]): (row["entered"], row["converted"], row["dropped"]) for row in funnel.details.to_pylist()}
+    assert details["home", "visit"] == (1, 1, 0)
+    assert details["price", "visit"] == (1, 0, 1)
+    assert details["home", "quote"] == (1, None, None)
+    assert details["home", "order"] == (1, 1, 0)
 
 
 def test_attempts_are_counted_besides_contacts():

@@ -41,13 +41,14 @@ class EventFunnel(NamedTables):
     """What an event funnel found; every table is a ``pyarrow.Table``.
 
     ``steps``: the breakdown's columns, ``step`` (from 1), ``name``, ``contacts``, ``conversion_from_previous``,
-    ``conversion_from_start``, ``median_seconds``, ``p90_seconds``; the times are since the required step before. ``totals`` is the
+    ``conversion_from_start``, ``median_seconds``, ``p90_seconds``; the times are since the required step before. ``details`` has who
+    ``entered`` each step, ``converted`` to the next and was ``dropped`` in between. ``totals`` is the
     same without a breakdown, ``subtotals`` by each of its columns alone (``column``, ``value``). ``breakdowns`` has one such table per
     further breakdown, ``attempts`` the same counted in attempts, ``histogram`` the times to convert, ``levels`` each contact's level.
     ``table(name)`` gives any of them.
     """
 
-    TABLES = ("steps", "totals", "subtotals", "attempts", "histogram", "levels", "segments")
+    TABLES = ("steps", "details", "totals", "subtotals", "attempts", "histogram", "levels", "segments")
     LONG_TABLES = ("levels", "segments")
 
     def __init__(
@@ -62,6 +63,7 @@ class EventFunnel(NamedTables):
         self.name = name
         self.step_names = step_names
         self.steps: pa.Table = tables["steps"]
+        self.details: pa.Table = tables["details"]
         self.totals: pa.Table = tables["totals"]
         self.subtotals: pa.Table = tables["subtotals"]
         self.breakdowns: dict[str, pa.Table] = tables["breakdowns"]

@@ -56,6 +56,7 @@ def event_tables(
         table = _step_table(groups, breakdown, step_names, optional, "contacts")
         if what == "steps":
             tables["steps"] = table
+            tables["details"] = _details(groups, breakdown, step_names, optional)
             tables["histogram"] = _histogram(breakdown, [dimensions[number] for number in by], step_names)
             if len(breakdown["attempts"]):
                 tables["attempts"] = _step_table(groups, breakdown, step_names, optional, "attempts").drop_columns(
@@ -128,6 +129,25 @@ def _step_table(
             "conversion_from_start": share(counts, start),
             "median_seconds": number_or_null(breakdown["median_seconds"][: n_groups * n_steps]),
             "p90_seconds": number_or_null(breakdown["p90_seconds"][: n_groups * n_steps]),
+        }
+    )
+
+
+def _details(groups: dict[str, pa.Array], breakdown: dict[str, Any], step_names: list[str], optional: list[bool]) -> pa.Table:
+    """Who came to each step, went on to the next one that is required, and was lost in between; nothing of steps that may be left out."""
+    n_steps, n_groups = len(step_names), len(breakdown["groups"])
+    counts = breakdown["contacts"].reshape(-1, n_steps)[:n_groups].astype(np.int64)
+    following = [next((other for other in range(step + 1, n_steps) if not optional[other]), step) for step in range(n_steps)]
+    left_out = np.tile(np.array(optional, bool), n_groups)
+    converted = counts[:, following]
+    return pa.table(
+        {
+            **groups,
+            "step": pa.array(np.tile(np.arange(1, n_steps + 1), n_groups), pa.int32()),
+            "name": pa.array(step_names * n_groups, pa.string()),
+            "entered": counts.reshape(-1),
+            "converted": pa.array(converted.reshape(-1), mask=left_out),
+            "dropped": pa.array((counts - converted).reshape(-1), mask=left_out),
         }
     )
 
