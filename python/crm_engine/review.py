@@ -357,12 +357,7 @@ def _form(text: str) -> frozenset[str]:
 def _rows(where: str) -> Iterator[tuple[int, dict[str, str | None]]]:
     """The rows of the review's sheet with their numbers."""
     wanted = {"Decision", "Row", *_HIDDEN}
-    try:
-        sources = open_sources(where, ReadOptions(header_row=1))
-    except ConfigError:
-        # A review of nothing is a header alone, and no row comes after the one that is named.
-        sources = open_sources(where)
-    for source in sources:
+    for source in open_sources(where, ReadOptions(header_row=1)):
         if not wanted <= set(source.columns):
             continue
         for text in source.batches():

@@ -18,6 +18,7 @@ mod open;
 mod options;
 mod reader;
 mod report;
+mod spreadsheet_text;
 
 pub mod output;
 pub mod text;

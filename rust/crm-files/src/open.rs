@@ -4,31 +4,36 @@ use std::path::Path;
 
 use crm_core::{Control, Error, Result};
 
-use crate::{Format, ReadOptions, TableReader, text, workbook};
+use crate::workbook::{self, Zip};
+use crate::{Format, ReadOptions, TableReader, text};
 
 /// Opens a file and returns one reader per table in it.
 pub fn open_path(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<Vec<Box<dyn TableReader>>> {
     let name = path.display().to_string();
     let mut file = File::open(path).map_err(|error| Error::os(&error, &*name))?;
-    let mut head = [0_u8; Format::HEAD_BYTES];
+    let mut head = vec![0_u8; Format::HEAD_BYTES];
     let n_head = read_up_to(&mut file, &mut head).map_err(|error| Error::os(&error, &*name))?;
+    head.truncate(n_head);
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        return match workbook::open_zip(path, options)? {
+            Zip::Workbook(zip) => workbook::open_zip_workbook(zip, options, control),
+            Zip::Text { file, input } => {
+                let format = options.format.or_else(|| Format::from_name(&file)).unwrap_or(Format::Csv);
+                text::open(&name, format, input, options, control)
+            }
+        };
+    }
     let format = match options.format {
         Some(format) => format,
-        None => match Format::workbook_from_content(&head[..n_head], &name).or_else(|| Format::markup_from_content(&head[..n_head])) {
+        None => match Format::workbook_from_content(&head, &name).or_else(|| Format::markup_from_content(&head)) {
             Some(format) => format,
             None => Format::from_name(&name).filter(|format| !format.is_workbook()).unwrap_or(Format::Csv),
         },
     };
-    if (head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06"))
-        && let Some((packed, input)) = workbook::packed_text(path, options)?
-    {
-        let format = Format::from_name(&packed).unwrap_or(Format::Csv);
-        return text::open(&name, format, input, options, control);
-    }
     if format.is_workbook() {
-        return workbook::open(path, format, options, control);
+        return workbook::open(path, &head, options, control);
     }
-    let input = std::io::Cursor::new(head[..n_head].to_vec()).chain(file);
+    let input = std::io::Cursor::new(head).chain(file);
     text::open(&name, format, Box::new(input), options, control)
 }
 

@@ -4,10 +4,6 @@
 //! [`guard`] puts one apostrophe before such text; [`strip_guard`] takes one away from text of exactly that shape. Text that
 //! already is apostrophes before a trigger gets one more, so that for every text `strip_guard(guard(text)) == text`.
 use std::borrow::Cow;
-use std::sync::Arc;
-
-use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, StringArray};
 
 /// What a spreadsheet, or a program behind it (DDE), may take for the beginning of a formula.
 const TRIGGERS: [char; 15] = ['=', '+', '-', '@', '|', '%', '＝', '＋', '－', '＠', '｜', '％', '−', '﹢', '﹦'];
@@ -36,17 +32,6 @@ pub fn strip_guard(text: &str) -> &str {
         Some(rest) if is_guarded_shape(rest) => rest,
         _ => text,
     }
-}
-
-/// A text column without the apostrophes that [`guard`] put there.
-pub fn strip_guards(column: ArrayRef) -> ArrayRef {
-    let Some(texts) = column.as_string_opt::<i32>() else { return column };
-    // Few columns hold any apostrophe, and few of those at the beginning of a cell.
-    if memchr::memchr(b'\'', texts.values()).is_none() || !texts.iter().flatten().any(|text| strip_guard(text).len() < text.len()) {
-        return column;
-    }
-    let stripped: StringArray = texts.iter().map(|text| text.map(strip_guard)).collect();
-    Arc::new(stripped)
 }
 
 /// Whether `text`, after any apostrophes of its own, is dangerous. Both directions use this one test: that makes them exact.
@@ -168,13 +153,6 @@ mod tests {
             assert_eq!(guard(text), text);
             assert_eq!(strip_guard(text), text);
         }
-    }
-
-    #[test]
-    fn columns_are_stripped() {
-        let column: ArrayRef = Arc::new(StringArray::from(vec![Some("'=1"), None, Some("'s"), Some("")]));
-        let expected: ArrayRef = Arc::new(StringArray::from(vec![Some("=1"), None, Some("'s"), Some("")]));
-        assert_eq!(&strip_guards(column), &expected);
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use crm_core::{Error, Result};
 
 pub use cell::{Cell, CellColumn, iso_date, iso_date_time};
 pub use csv::write_csv;
-pub use guard::{guard, strip_guard, strip_guards};
+pub use guard::{guard, strip_guard};
 pub use json_lines::write_json_lines;
 
 /// Batches of one schema, read once.

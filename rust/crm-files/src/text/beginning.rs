@@ -5,6 +5,7 @@ use crm_core::{Error, Result};
 
 use super::encoding::UNDECODABLE;
 use super::input::fill;
+use super::lines::{Lines, lines};
 use crate::{Format, ReadOptions};
 
 /// Lines that are wanted below those that the caller told to pass over.
@@ -23,7 +24,7 @@ pub(super) fn read_sample(input: &mut dyn Read, options: &ReadOptions) -> io::Re
         let n_read = fill(input, &mut sample[n_before..])?;
         sample.truncate(n_before + n_read);
         let is_whole = sample.len() < size;
-        if is_whole || n_lines(&sample) >= wanted || size >= MOST_BYTES {
+        if is_whole || Lines::of(&sample).count_bytes(&sample) >= wanted || size >= MOST_BYTES {
             return Ok((sample, is_whole));
         }
         size *= 2;
@@ -35,15 +36,9 @@ pub(super) fn told_lines(options: &ReadOptions) -> Option<u64> {
     options.skip_rows.max(options.header_row)
 }
 
-/// Line ends, of whichever kind there are more.
-pub(super) fn n_lines(text: &[u8]) -> usize {
-    memchr::memchr_iter(b'\n', text).count().max(memchr::memchr_iter(b'\r', text).count())
-}
-
 /// Refuses a line to pass over, or a header, that the file does not have.
 pub(super) fn check_told_lines(name: &str, text: &[u8], is_whole: bool, options: &ReadOptions) -> Result<()> {
-    let n_ends = n_lines(text) as u64;
-    let n_lines = n_ends + u64::from(!text.ends_with(b"\n") && !text.ends_with(b"\r") && !text.is_empty());
+    let n_lines = Lines::of(text).whole(text).count() as u64;
     for (what, told) in [("skip_rows", options.skip_rows), ("header_row", options.header_row)] {
         if let Some(told) = told.filter(|told| *told > n_lines) {
             let has = if is_whole { format!("the file has {n_lines}") } else { format!("only the first {n_lines} can be passed over") };
@@ -51,16 +46,6 @@ pub(super) fn check_told_lines(name: &str, text: &[u8], is_whole: bool, options:
         }
     }
     Ok(())
-}
-
-/// Where the line begins that `n` lines precede.
-pub(super) fn line_start(text: &[u8], n: u64) -> usize {
-    let mut at = 0;
-    for _ in 0..n {
-        let Some(offset) = memchr::memchr2(b'\n', b'\r', &text[at..]) else { return text.len() };
-        at += offset + if text[at + offset..].starts_with(b"\r\n") { 2 } else { 1 };
-    }
-    at
 }
 
 /// What a file is whose first bytes say that it is no delimited text, and what to do about it.
@@ -112,27 +97,18 @@ pub(super) fn is_binary(text: &[u8]) -> bool {
 
 /// Excel's first line `sep=;`: where the rest begins, on which line, and the delimiter.
 pub(super) fn sep_line(text: &[u8]) -> (usize, u64, Option<Vec<u8>>) {
-    let line_end = memchr::memchr2(b'\n', b'\r', text).unwrap_or(text.len());
-    let line = text[..line_end].trim_ascii_start();
+    let Some(line) = lines(text).next() else { return (0, 1, None) };
+    let line = line.trim_ascii_start();
     let line = line.strip_prefix(b"\"").map_or(line, |rest| rest.strip_suffix(b"\"").unwrap_or(rest));
     if line.len() < 5 || !line[..4].eq_ignore_ascii_case(b"sep=") || line.len() > 8 {
         return (0, 1, None);
     }
-    (line_start(text, 1), 2, Some(line[4..].to_vec()))
+    (Lines::of(text).start(text, 1), 2, Some(line[4..].to_vec()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_are_counted_whatever_ends_them() {
-        for text in [&b"a\nb\nc"[..], b"a\r\nb\r\nc", b"a\rb\rc"] {
-            assert_eq!(n_lines(text), 2);
-            assert_eq!(&text[line_start(text, 2)..], b"c");
-            assert_eq!(line_start(text, 9), text.len());
-        }
-    }
 
     #[test]
     fn what_is_no_table_is_told() {

@@ -1,5 +1,6 @@
 //! What a text may be divided by: line ends, delimiters, quotes and escapes worth trying, because they stand in it.
-use super::dialect::{LineEnd, RECORD_SEPARATOR};
+use super::dialect::LineEnd;
+use super::lines::{Lines, lines};
 
 pub(super) fn line_ends(text: &[u8]) -> Vec<LineEnd> {
     let (mut crlf, mut lf, mut cr) = (0_usize, 0_usize, 0_usize);
@@ -12,7 +13,7 @@ pub(super) fn line_ends(text: &[u8]) -> Vec<LineEnd> {
         }
     }
     match (crlf, lf, cr) {
-        (0, 0, 0) if memchr::memchr_iter(RECORD_SEPARATOR, text).nth(1).is_some() => vec![LineEnd::RecordSeparator],
+        (0, 0, 0) if Lines::of(text) == Lines::Separated => vec![LineEnd::RecordSeparator],
         (0, 0, 0) => vec![if text.ends_with(b"\r") { LineEnd::Cr } else { LineEnd::Lf }],
         (0, _, 0) => vec![LineEnd::Lf],
         (_, _, 0) => vec![LineEnd::CrLf],
@@ -23,35 +24,14 @@ pub(super) fn line_ends(text: &[u8]) -> Vec<LineEnd> {
     }
 }
 
-/// `#` where lines begin with it and the line before the data does not look like a header that does.
+/// `#` where lines begin with it, though not most; whether one of them is the header shows with the rows.
 pub(super) fn comment_prefix(text: &[u8]) -> Option<Vec<u8>> {
-    let mut n_comments = 0;
-    let mut lines = text.split(|byte| *byte == b'\n' || *byte == b'\r').filter(|line| !line.trim_ascii().is_empty()).take(400).peekable();
-    let mut n_lines = 0;
-    let mut after_comment = None;
-    while let Some(line) = lines.next() {
+    let (mut n_comments, mut n_lines) = (0, 0);
+    for line in lines(text).filter(|line| !line.trim_ascii().is_empty()).take(400) {
         n_lines += 1;
-        if line.starts_with(b"#") {
-            n_comments += 1;
-            after_comment = lines.peek().copied();
-        }
+        n_comments += usize::from(line.starts_with(b"#"));
     }
-    if n_comments == 0 || n_comments * 3 > n_lines * 2 {
-        return None;
-    }
-    // "#id,name" above "1,Anna" is a header: as many delimiters as the line below.
-    if n_comments == 1 && text.starts_with(b"#") {
-        let first = text.split(|byte| *byte == b'\n' || *byte == b'\r').next().unwrap_or_default();
-        let count = |line: &[u8], delimiter: u8| line.iter().filter(|byte| **byte == delimiter).count();
-        let below = after_comment.unwrap_or_default();
-        if [b',', b';', b'\t', b'|']
-            .iter()
-            .any(|delimiter| count(first, *delimiter) > 0 && count(first, *delimiter) == count(below, *delimiter))
-        {
-            return None;
-        }
-    }
-    Some(b"#".to_vec())
+    (n_comments > 0 && n_comments * 3 <= n_lines * 2).then(|| b"#".to_vec())
 }
 
 /// Candidates with the trust they have beforehand.
@@ -154,7 +134,7 @@ fn long_delimiters(text: &[u8]) -> Vec<Vec<u8>> {
         |byte: u8| byte.is_ascii_punctuation() && !matches!(byte, b'"' | b'\'' | b'.' | b'(' | b')' | b'-' | b'_') || byte == b'\t';
     let mut counts: std::collections::HashMap<&[u8], usize> = std::collections::HashMap::new();
     let mut n_lines = 0_usize;
-    for line in text.split(|byte| *byte == b'\n' || *byte == b'\r').filter(|line| !line.trim_ascii().is_empty()).take(200) {
+    for line in lines(text).filter(|line| !line.trim_ascii().is_empty()).take(200) {
         n_lines += 1;
         let mut at = 0;
         while at < line.len() {
@@ -248,9 +228,9 @@ fn is_aligned(text: &[u8], delimiter: &[u8]) -> bool {
         let n_chars = |bytes: &[u8]| bytes.iter().filter(|byte| (**byte as i8) >= -0x40).count();
         memchr::memmem::find_iter(line, delimiter).map(|at| n_chars(&line[..at])).collect()
     };
-    let mut lines = text.split(|byte| *byte == b'\n' || *byte == b'\r').filter(|line| !line.is_empty());
-    let Some(first) = lines.next().map(places) else { return false };
-    let mut others = lines.take(50).map(places).peekable();
+    let mut filled = lines(text).filter(|line| !line.is_empty());
+    let Some(first) = filled.next().map(places) else { return false };
+    let mut others = filled.take(50).map(places).peekable();
     // The last line of the trial may be cut off.
     !first.is_empty() && others.peek().is_some() && others.filter(|other| *other != first).count() <= 1
 }

@@ -1,31 +1,32 @@
 //! A chunk of whole records to rows: by the fast scanner where the text is regular, by the careful parser where it is not.
 use std::sync::Arc;
 
-use encoding_rs::Encoding;
-
 use super::columns::ColumnBuilder;
 use super::dialect::{LineEnd, Syntax};
 use super::layout::Layout;
+use super::lines::Lines;
 use super::record::{Bounds, Parser, Quotes, Record, Step};
-use super::rows::Rows;
+use super::rows::{Rows, is_rule};
 use super::scan::{Marks, Scan, scan};
 use crate::Limits;
 
+mod readings;
+
 /// In UTF-8; where a file begins, and where another was put behind it.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Rows that are copied column by column at once: their cell ends stay in the cache.
 const RUN_ROWS: usize = 512;
 /// Cells of a chunk's rows, nulls included, at most.
 pub(super) const MAX_CELLS: usize = 8 << 20;
+/// Rows of a chunk or batch that are left out, at most: each takes more room than a blank line does.
+pub(super) const MAX_LEFT_OUT: usize = 256 << 10;
 
 /// Everything that turns text into rows; shared by the threads.
 pub(super) struct Assembler {
     pub layout: Layout,
     pub limits: Limits,
-    /// The encoding of lines that are not in UTF-8, where the sample had such.
-    pub second_encoding: Option<&'static Encoding>,
-    /// Whether lines that are no UTF-8 are looked at for another encoding: not where the caller named one.
-    pub mends_encoding: bool,
+    /// What one encoding is judged and told by.
+    pub lines: Lines,
     parser: Parser,
     other_quote: Option<Parser>,
     other_delimiters: Vec<Parser>,
@@ -45,10 +46,16 @@ impl Cursor {
     pub(super) fn new(at: usize, line: u64) -> Self {
         Self { at, line, in_line_to: 0 }
     }
+
+    /// The text before the cursor is dropped.
+    pub(super) fn rebase(&mut self) {
+        self.in_line_to = self.in_line_to.saturating_sub(self.at);
+        self.at = 0;
+    }
 }
 
 impl Assembler {
-    pub(super) fn new(layout: Layout, limits: Limits, second_encoding: Option<&'static Encoding>, mends_encoding: bool) -> Arc<Self> {
+    pub(super) fn new(layout: Layout, limits: Limits, lines: Lines) -> Arc<Self> {
         let bounds = Bounds { cell_bytes: limits.cell_bytes, cell_lines: limits.cell_lines as u64 };
         let syntax = &layout.syntax;
         let marks = syntax.is_plain().then(|| Marks {
@@ -71,7 +78,7 @@ impl Assembler {
             .map(|delimiter| Parser::new(Syntax { delimiter: delimiter.to_vec(), ..syntax.clone() }, bounds))
             .collect();
         let parser = Parser::new(syntax.clone(), bounds);
-        Arc::new(Self { parser, other_quote, other_delimiters, layout, limits, second_encoding, mends_encoding, marks })
+        Arc::new(Self { parser, other_quote, other_delimiters, layout, limits, lines, marks })
     }
 
     /// Reads `text` as whole records by the fast way; `None` where only the careful way is sure.
@@ -89,12 +96,14 @@ impl Assembler {
             return None;
         }
         let mut rows = Rows::new(&self.layout, &self.limits, scan.row_ends.len());
-        self.place_scanned(body, &scan, marks, cursor, &mut rows);
+        let is_sure = self.place_scanned(body, &scan, marks, cursor, &mut rows);
         cursor.at = text.len();
-        (is_valid || rows.is_utf8()).then_some(rows)
+        (is_sure && (is_valid || rows.is_utf8())).then_some(rows)
     }
 
-    fn place_scanned(&self, text: &[u8], scan: &Scan, marks: Marks, cursor: &mut Cursor, rows: &mut Rows) {
+    /// Places the rows that were scanned; `false` where only the careful way tells what one is.
+    fn place_scanned(&self, text: &[u8], scan: &Scan, marks: Marks, cursor: &mut Cursor, rows: &mut Rows) -> bool {
+        let max_bytes = self.limits.record_bytes.min(self.limits.cell_bytes);
         let n_columns = self.layout.n_columns();
         let mut record = Record::default();
         // Rows of the run that waits to be copied: their number and first cell.
@@ -108,9 +117,14 @@ impl Assembler {
                 text_end -= 1;
             }
             let raw = &text[row_start..text_end];
+            let n_inner_lines = if scan.n_inner_line_ends > 0 { memchr::memchr_iter(marks.line_end, raw).count() } else { 0 };
+            if end - row_start >= max_bytes || n_inner_lines > self.limits.cell_lines || rows.n_left_out() > MAX_LEFT_OUT {
+                return false;
+            }
             if row_end - first_cell == n_columns && !rows.wants_care() && !self.needs_care(raw, n_columns) {
                 if run_rows == 0 {
                     run_first_cell = first_cell;
+                    rows.begins_regular.get_or_insert(true);
                     rows.release_data(&self.layout);
                 }
                 run_rows += 1;
@@ -122,41 +136,42 @@ impl Assembler {
             } else {
                 copy_run(text, scan, marks, n_columns, run_first_cell, run_rows, &mut rows.columns);
                 run_rows = 0;
-                let raw = raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw);
-                let step = self.parser.parse(raw, 0, true, Quotes::AtEdges, &mut record);
-                if raw.len() > self.limits.record_bytes {
-                    self.reject_long(raw, cursor.line, rows);
-                } else if step == Step::Done {
-                    self.place(raw, &mut Cursor::new(0, cursor.line), true, &mut record, rows);
-                } else {
+                let raw = &raw[n_mark_bytes(raw)..];
+                let mut within = Cursor::new(0, cursor.line);
+                match self.parser.parse(raw, 0, true, Quotes::AtEdges, &mut record) {
+                    Step::Done => self.place(raw, &mut within, true, &mut record, rows),
                     // An empty line has no record.
-                    rows.skip_blank(cursor.line);
+                    Step::End => rows.skip_blank(cursor.line),
+                    Step::NeedMore | Step::Runaway => return false,
+                }
+                // Of several lines only the first may be the row.
+                if within.at < raw.len() {
+                    return false;
                 }
             }
-            cursor.line += 1;
-            if scan.n_inner_line_ends > 0 {
-                cursor.line += memchr::memchr_iter(marks.line_end, raw).count() as u64;
-            }
+            cursor.line += 1 + n_inner_lines as u64;
             first_cell = row_end;
             row_start = end + 1;
         }
         copy_run(text, scan, marks, n_columns, run_first_cell, run_rows, &mut rows.columns);
+        true
     }
 
-    /// Whether a row with the right number of cells may still be no data: blank, drawn, a comment, the header again, too long.
+    /// Whether a row with the right number of cells may still be no data: blank, drawn, a comment, the header again.
     fn needs_care(&self, raw: &[u8], n_columns: usize) -> bool {
+        let syntax = &self.layout.syntax;
         let Some(first) = raw.first() else { return true };
-        if matches!(first, b'-' | b'=' | b'_' | b'+' | b'|' | b':') || *first == BYTE_ORDER_MARK[0] && raw.starts_with(BYTE_ORDER_MARK) {
-            return true;
-        }
-        if raw.len() > self.limits.record_bytes
-            || raw.len() < n_columns
-            || (matches!(first, b' ' | b'\t') || self.layout.syntax.delimiter[0] == *first) && self.is_blank(raw)
-        {
-            return true;
-        }
-        self.layout.syntax.comment.as_ref().is_some_and(|comment| raw.starts_with(comment))
-            || self.layout.header_starts.iter().any(|start| raw.starts_with(start))
+        let is_drawn = matches!(first, b'-' | b'=' | b'_' | b'+' | b'|' | b':' | b' ' | b'\t' | b',' | b';') && is_rule(raw);
+        let is_quote = |byte: &u8| self.marks.is_some_and(|marks| marks.quote == Some(*byte));
+        let is_edge = *first == syntax.delimiter[0] || is_quote(first);
+        let unquoted = if is_quote(first) { &raw[1..] } else { raw };
+        let is_header_start = |start: &Vec<u8>| if start.is_empty() { is_edge } else { unquoted.starts_with(start) };
+        raw.len() < n_columns
+            || is_drawn
+            || n_mark_bytes(raw) > 0
+            || (is_edge || first.is_ascii_whitespace()) && self.is_blank(raw)
+            || syntax.comment.as_ref().is_some_and(|comment| raw.starts_with(comment))
+            || self.layout.header_starts.iter().any(is_header_start)
     }
 
     fn is_blank(&self, raw: &[u8]) -> bool {
@@ -164,169 +179,66 @@ impl Assembler {
         raw.iter().all(|byte| byte.is_ascii_whitespace() || *byte == self.layout.syntax.delimiter[0] || Some(*byte) == quote)
     }
 
-    /// Reads records of `text` the careful way into `rows`, as many as are whole. `at_eof` says that nothing follows `text`.
-    pub(super) fn careful(&self, text: &[u8], at_eof: bool, cursor: &mut Cursor, rows: &mut Rows, max_rows: usize) {
-        let mut record = Record::default();
-        for _ in 0..max_rows {
-            if rows.context.in_long_line && !self.pass_line(text, cursor, rows) {
-                return;
-            }
-            // Files that were put together keep the marks of their beginnings.
-            if text[cursor.at..].starts_with(BYTE_ORDER_MARK) {
-                cursor.at += BYTE_ORDER_MARK.len();
-            }
-            let is_beyond = |at: usize| text.len() - at > self.limits.record_bytes;
-            let quotes = if cursor.at < cursor.in_line_to { Quotes::InLine } else { Quotes::AtEdges };
-            let mut step = self.parser.parse(text, cursor.at, at_eof, quotes, &mut record);
-            if step == Step::Runaway {
-                cursor.in_line_to = record.runaway_end;
-            }
-            if step == Step::Runaway || step == Step::NeedMore && is_beyond(cursor.at) {
-                step = self.parser.parse(text, cursor.at, at_eof, Quotes::InLine, &mut record);
-                record.stray_quote = true;
-                if step == Step::NeedMore && is_beyond(cursor.at) {
-                    // One line beyond all bounds: it is rejected, and what follows of it passed over.
-                    self.reject_long(&text[cursor.at..], cursor.line, rows);
-                    cursor.at = text.len();
-                    rows.context.in_long_line = true;
-                    return;
-                }
-            }
-            if step != Step::Done {
-                return;
-            }
-            if record.end - cursor.at > self.limits.record_bytes {
-                self.reject_long(&text[cursor.at..record.end], cursor.line, rows);
-                cursor.line += record.n_lines;
-                cursor.at = record.next;
-                continue;
-            }
-            self.place(text, cursor, at_eof, &mut record, rows);
+    /// Reads the record at the cursor the careful way into `rows`; `false` where `text` does not hold it whole. `at_eof` says that nothing
+    /// follows `text`.
+    pub(super) fn careful(&self, text: &[u8], at_eof: bool, cursor: &mut Cursor, record: &mut Record, rows: &mut Rows) -> bool {
+        if rows.context.in_long_line {
+            return self.pass_line(text, cursor, rows);
         }
+        cursor.at += n_mark_bytes(&text[cursor.at..]);
+        let quotes = if cursor.at < cursor.in_line_to { Quotes::InLine } else { Quotes::AtEdges };
+        let mut step = self.parser.parse(text, cursor.at, at_eof, quotes, record);
+        if step == Step::Runaway {
+            cursor.in_line_to = record.runaway_end;
+        }
+        if quotes == Quotes::AtEdges && (step == Step::Runaway || self.is_long(text, cursor.at, step, record)) {
+            step = self.parser.parse(text, cursor.at, at_eof, Quotes::InLine, record);
+            record.stray_quote = true;
+        }
+        if self.is_long(text, cursor.at, step, record) {
+            // One line beyond all bounds: it is rejected, and what follows of it passed over.
+            let raw = &text[cursor.at..text.len().min(cursor.at + self.limits.record_bytes)];
+            let reason = format!("a row of more than the {} bytes allowed (limit `record_bytes`)", self.limits.record_bytes);
+            rows.release_pending_of(&self.layout);
+            rows.reject(cursor.line, None, reason, raw);
+            rows.context.in_long_line = true;
+            (cursor.at, cursor.line) = match step {
+                Step::Done => (record.end, cursor.line + record.n_lines - 1),
+                _ => (text.len(), cursor.line),
+            };
+            return true;
+        }
+        if step == Step::Done {
+            self.place(text, cursor, at_eof, record, rows);
+        }
+        step == Step::Done
     }
 
-    fn reject_long(&self, raw: &[u8], line: u64, rows: &mut Rows) {
-        let reason = format!("a row of more than the {} bytes allowed (limit `record_bytes`)", self.limits.record_bytes);
-        rows.reject(line, None, reason, raw);
+    /// Whether the record that was parsed from `at` on is longer than is allowed, whether or not its end is at hand.
+    fn is_long(&self, text: &[u8], at: usize, step: Step, record: &Record) -> bool {
+        match step {
+            Step::Done => record.next - at > self.limits.record_bytes,
+            Step::NeedMore => text.len() - at > self.limits.record_bytes,
+            Step::End | Step::Runaway => false,
+        }
     }
 
     /// Passes over the rest of a line whose beginning was rejected; whether its end is there.
     fn pass_line(&self, text: &[u8], cursor: &mut Cursor, rows: &mut Rows) -> bool {
-        let Some(offset) = memchr::memchr(self.layout.syntax.line_end.byte(), &text[cursor.at..]) else {
+        let Some(offset) = self.layout.syntax.line_end.next_line(&text[cursor.at..]) else {
             cursor.at = text.len();
             return false;
         };
-        cursor.at += offset + 1;
+        cursor.at += offset;
         cursor.line += 1;
         rows.context.in_long_line = false;
         true
     }
+}
 
-    /// Places the record just parsed at the cursor, read another way where that gives the right number of cells.
-    fn place(&self, text: &[u8], cursor: &mut Cursor, at_eof: bool, record: &mut Record, rows: &mut Rows) {
-        let row = cursor.line;
-        let is_wrong = !self.layout.fits(text, record);
-        if is_wrong || record.stray_quote && record.n_lines > 1 || record.n_lines > 1 && self.swallows_rows(text, cursor.at, at_eof) {
-            self.try_other_readings(text, cursor.at, at_eof, record);
-        }
-        if let Some((inner, unwrapped)) = self.unwrapped(text, record) {
-            rows.notes.stray_quote.add(row);
-            rows.add(&self.layout, &inner, &unwrapped, &text[cursor.at..record.end], row);
-            cursor.line += record.n_lines;
-            cursor.at = record.next;
-            return;
-        }
-        if record.stray_quote {
-            rows.notes.stray_quote.add(row);
-        }
-        if record.other_delimiter {
-            rows.notes.other_delimiter.add(row);
-        }
-        rows.add(&self.layout, text, record, &text[cursor.at..record.end], row);
-        cursor.line += record.n_lines;
-        cursor.at = record.next;
-    }
-
-    /// A row that stands in quotes as a whole, `"1,""Smith, J."",2"`, as its text and the cells within it.
-    fn unwrapped(&self, text: &[u8], record: &Record) -> Option<(Vec<u8>, Record)> {
-        if record.cells.len() != 1 || !record.cells[0].quoted || self.layout.n_columns() < 3 {
-            return None;
-        }
-        let inner = record.cell(text, 0).to_vec();
-        let mut unwrapped = Record::default();
-        let is_done = self.parser.parse(&inner, 0, true, Quotes::AtEdges, &mut unwrapped) == Step::Done;
-        (is_done && unwrapped.next >= inner.len() && self.layout.fits(&inner, &unwrapped)).then_some((inner, unwrapped))
-    }
-
-    /// Whether the first two lines of a record of several are whole rows by themselves: then a quote never closed.
-    fn swallows_rows(&self, text: &[u8], at: usize, at_eof: bool) -> bool {
-        let mut line = Record::default();
-        let mut is_row = |at: usize| {
-            let is_done = self.parser.parse(text, at, at_eof, Quotes::InLine, &mut line) == Step::Done;
-            (is_done && self.layout.fits(text, &line)).then_some(line.next)
-        };
-        self.layout.n_columns() >= 3 && is_row(at).is_some_and(|next| is_row(next).is_some())
-    }
-
-    /// Reads the record at `at` in other ways until one gives the number of cells that the table has.
-    fn try_other_readings(&self, text: &[u8], at: usize, at_eof: bool, record: &mut Record) {
-        let first_reading = std::mem::take(record);
-        let n_columns = self.layout.n_columns();
-        let fits = |record: &Record| self.layout.fits(text, record);
-        if self.layout.syntax.quote.is_some() {
-            let line = memchr::memchr2(b'\n', b'\r', &text[at..]).map_or(text.len(), |offset| at + offset);
-            let mut attempts = vec![Quotes::InLine];
-            attempts.extend(self.parser.quotes_at_edges(&text[..line], at).into_iter().map(Quotes::LiteralAt));
-            attempts.extend([Quotes::Anywhere, Quotes::Literal]);
-            for (number, quotes) in attempts.into_iter().enumerate() {
-                if self.parser.parse(text, at, at_eof, quotes, record) == Step::Done && fits(record) {
-                    record.stray_quote = true;
-                    if let Quotes::LiteralAt(quote_at) = quotes {
-                        self.drop_open_quote(text, quote_at, record);
-                    }
-                    return;
-                }
-                if number == 0
-                    && let Some(parser) = &self.other_quote
-                    && parser.parse(text, at, at_eof, Quotes::InLine, record) == Step::Done
-                    && fits(record)
-                    && record.cells.iter().any(|cell| cell.quoted)
-                {
-                    record.stray_quote = true;
-                    return;
-                }
-            }
-        }
-        if first_reading.cells.len() < n_columns && n_columns > 1 && first_reading.cells.len() * 2 <= n_columns {
-            for parser in &self.other_delimiters {
-                // Blanks divide words too: only values can tell.
-                let is_certain = parser.syntax.delimiter != b" " || self.n_strict_columns() * 2 >= n_columns;
-                if is_certain
-                    && parser.parse(text, at, at_eof, Quotes::InLine, record) == Step::Done
-                    && fits(record)
-                    && record.iter(text).zip(&self.layout.columns).all(|(cell, looks)| looks.accepts(cell))
-                {
-                    record.other_delimiter = true;
-                    return;
-                }
-            }
-        }
-        *record = first_reading;
-    }
-
-    fn n_strict_columns(&self) -> usize {
-        self.layout.columns.iter().filter(|looks| looks.strict_kind().is_some()).count()
-    }
-
-    /// In a column whose cells all stand in quotes, a quote that opens and never closes is no part of the cell.
-    fn drop_open_quote(&self, text: &[u8], quote_at: usize, record: &mut Record) {
-        let Some(idx) = record.cell_from(quote_at) else { return };
-        if self.layout.columns.get(idx).is_some_and(|looks| looks.is_always_quoted())
-            && let Some((open, _)) = &self.layout.syntax.quote
-        {
-            record.skip_bytes(idx, open.len(), text);
-        }
-    }
+/// Bytes of the byte order marks that `text` begins with: files that were put together keep those of their beginnings.
+pub(super) fn n_mark_bytes(text: &[u8]) -> usize {
+    text.chunks(BYTE_ORDER_MARK.len()).take_while(|mark| *mark == BYTE_ORDER_MARK).count() * BYTE_ORDER_MARK.len()
 }
 
 /// Appends the cells of a run of regular rows to their columns.

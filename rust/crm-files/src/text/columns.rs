@@ -6,8 +6,7 @@ use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, OffsetBuffer, Scala
 use arrow_schema::SchemaRef;
 use crm_core::Result;
 
-use super::kind::formula_text;
-use crate::output::strip_guard;
+use crate::spreadsheet_text::{TakenOff, inner_text};
 
 /// One text column being built. Values are known to be UTF-8 by whoever pushes them; `finish` checks it once more for the whole column.
 #[derive(Default)]
@@ -61,36 +60,21 @@ impl ColumnBuilder {
         }
     }
 
-    /// Takes the formula guard off the cells that have it; how many had.
-    pub(super) fn strip_guards(&mut self) -> u64 {
-        self.strip(b"'", |cell| {
-            let is_guarded =
-                cell.first() == Some(&b'\'') && std::str::from_utf8(cell).is_ok_and(|text| strip_guard(text).len() < cell.len());
-            is_guarded.then(|| &cell[1..])
-        })
-    }
-
-    /// Makes texts of cells like `="00123"`; how many there were.
-    pub(super) fn strip_formula_texts(&mut self) -> u64 {
-        self.strip(b"=\"", formula_text)
-    }
-
-    /// Puts what `strip` makes of cells in their place; only cells that hold `mark` are looked at. How many were changed.
-    fn strip(&mut self, mark: &[u8], strip: impl Fn(&[u8]) -> Option<&[u8]>) -> u64 {
-        if memchr::memmem::find(&self.values, mark).is_none() {
-            return 0;
+    /// Takes off what stands around texts for spreadsheets.
+    pub(super) fn take_texts(&mut self) -> TakenOff {
+        let mut taken = TakenOff::default();
+        // Few columns hold either mark at all.
+        let has_marks = memchr::memchr(b'\'', &self.values).is_some() || memchr::memmem::find(&self.values, b"=\"").is_some();
+        if !has_marks || !(0..self.len()).any(|row| inner_text(self.get(row)).is_some()) {
+            return taken;
         }
-        let n_changed = (0..self.len()).filter(|row| strip(self.get(*row)).is_some()).count();
-        if n_changed > 0 {
-            let (mut values, mut offsets) = (Vec::with_capacity(self.values.len()), vec![0]);
-            for row in 0..self.len() {
-                let cell = self.get(row);
-                values.extend_from_slice(strip(cell).unwrap_or(cell));
-                offsets.push(values.len() as i32);
-            }
-            (self.values, self.offsets) = (values, offsets);
+        let (mut values, mut offsets) = (Vec::with_capacity(self.values.len()), vec![0]);
+        for row in 0..self.len() {
+            values.extend_from_slice(taken.bytes(self.get(row)));
+            offsets.push(values.len() as i32);
         }
-        n_changed as u64
+        (self.values, self.offsets) = (values, offsets);
+        taken
     }
 
     /// The cell of `row`.

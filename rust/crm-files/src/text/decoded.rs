@@ -1,13 +1,14 @@
 //! A stream of bytes as a stream of UTF-8, in the encoding that its mark, the caller, the document or its letters say.
 use std::io::{self, Read};
 
-use crm_core::{Error, Result};
+use crm_core::Result;
 
+use super::delimited::input_error;
 use super::encoding::{StreamDecoder, TextEncoding, detect};
 use super::input::fill;
 
-/// Bytes that the encoding is judged by.
-const SAMPLE_BYTES: usize = 256 << 10;
+/// Bytes that the encoding of a document is judged by.
+pub(crate) const SAMPLE_BYTES: usize = 256 << 10;
 /// Bytes that are decoded at once.
 const PIECE_BYTES: usize = 64 << 10;
 
@@ -21,17 +22,18 @@ pub(crate) struct DecodedInput {
 }
 
 impl DecodedInput {
-    /// `declared` finds the encoding that a document names, in its first bytes. Returns the name of the encoding too.
+    /// `declared` finds the encoding that a document names, in its first `sample_bytes`. Returns the name of the encoding too.
     pub(crate) fn open(
         name: &str,
         mut input: Box<dyn Read + Send>,
         told: Option<&str>,
+        sample_bytes: usize,
         declared: impl Fn(&[u8]) -> Option<String>,
     ) -> Result<(Self, String)> {
-        let mut sample = vec![0; SAMPLE_BYTES];
-        let n_read = fill(&mut *input, &mut sample).map_err(|error| Error::os(&error, name))?;
+        let mut sample = vec![0; sample_bytes];
+        let n_read = fill(&mut *input, &mut sample).map_err(|error| input_error(name, &error))?;
         sample.truncate(n_read);
-        let at_eof = n_read < SAMPLE_BYTES;
+        let at_eof = n_read < sample_bytes;
         let mut detected = detect(&sample, at_eof);
         let is_utf8 = detected.encoding == TextEncoding::Utf8;
         let declared = declared(&sample).and_then(|label| TextEncoding::from_label(&label).ok());

@@ -28,6 +28,26 @@ impl LineEnd {
     }
 }
 
+impl LineEnd {
+    /// Line ends in `text`.
+    pub(super) fn count(self, text: &[u8]) -> u64 {
+        let n_ends = memchr::memchr_iter(self.byte(), text).count();
+        let n_alone = match self {
+            Self::Mixed => memchr::memchr_iter(b'\r', text).filter(|at| text.get(at + 1) != Some(&b'\n')).count(),
+            _ => 0,
+        };
+        (n_ends + n_alone) as u64
+    }
+
+    /// Behind the first line end of `text`.
+    pub(super) fn next_line(self, text: &[u8]) -> Option<usize> {
+        match self {
+            Self::Mixed => memchr::memchr2(b'\n', b'\r', text).map(|at| at + if text[at..].starts_with(b"\r\n") { 2 } else { 1 }),
+            _ => memchr::memchr(self.byte(), text).map(|at| at + 1),
+        }
+    }
+}
+
 /// What ends records where neither `\n` nor `\r` does.
 pub(super) const RECORD_SEPARATOR: u8 = 0x1E;
 

@@ -1,9 +1,11 @@
 //! Bytes that are no text, written so that they can be had back.
+use std::borrow::Cow;
+
 use super::encoding::UNDECODABLE;
 
 /// Text as it is, bytes that are none as `\xNN`; what stands there as such an escape has its backslash escaped, so that every byte can be
 /// had back.
-pub(crate) fn escape_bytes(bytes: &[u8]) -> String {
+fn escape_bytes(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         let mut valid = chunk.valid();
@@ -26,7 +28,7 @@ pub(crate) fn text_or_escaped(bytes: &[u8]) -> String {
     std::str::from_utf8(bytes).map_or_else(|_| escape_bytes(bytes), str::to_owned)
 }
 
-/// The same of text that was decoded: the mark before each byte that has no character in its encoding is left out.
+/// The raw text of what was decoded: the mark before each byte that has no character in its encoding is left out.
 pub(crate) fn escape_decoded(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     let mut rest = bytes;
@@ -39,4 +41,9 @@ pub(crate) fn escape_decoded(bytes: &[u8]) -> String {
     }
     text.push_str(&escape_bytes(rest));
     text
+}
+
+/// What was decoded, as it is; where there are bytes without a character, as raw text.
+pub(crate) fn decoded_text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| Cow::Owned(escape_decoded(bytes)), Cow::Borrowed)
 }

@@ -2,7 +2,7 @@
 use arrow_schema::SchemaRef;
 
 use super::dialect::{LineEnd, Syntax};
-use super::rows::is_total;
+use super::footers::is_total;
 use super::shape::{FixedShape, shape};
 use crate::{Limits, Skipped};
 
@@ -57,15 +57,8 @@ pub(crate) fn shape_of_grid<'a>(
         trim: false,
         leads: false,
     };
-    let mut shaped = shape(
-        &text,
-        0,
-        first_line.unwrap_or(1),
-        true,
-        syntax,
-        FixedShape { header_row, skip_rows, keeps_columns: true, is_decoded: false },
-        limits,
-    );
+    let mut shaped =
+        shape(&text, 0, first_line.unwrap_or(1), true, syntax, FixedShape { header_row, skip_rows, keeps_columns: true }, limits);
     // Rows of another table above this one are left out of a sheet like titles, and told as what they are.
     shaped.skipped.extend(shaped.rejects.drain(..).map(|reject| Skipped { row: reject.row, reason: reject.reason, raw: reject.raw }));
     shaped.skipped.sort_by_key(|skipped| skipped.row);

@@ -1,7 +1,7 @@
 //! Which rows are the header: titles above it left out, rows of group titles and names joined.
 use std::collections::HashMap;
 
-use super::escape::text_or_escaped;
+use super::escape::decoded_text;
 use super::header_words::is_header_word;
 use super::kind::{Kind, kind_of};
 use super::layout::ColumnLooks;
@@ -204,22 +204,21 @@ fn heads_years(row: &SampleRow) -> bool {
         && years.windows(2).all(|pair| year(&pair[0]).zip(year(&pair[1])).is_some_and(|(one, next)| next == one + 1))
 }
 
-/// A header that is written as a comment, `#id,name`, becomes one: the last comment above the table, as wide as the rows, without values
-/// where the row below it has some.
+/// A header that is written as a comment, `#id,name`, becomes one: the last comment above the table, as wide as the rows, where it names
+/// every column and the row below has values that it has not, or where it is the only comment and begins the file.
 pub(super) fn uncomment_header(rows: &mut [SampleRow], comment: &[u8]) {
     let Some(first) = rows.iter().position(|row| !row.is_comment && row.n_filled() > 0) else { return };
+    let is_only = first == 1 && !rows[first..].iter().any(|row| row.is_comment);
     let (above, below) = rows.split_at_mut(first);
     let Some(header) = above.last_mut().filter(|row| row.is_comment && row.cells.len() >= 2) else { return };
     let has_values = |cells: &[Vec<u8>]| cells.iter().any(|cell| kind_of(cell).is_value());
-    let names = || header.cells.iter().skip(1).filter(|cell| !cell.trim_ascii().is_empty()).count();
-    if header.cells.len() == below[0].cells.len()
-        && names() + 1 == header.cells.len()
-        && !has_values(&header.cells)
-        && has_values(&below[0].cells)
-    {
+    let names_all = header.cells.iter().skip(1).all(|cell| !cell.trim_ascii().is_empty());
+    if header.cells.len() == below[0].cells.len() && (is_only || names_all && !has_values(&header.cells) && has_values(&below[0].cells)) {
         header.is_comment = false;
-        let name = header.cells[0].strip_prefix(comment).map(|name| name.trim_ascii().to_vec());
-        header.cells[0] = name.unwrap_or_default();
+        let name = header.cells[0].strip_prefix(comment).map(|name| name.trim_ascii().to_vec()).filter(|name| !name.is_empty());
+        if let Some(name) = name {
+            header.commented = Some(std::mem::replace(&mut header.cells[0], name));
+        }
     }
 }
 
@@ -296,7 +295,7 @@ pub(super) fn header_titles(header: &[SampleRow]) -> Vec<String> {
         let is_last = idx + 1 == header.len();
         let mut group = String::new();
         for (column, title) in titles.iter_mut().enumerate() {
-            let text = row.cells.get(column).map(|cell| text_or_escaped(cell.trim_ascii())).unwrap_or_default();
+            let text = row.cells.get(column).map(|cell| decoded_text(cell.trim_ascii()).into_owned()).unwrap_or_default();
             let text = if text.is_empty() && !is_last { group.clone() } else { text };
             if !is_last {
                 group.clone_from(&text);

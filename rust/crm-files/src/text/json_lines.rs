@@ -7,9 +7,9 @@ use arrow_schema::SchemaRef;
 use crm_core::{Control, Error, Result};
 
 use super::columns::{ColumnBuilder, batch};
+use super::decoded::DecodedInput;
 use super::delimited::input_error;
-use super::encoding::{StreamDecoder, TextEncoding, detect};
-use super::escape::escape_bytes;
+use super::escape::escape_decoded;
 use super::input::{decompressed, fill};
 use super::json_values::{ValueEnd, flat_object, list_within};
 use super::layout::{column_names, text_schema};
@@ -24,8 +24,7 @@ pub(super) struct JsonLinesReader {
     report: FileReport,
     schema: SchemaRef,
     columns: HashMap<String, usize>,
-    input: Box<dyn Read + Send>,
-    decoder: StreamDecoder,
+    input: DecodedInput,
     text: Vec<u8>,
     at: usize,
     line: u64,
@@ -43,30 +42,26 @@ pub(super) struct JsonLinesReader {
 
 impl JsonLinesReader {
     pub(super) fn open(name: &str, input: Box<dyn Read + Send>, options: &ReadOptions) -> Result<Self> {
-        let (mut input, compression) = decompressed(input).map_err(|error| input_error(name, &error))?;
+        let (input, compression) = decompressed(input).map_err(|error| input_error(name, &error))?;
         // Keys are columns, and columns are fixed by the sample: a generous one.
-        let mut sample = vec![0; options.limits.sample_bytes.max(4096) * 8];
-        let n_sample = fill(&mut *input, &mut sample).map_err(|error| input_error(name, &error))?;
-        let is_whole = n_sample < sample.len();
-        sample.truncate(n_sample);
-        let detected = detect(&sample, is_whole);
-        let encoding = options.encoding.as_deref().map_or(Ok(detected.encoding), TextEncoding::from_label)?;
-        let mut decoder = encoding.decoder();
-        let mut text = Vec::new();
-        decoder.decode(&sample[detected.bom_len..], is_whole, &mut text);
+        let sample_bytes = options.limits.sample_bytes.max(4096) * 8;
+        let (mut input, encoding) = DecodedInput::open(name, input, options.encoding.as_deref(), sample_bytes, |_| None)?;
+        let mut text = vec![0; sample_bytes];
+        let n_sample = fill(&mut input, &mut text).map_err(|error| input_error(name, &error))?;
+        let is_whole = n_sample < sample_bytes;
+        text.truncate(n_sample);
         let first = text.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
         if !matches!(first, Some(b'{' | b'[')) {
             return Err(Error::file_format(name, format!("{name}: no JSON lines: neither an object nor an array of objects begins it")));
         }
         let mut report = FileReport::new(name, Format::Jsonl);
         report.compression = compression;
-        report.encoding = Some(encoding.name());
+        report.encoding = Some(encoding);
         let wrapped = list_within(&text);
         let mut reader = Self {
             schema: text_schema(&[]),
             columns: HashMap::new(),
             input,
-            decoder,
             text,
             at: 0,
             line: 1,
@@ -171,10 +166,11 @@ impl JsonLinesReader {
     fn refill(&mut self) -> Result<()> {
         self.text.drain(..self.at);
         self.at = 0;
-        let mut block = vec![0; BLOCK_BYTES];
-        let n_read = fill(&mut *self.input, &mut block).map_err(|error| input_error(&self.report.file, &error))?;
-        self.at_eof = n_read < block.len();
-        self.decoder.decode(&block[..n_read], self.at_eof, &mut self.text);
+        let n_before = self.text.len();
+        self.text.resize(n_before + BLOCK_BYTES, 0);
+        let n_read = fill(&mut self.input, &mut self.text[n_before..]).map_err(|error| input_error(&self.report.file, &error))?;
+        self.text.truncate(n_before + n_read);
+        self.at_eof = n_read < BLOCK_BYTES;
         Ok(())
     }
 
@@ -240,7 +236,7 @@ impl TableReader for JsonLinesReader {
                     source_rows.push(row);
                 }
                 Err((column, reason)) => {
-                    let raw = escape_bytes(&object[..object.len().min(self.raw_bytes)]);
+                    let raw = escape_decoded(&object[..object.len().min(self.raw_bytes)]);
                     rejects.push(Reject { row, column, reason, raw });
                 }
             }

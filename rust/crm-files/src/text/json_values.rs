@@ -1,4 +1,5 @@
 //! JSON values: where one ends in a stream, and objects as flat pairs of keys and texts.
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserializer;
@@ -169,21 +170,25 @@ fn flatten(key: String, value: &RawValue, depth: usize, flat: &mut Vec<(String, 
 /// A list of objects: per inner key the texts of all of them, in the order in which the keys first stand there.
 fn flatten_list(key: &str, parts: &[&RawValue], depth: usize, flat: &mut Vec<(String, Option<String>)>) -> Result<(), String> {
     let mut joined: Vec<(String, Option<String>)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for part in parts {
         let mut inner = Vec::new();
         for (name, value) in parse_object(part.get().as_bytes())? {
             flatten(format!("{key}.{name}"), value, depth + 1, &mut inner)?;
         }
         for (name, text) in inner {
-            match joined.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, Some(all))) => {
-                    if let Some(text) = text {
-                        all.push_str("; ");
-                        all.push_str(&text);
-                    }
+            let Some(place) = places.get(&name) else {
+                places.insert(name.clone(), joined.len());
+                joined.push((name, text));
+                continue;
+            };
+            match (&mut joined[*place].1, text) {
+                (Some(all), Some(text)) => {
+                    all.push_str("; ");
+                    all.push_str(&text);
                 }
-                Some((_, all)) => *all = text,
-                None => joined.push((name, text)),
+                (all @ None, text) => *all = text,
+                (Some(_), None) => {}
             }
         }
     }

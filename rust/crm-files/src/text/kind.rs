@@ -1,5 +1,7 @@
 //! What a cell looks like, judged by its characters alone: evidence for dialect and header, never a conversion.
 
+use crate::spreadsheet_text::formula_text;
+
 /// The looks of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -105,12 +107,6 @@ pub(super) fn kind_of(cell: &[u8]) -> Kind {
         return Kind::Code;
     }
     if letters > 0 { Kind::Text } else { Kind::Other }
-}
-
-/// The text of `="00123"`, as exports write what a spreadsheet should not take for a number.
-pub(super) fn formula_text(cell: &[u8]) -> Option<&[u8]> {
-    let text = cell.strip_prefix(b"=\"")?.strip_suffix(b"\"")?;
-    (!text.contains(&b'"')).then_some(text)
 }
 
 fn is_email(cell: &[u8]) -> bool {

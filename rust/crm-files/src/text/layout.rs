@@ -15,7 +15,7 @@ pub(super) struct Layout {
     pub schema: SchemaRef,
     /// The header rows' cells, to know them again on later pages. Empty where there is no header.
     pub header: Vec<Vec<Vec<u8>>>,
-    /// What a row begins with that may be such a header.
+    /// What the first cell of a row begins with that may be such a header; nothing where that cell is blank.
     pub header_starts: Vec<Vec<u8>>,
     /// Offset of the first data row in the decoded sample, and its line.
     pub data_start: usize,
@@ -23,8 +23,6 @@ pub(super) struct Layout {
     pub columns: Vec<ColumnLooks>,
     /// Rows end with a delimiter as a rule.
     pub spare_cells: bool,
-    /// The text was in another encoding than UTF-8.
-    pub is_decoded: bool,
     /// Cells that rows have as a rule: more than columns where they end with delimiters.
     pub row_cells: usize,
 }

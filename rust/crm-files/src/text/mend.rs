@@ -23,29 +23,31 @@ pub(super) fn certain_mend(layout: &Layout, input: &[u8], record: &Record) -> Op
     if n_columns < 2 || n_extra == 0 || n_extra > 8 {
         return None;
     }
-    let fits = |idx: usize, cell: &[u8]| layout.columns.get(idx).is_some_and(|looks| looks.accepts(cell));
+    let fits = |idx: usize, cell: usize| layout.columns.get(idx).is_some_and(|looks| looks.accepts(record.cell(input, cell)));
     let is_empty = |idx: usize| record.cell(input, idx).trim_ascii().is_empty();
+    // How many of the first cells fit, how many of the last columns their cells from behind, and where the last filled cell was.
+    let n_before = (0..n_columns).take_while(|idx| fits(*idx, *idx)).count();
+    let n_behind = (0..n_columns).rev().take_while(|idx| fits(*idx, idx + n_extra)).count();
     // Places where all other cells fit their columns, and whether the joined one does too.
     let mut joins = Vec::new();
     let mut drops: Vec<usize> = Vec::new();
-    for first in 0..=n_columns {
+    let mut n_empty = 0;
+    for first in (0..=n_columns).take_while(|first| *first <= n_before) {
         let last = first + n_extra;
-        let before = (0..first).all(|idx| fits(idx, record.cell(input, idx)));
         // Left out: the cells from here on, before the one that then stands in this column.
-        if before && (first..last).all(is_empty) && (first..n_columns).all(|idx| fits(idx, record.cell(input, idx + n_extra))) {
+        if (first..last).all(is_empty) && n_columns - first <= n_behind {
             // Which of several empty cells side by side is left out makes no difference.
-            let is_same = drops.last().is_some_and(|known| (*known..first).all(is_empty));
+            let is_same = drops.last().is_some_and(|known| first - known <= n_empty);
             if !is_same {
                 drops.push(first);
             }
         }
-        if first == n_columns || (first..=last).any(|idx| record.cells[idx].quoted) {
+        n_empty = if is_empty(first) { n_empty + 1 } else { 0 };
+        if first == n_columns || n_columns - first - 1 > n_behind || (first..=last).any(|idx| record.cells[idx].quoted) {
             continue;
         }
-        if before && (first + 1..n_columns).all(|idx| fits(idx, record.cell(input, idx + n_extra))) {
-            let parts: Vec<&[u8]> = (first..=last).map(|idx| record.cell(input, idx)).collect();
-            joins.push((first, last, layout.columns[first].accepts_joined(&join(layout, input, record, first, last), &parts)));
-        }
+        let parts: Vec<&[u8]> = (first..=last).map(|idx| record.cell(input, idx)).collect();
+        joins.push((first, last, layout.columns[first].accepts_joined(&join(layout, input, record, first, last), &parts)));
     }
     // No text begins or ends with a delimiter where leaving out an empty cell explains it.
     if !drops.is_empty() {

@@ -9,7 +9,6 @@ use crm_core::{Control, Result};
 use crate::{Format, ReadOptions, TableReader};
 
 mod beginning;
-mod broken_rows;
 mod candidates;
 mod chunk;
 mod columns;
@@ -18,6 +17,7 @@ mod delimited;
 mod dialect;
 mod encoding;
 mod escape;
+mod footers;
 mod grid_shape;
 mod header;
 mod header_words;
@@ -26,8 +26,10 @@ mod json_lines;
 mod json_values;
 mod kind;
 mod layout;
+mod lines;
 mod mend;
 mod notes;
+mod pending;
 mod pipeline;
 mod record;
 mod rows;
@@ -35,8 +37,8 @@ mod scan;
 mod shape;
 mod sniff;
 
-pub(crate) use decoded::DecodedInput;
-pub(crate) use escape::{escape_decoded, text_or_escaped};
+pub(crate) use decoded::{DecodedInput, SAMPLE_BYTES};
+pub(crate) use escape::{decoded_text, text_or_escaped};
 pub(crate) use grid_shape::{is_total_row, shape_of_grid};
 
 /// Opens a text file: one reader.

@@ -1,4 +1,7 @@
 //! What was mended or seen on the way, for the report.
+use encoding_rs::Encoding;
+
+use crate::spreadsheet_text::TakenOff;
 
 /// Damage that was mended or merely seen, with the first rows it was seen in.
 #[derive(Debug, Clone, Default)]
@@ -9,10 +12,16 @@ pub(super) struct Notes {
     pub stray_quote: Places,
     pub other_delimiter: Places,
     pub broken_line: Places,
-    /// Cells whose formula guard was taken off.
-    pub n_unguarded: u64,
-    /// Cells that stood there as `="text"`.
-    pub n_formula_texts: u64,
+    pub taken_off: TakenOff,
+    pub foreign: Option<ForeignLines>,
+}
+
+/// Lines that were in another encoding.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ForeignLines {
+    pub encoding: &'static Encoding,
+    pub n_lines: u64,
+    pub first_line: u64,
 }
 
 /// A count, and the first rows counted.
@@ -52,19 +61,20 @@ impl Notes {
         self.stray_quote.merge(&other.stray_quote);
         self.other_delimiter.merge(&other.other_delimiter);
         self.broken_line.merge(&other.broken_line);
-        self.n_unguarded += other.n_unguarded;
-        self.n_formula_texts += other.n_formula_texts;
+        self.taken_off.add(other.taken_off);
     }
 
-    pub(super) fn all_mut(&mut self) -> [&mut Places; 6] {
-        [
+    /// Adds `lines` to all row numbers.
+    pub(super) fn shift(&mut self, lines: u64) {
+        let places = [
             &mut self.short,
             &mut self.long_mended,
             &mut self.spare_delimiter,
             &mut self.stray_quote,
             &mut self.other_delimiter,
             &mut self.broken_line,
-        ]
+        ];
+        places.into_iter().flat_map(|places| &mut places.first).for_each(|row| *row += lines);
     }
 
     /// Sentences for the report.
@@ -81,15 +91,15 @@ impl Notes {
         add(&self.stray_quote, "quotes that open, close or stand where they should not; read as characters where no other reading fits");
         add(&self.other_delimiter, "another delimiter than the rest of the file");
         add(&self.broken_line, "a line break stood within a cell without quotes; the row was put together again");
-        if self.n_formula_texts > 0 {
-            warnings.push(format!(
-                "{} cells stood there as =\"...\", which makes a spreadsheet show text: the text was taken",
-                self.n_formula_texts
-            ));
-        }
-        if self.n_unguarded > 0 {
-            warnings.push(format!("{} cells: the apostrophe that guards against formulas was taken off", self.n_unguarded));
-        }
+        warnings.extend(self.foreign.map(|foreign| {
+            format!(
+                "from line {} on {} lines are no UTF-8 and were read as {}: the encoding changes within the file",
+                foreign.first_line,
+                foreign.n_lines,
+                foreign.encoding.name().to_ascii_lowercase()
+            )
+        }));
+        warnings.extend(self.taken_off.sentences());
         warnings
     }
 }

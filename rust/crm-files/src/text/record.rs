@@ -1,5 +1,6 @@
 //! The careful record parser: follows any [`Syntax`], one record at a time, and says where a record departed from it.
 mod quoted;
+mod unquoted;
 
 use memchr::memmem;
 
@@ -50,6 +51,8 @@ pub(super) struct Record {
     pub stray_quote: bool,
     /// The cells are divided by another delimiter than those of the other rows.
     pub other_delimiter: bool,
+    /// Something stands before the first delimiter, where the syntax has nothing.
+    pub lacks_lead: bool,
     /// Bytes that were looked through for quotes that do not close.
     n_vain_bytes: usize,
     /// How far the search for the quote went that made the last [`Step::Runaway`].
@@ -133,7 +136,7 @@ impl Parser {
         if let Some((open, _)) = &syntax.quote {
             special_anywhere[usize::from(open[0])] = true;
         }
-        let inner = syntax.wrapped.then(|| Box::new(Self::new(Syntax { wrapped: false, ..syntax.clone() }, bounds)));
+        let inner = syntax.wrapped.then(|| Box::new(Self::new(Syntax { wrapped: false, leads: false, ..syntax.clone() }, bounds)));
         Self { syntax, bounds, special, special_anywhere, inner }
     }
 
@@ -163,7 +166,7 @@ impl Parser {
                 None => Some(Some(1)),
                 // A line end that was converted twice: `\r\r\n`.
                 Some(b'\r') if self.syntax.line_end == LineEnd::CrLf => {
-                    let n_returns = input[pos..].iter().take_while(|byte| **byte == b'\r').count();
+                    let n_returns = n_returns(&input[pos..]);
                     match input.get(pos + n_returns) {
                         Some(b'\n') => Some(Some(n_returns + 1)),
                         None if !at_eof => None,
@@ -185,6 +188,7 @@ impl Parser {
         record.n_lines = 1;
         record.stray_quote = false;
         record.other_delimiter = false;
+        record.lacks_lead = false;
         record.n_vain_bytes = 0;
         if pos >= input.len() {
             return if at_eof { Step::End } else { Step::NeedMore };
@@ -200,8 +204,11 @@ impl Parser {
                     if let Some(inner) = &self.inner {
                         unwrap_record(inner, input, record);
                     }
-                    if self.syntax.leads && record.cells.len() > 1 && record.cell(input, 0).trim_ascii().is_empty() {
-                        record.cells.remove(0);
+                    if self.syntax.leads && record.cells.len() > 1 {
+                        record.lacks_lead = !record.cell(input, 0).trim_ascii().is_empty();
+                        if !record.lacks_lead {
+                            record.cells.remove(0);
+                        }
                     }
                     return Step::Done;
                 }
@@ -296,61 +303,6 @@ impl Parser {
         Some((end - pos >= n_least || input[pos] == b'\t').then_some((CellEnd::Delimiter, end - pos)))
     }
 
-    fn unquoted_cell(&self, input: &[u8], pos: &mut usize, at_eof: bool, quotes: Quotes, record: &mut Record) -> CellEnd {
-        let start = *pos;
-        let special = if quotes == Quotes::Anywhere { &self.special_anywhere } else { &self.special };
-        let mut at = start;
-        // Set once an escape was resolved: from then on the cell is copied.
-        let mut copied: Option<(usize, usize)> = None;
-        loop {
-            match input[at..].iter().position(|byte| special[usize::from(*byte)]) {
-                Some(offset) => at += offset,
-                None if at_eof => at = input.len(),
-                None => return CellEnd::NeedMore,
-            }
-            match self.boundary(input, at, at_eof) {
-                None => return CellEnd::NeedMore,
-                Some(Some((cell_end, skip))) => {
-                    self.push(input, start, at, copied, record);
-                    *pos = at + skip;
-                    return cell_end;
-                }
-                Some(None) => {}
-            }
-            if self.syntax.escape == Some(input[at]) {
-                if at + 1 >= input.len() && !at_eof {
-                    return CellEnd::NeedMore;
-                }
-                if let Some(&next) = input.get(at + 1)
-                    && self.is_escapable(next)
-                {
-                    let (from, resolved_start) = copied.unwrap_or((start, record.resolved.len()));
-                    record.resolved.extend_from_slice(&input[from..at]);
-                    record.resolved.push(next);
-                    record.n_lines += u64::from(next == b'\n');
-                    at += 2;
-                    copied = Some((at, resolved_start));
-                    continue;
-                }
-            } else if quotes == Quotes::Anywhere
-                && let Some((open, close)) = &self.syntax.quote
-                && input[at..].starts_with(open)
-            {
-                // To the closing quote, which is content here, as the opening one is.
-                let from = at + open.len();
-                let line = memchr::memchr2(b'\n', b'\r', &input[from..]).map_or(input.len(), |offset| from + offset);
-                if record.n_vain_bytes <= MAX_VAIN_BYTES {
-                    if let Some(offset) = memmem::find(&input[from..line], close) {
-                        at = from + offset + close.len();
-                        continue;
-                    }
-                    record.n_vain_bytes += line - from;
-                }
-            }
-            at += 1;
-        }
-    }
-
     /// What an escape character may stand before; before anything else it is a character (`C:\dir`).
     fn is_escapable(&self, byte: u8) -> bool {
         self.syntax.escape == Some(byte)
@@ -358,24 +310,11 @@ impl Parser {
             || self.syntax.quote.as_ref().is_some_and(|(open, close)| open[0] == byte || close[0] == byte)
             || byte == b'\n'
     }
+}
 
-    fn push(&self, input: &[u8], start: usize, end: usize, copied: Option<(usize, usize)>, record: &mut Record) {
-        let (mut start, mut end, resolved) = match copied {
-            None => (start, end, false),
-            Some((from, resolved_start)) => {
-                record.resolved.extend_from_slice(&input[from..end]);
-                (resolved_start, record.resolved.len(), true)
-            }
-        };
-        if self.syntax.trim {
-            let bytes = if resolved { &record.resolved[start..end] } else { &input[start..end] };
-            let blanks = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-            let behind = bytes[blanks..].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-            start += blanks;
-            end -= behind;
-        }
-        record.cells.push(Cell { start, end, resolved, quoted: false });
-    }
+/// Carriage returns that `text` begins with.
+fn n_returns(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| **byte == b'\r').count()
 }
 
 /// Puts the cells within the only cell of `record` in its place.

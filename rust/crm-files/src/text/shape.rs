@@ -1,15 +1,15 @@
 //! Where the table begins, which rows are its header, and how many columns it has.
-use super::chunk::BYTE_ORDER_MARK;
+use super::chunk::n_mark_bytes;
 use super::dialect::Syntax;
-use super::escape::{escape_bytes, escape_decoded, text_or_escaped};
+use super::escape::escape_decoded;
 use super::header::{find_header, header_titles, table_start, uncomment_header};
 use super::header_words::names_kind;
-use super::kind::{Kind, formula_text, kind_of};
+use super::kind::{Kind, kind_of};
 use super::layout::{ColumnLooks, Layout, column_names, text_schema};
 use super::record::{Bounds, Parser, Quotes, Record, Step};
 use super::rows::is_rule;
 use super::sniff::{modal_width, table_width};
-use crate::output::strip_guard;
+use crate::spreadsheet_text::shown_title;
 use crate::{Limits, Reject, Skipped};
 
 /// Records of the sample that the decision looks at.
@@ -23,8 +23,6 @@ pub(super) struct FixedShape {
     pub skip_rows: Option<u64>,
     /// Whether a first column that is blank stays one: the cells have places of their own.
     pub keeps_columns: bool,
-    /// The text was in another encoding than UTF-8.
-    pub is_decoded: bool,
 }
 
 /// The layout, and what stood above the data.
@@ -48,11 +46,18 @@ pub(super) struct SampleRow {
     pub cells: Vec<Vec<u8>>,
     pub quoted: Vec<bool>,
     pub is_comment: bool,
+    /// Of a header that is written as a comment: its first cell as it stands.
+    pub commented: Option<Vec<u8>>,
 }
 
 impl SampleRow {
     pub(super) fn n_filled(&self) -> usize {
         self.cells.iter().filter(|cell| !cell.trim_ascii().is_empty()).count()
+    }
+
+    fn cells_as_they_stand(&self) -> Vec<Vec<u8>> {
+        let first = self.commented.iter().chain(&self.cells[..usize::from(self.commented.is_none())]);
+        first.chain(&self.cells[1..]).cloned().collect()
     }
 
     /// Whether it is a line that is drawn, `| --- | --- |`.
@@ -67,11 +72,22 @@ impl SampleRow {
 }
 
 /// Decides on the shape of `text`, read with `syntax`; `start` is where reading begins (after a `sep=` line, say), on `line`.
-pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax: Syntax, fixed: FixedShape, limits: &Limits) -> Shaped {
+pub(super) fn shape(
+    text: &[u8],
+    start: usize,
+    line: u64,
+    is_whole: bool,
+    mut syntax: Syntax,
+    fixed: FixedShape,
+    limits: &Limits,
+) -> Shaped {
     let n_told = fixed.skip_rows.max(fixed.header_row).unwrap_or(0) as usize;
     let mut rows = sample_rows(text, start, line, is_whole, &syntax, SAMPLE_RECORDS.saturating_add(n_told), limits);
     if let Some(comment) = &syntax.comment {
         uncomment_header(&mut rows, comment);
+        if !rows.iter().any(|row| row.is_comment) {
+            syntax.comment = None;
+        }
     }
     let mut reasons = Vec::new();
     let mut warnings = Vec::new();
@@ -121,12 +137,7 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
         warnings.push(format!("the header names {title_width} columns and the rows have {body_width}"));
     }
     titles.resize(n_columns, String::new());
-    let plain = |title: &String| match formula_text(title.as_bytes()) {
-        Some(text) => text_or_escaped(text),
-        None => strip_guard(title).to_owned(),
-    };
-    let titles: Vec<String> = titles.iter().map(plain).collect();
-    let names = column_names(&titles);
+    let names = column_names(&titles.iter().map(|title| shown_title(title).to_owned()).collect::<Vec<_>>());
     let mut columns = vec![ColumnLooks::default(); n_columns];
     for row in first_block(body).iter().filter(|row| row.cells.len() == n_body && row.n_filled() > 0) {
         for (looks, (cell, quoted)) in columns.iter_mut().zip(row.cells.iter().zip(&row.quoted)) {
@@ -149,7 +160,7 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
     let has_table_above = above.iter().filter(is_data).count() >= 3 && first_allowed == 0;
     for row in above {
         let raw = &text[row.start..row.end.min(row.start + limits.raw_bytes)];
-        let raw = if fixed.is_decoded { escape_decoded(raw) } else { escape_bytes(raw) };
+        let raw = escape_decoded(raw);
         let reason = match row {
             row if row.n_filled() == 0 => "blank",
             row if row.is_comment => "comment",
@@ -171,9 +182,9 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
         Some(row) => (row.start, row.line),
         None => rows.last().map_or((start, line), |row| (row.next, row.line + row.n_lines)),
     };
-    let header_cells = rows[header.clone()].iter().filter(|row| row.n_filled() > 0).map(|row| row.cells.clone()).collect();
-    let header_starts =
-        rows[header].iter().map(|row| text[row.start..row.end.min(row.start + 8)].to_vec()).filter(|start| !start.is_empty()).collect();
+    let header_cells: Vec<Vec<Vec<u8>>> =
+        rows[header].iter().filter(|row| row.n_filled() > 0).map(SampleRow::cells_as_they_stand).collect();
+    let header_starts = header_cells.iter().map(|cells| header_start(&cells[0], &syntax)).collect();
     Shaped {
         layout: Layout {
             syntax,
@@ -185,7 +196,6 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
             columns,
             spare_cells,
             row_cells: n_body,
-            is_decoded: fixed.is_decoded,
         },
         skipped,
         rejects,
@@ -193,6 +203,12 @@ pub(super) fn shape(text: &[u8], start: usize, line: u64, is_whole: bool, syntax
         reasons,
         warnings,
     }
+}
+
+/// What tells a row that may be the header again, whether its cells are in quotes or not.
+fn header_start(cell: &[u8], syntax: &Syntax) -> Vec<u8> {
+    let first_quote = syntax.quote.as_ref().and_then(|(open, _)| memchr::memmem::find(cell, open)).unwrap_or(cell.len());
+    cell[..first_quote.min(8)].to_vec()
 }
 
 fn sample_rows(text: &[u8], start: usize, line: u64, is_whole: bool, syntax: &Syntax, n_records: usize, limits: &Limits) -> Vec<SampleRow> {
@@ -221,9 +237,7 @@ fn read_sample(
     let (mut at, mut line, mut in_line_to) = (start, line, start);
     let mut rows = Vec::new();
     while rows.len() < n_records {
-        if text[at..].starts_with(BYTE_ORDER_MARK) {
-            at += BYTE_ORDER_MARK.len();
-        }
+        at += n_mark_bytes(&text[at..]);
         let quotes = if at < in_line_to { Quotes::InLine } else { Quotes::AtEdges };
         let mut step = parser.parse(text, at, is_whole, quotes, &mut record);
         if step == Step::Runaway {
@@ -248,6 +262,7 @@ fn read_sample(
             n_lines: record.n_lines,
             cells: record.iter(text).map(<[u8]>::to_vec).collect(),
             quoted: record.cells.iter().map(|cell| cell.quoted).collect(),
+            commented: None,
             is_comment: parser.syntax.comment.as_ref().is_some_and(|comment| raw.starts_with(comment)),
         });
         line += record.n_lines;

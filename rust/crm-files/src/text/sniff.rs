@@ -4,6 +4,7 @@ use super::candidates::{comment_prefix, delimiter_candidates, escape_candidates,
 use super::dialect::Syntax;
 use super::escape::text_or_escaped;
 use super::kind::{Kind, kind_of};
+use super::lines::lines;
 use super::record::{Bounds, Parser, Quotes, Record, Step};
 
 /// Bytes and records of the sample that candidates are tried on.
@@ -59,7 +60,7 @@ pub(super) fn sniff(text: &[u8], is_whole: bool, fixed: &Fixed) -> Sniffed {
     };
     let mut best: Option<(Syntax, Score)> = None;
     for line_end in line_ends {
-        for (delimiter, run, prior) in &delimiters {
+        for (delimiter, run, prior) in delimiters.iter().filter(|(delimiter, ..)| !delimiter.contains(&line_end.byte())) {
             for quote in &quotes {
                 for escape in escape_candidates(text, quote.as_ref(), delimiter) {
                     for trim in trim_candidates(text, delimiter) {
@@ -128,13 +129,12 @@ pub(super) fn sniff(text: &[u8], is_whole: bool, fixed: &Fixed) -> Sniffed {
 /// The lines without the quotes around each, where all have them and the first holds several cells.
 fn unwrapped_lines(text: &[u8]) -> Option<Vec<u8>> {
     let mut inner = Vec::with_capacity(text.len());
-    let mut lines =
-        text.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.trim_ascii().is_empty()).take(TRIAL_RECORDS).peekable();
+    let mut filled = lines(text).filter(|line| !line.trim_ascii().is_empty()).take(TRIAL_RECORDS).peekable();
     let mut n_lines = 0;
-    while let Some(line) = lines.next() {
+    while let Some(line) = filled.next() {
         let Some(body) = line.trim_ascii().strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else {
             // The last line of the trial may be cut off.
-            if lines.peek().is_none() && n_lines > 1 {
+            if filled.peek().is_none() && n_lines > 1 {
                 break;
             }
             return None;

@@ -9,6 +9,7 @@ use crm_core::{Control, Error, Result};
 
 use super::shape::{Shape, is_footer, is_total, shape_of};
 use super::sheet::{Row, RowSource, column_letters};
+use crate::spreadsheet_text::TakenOff;
 use crate::{FileReport, Limits, ReadOptions, Reject, Skipped, TableReader, TextBatch};
 
 /// Rows, cells and bytes that are looked at before the header is decided.
@@ -44,6 +45,11 @@ pub(super) struct SheetReader {
     batch_rows: usize,
     limits: Limits,
     fixed_end: bool,
+    /// A row was placed.
+    has_rows: bool,
+    taken_off: TakenOff,
+    /// Notes of the rows, which are gone once the sheet has ended.
+    sentences: Vec<String>,
 }
 
 impl SheetReader {
@@ -69,8 +75,8 @@ impl SheetReader {
         if sample.is_empty() {
             return Ok(None);
         }
-        if at_end && is_above(&sample) && told > 0 {
-            let last = sample.back().map_or(0, |row| row.number);
+        let last = sample.back().map_or(0, |row| row.number);
+        if at_end && last < told {
             let sheet = report.sheet.as_deref().unwrap_or_default();
             return Err(Error::config(format!("{}: row {told} was named, and the last of sheet {sheet:?} is {last}", report.file)));
         }
@@ -119,6 +125,9 @@ impl SheetReader {
             batch_rows: options.batch_rows.unwrap_or(16_384).min(BATCH_CELLS / n_columns).max(1),
             limits: options.limits.clone(),
             fixed_end: false,
+            has_rows: false,
+            taken_off: TakenOff::default(),
+            sentences: Vec::new(),
         };
         reader.tell_notes();
         Ok(Some(reader))
@@ -126,7 +135,9 @@ impl SheetReader {
 
     /// Closes the file until the next batch is wanted: a workbook may have more sheets than a process may have files.
     pub fn rest(&mut self) {
-        self.rows = None;
+        if let Some(rows) = self.rows.take() {
+            rows.close();
+        }
     }
 
     pub fn report_mut(&mut self) -> &mut FileReport {
@@ -154,7 +165,8 @@ impl SheetReader {
                 self.ahead.push_back(row);
             } else {
                 self.at_end = true;
-                self.rows_ended();
+                self.tell_notes();
+                self.rest();
             }
         }
         if self.at_end && !self.fixed_end && self.ahead.len() <= TAIL_ROWS {
@@ -162,10 +174,6 @@ impl SheetReader {
             self.cut_tail();
         }
         Ok(self.ahead.pop_front())
-    }
-
-    fn rows_ended(&mut self) {
-        self.tell_notes();
     }
 
     /// Takes totals and footers off the end.
@@ -181,7 +189,7 @@ impl SheetReader {
                 break;
             };
             // A table of such rows alone is a table.
-            if self.ahead.len() == 1 && self.report.counts.yielded == 0 {
+            if self.ahead.len() == 1 && !self.has_rows {
                 break;
             }
             if let Some(row) = self.ahead.pop_back() {
@@ -193,12 +201,14 @@ impl SheetReader {
 
     /// Brings the warnings up to what was met.
     fn tell_notes(&mut self) {
-        let Some(rows) = &self.rows else { return };
-        let sentences = rows.notes().sentences();
+        if let Some(rows) = &self.rows {
+            self.sentences = rows.notes().sentences();
+        }
         let sheet = self.report.sheet.clone().unwrap_or_default();
         let prefix = format!("sheet {sheet:?}: ");
         self.report.warnings.retain(|warning| !warning.starts_with(&prefix));
-        self.report.warnings.extend(sentences.into_iter().map(|sentence| prefix.clone() + &sentence));
+        let sentences = self.sentences.iter().cloned().chain(self.taken_off.sentences());
+        self.report.warnings.extend(sentences.map(|sentence| prefix.clone() + &sentence));
     }
 }
 
@@ -275,7 +285,10 @@ impl TableReader for SheetReader {
                 skipped.push(Skipped { row: row.number, reason: "repeated header".to_owned(), raw: raw(&row, self.limits.raw_bytes) });
             } else {
                 match self.place(&row, &mut builders) {
-                    None => source_rows.push(row.number),
+                    None => {
+                        source_rows.push(row.number);
+                        self.has_rows = true;
+                    }
                     Some(reject) => rejects.push(reject),
                 }
             }
@@ -283,6 +296,7 @@ impl TableReader for SheetReader {
                 self.spare.push(row);
             }
         }
+        self.tell_notes();
         skipped.append(&mut self.skipped);
         skipped.sort_by_key(|skipped| skipped.row);
         let counts = &mut self.report.counts;
@@ -300,7 +314,7 @@ impl TableReader for SheetReader {
 
 impl SheetReader {
     /// Appends a row, or says why it cannot be.
-    fn place(&self, row: &Row, builders: &mut Builders) -> Option<Reject> {
+    fn place(&mut self, row: &Row, builders: &mut Builders) -> Option<Reject> {
         builders.cells.fill(None);
         for &(column, begin, end) in &row.cells {
             let slot = self.slots.get(column as usize).copied().flatten();
@@ -321,12 +335,12 @@ impl SheetReader {
                     )));
                 }
             }
-            if (end - begin) as usize > self.limits.cell_bytes {
+            if (end - begin) as usize > self.limits.cell_bytes || row.cut == Some(column) {
                 return Some(reject(format!("a cell is longer than the {} bytes allowed (limit `cell_bytes`)", self.limits.cell_bytes)));
             }
         }
         for (builder, cell) in builders.columns.iter_mut().zip(&builders.cells) {
-            builder.append_option(cell.map(|(begin, end)| &row.text[begin as usize..end as usize]));
+            builder.append_option(cell.map(|(begin, end)| self.taken_off.text(&row.text[begin as usize..end as usize])));
         }
         builders.n_bytes += row.n_bytes;
         None

@@ -1,7 +1,5 @@
 //! The text of a table cell as a reader of the page sees it: entities resolved, runs of blanks one blank, line breaks kept.
-use std::borrow::Cow;
-
-use crate::text::escape_decoded;
+use crate::text::decoded_text;
 
 /// Stands for `<br>` in collected text.
 pub(super) const LINE_BREAK: u8 = 1;
@@ -10,7 +8,7 @@ pub(super) const BLOCK_EDGE: u8 = 2;
 
 /// What is seen of collected text.
 pub(super) fn seen_text(raw: &[u8]) -> String {
-    let raw = std::str::from_utf8(raw).map_or_else(|_| Cow::Owned(escape_decoded(raw)), Cow::Borrowed);
+    let raw = decoded_text(raw);
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw.as_ref();
     let is_mark = |char: char| matches!(char, '&' | '\u{1}' | '\u{2}' | ' ' | '\n' | '\r' | '\t' | '\u{c}');

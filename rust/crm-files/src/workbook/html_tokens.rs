@@ -30,13 +30,16 @@ pub(super) struct HtmlTokens<R> {
     buffer: Vec<u8>,
     begin: usize,
     at_eof: bool,
+    /// Where `buffer` begins in the document, and up to where no tag ends.
+    offset: u64,
+    endless_to: u64,
     /// The end tag before which everything is passed over: of a script or a style sheet.
     raw_end: Option<Vec<u8>>,
 }
 
 impl<R: Read> HtmlTokens<R> {
     pub fn new(input: R, file: &str) -> Self {
-        Self { input, file: file.to_owned(), buffer: Vec::new(), begin: 0, at_eof: false, raw_end: None }
+        Self { input, file: file.to_owned(), buffer: Vec::new(), begin: 0, at_eof: false, offset: 0, endless_to: 0, raw_end: None }
     }
 
     /// The next piece; comments, declarations, scripts and style sheets are passed over.
@@ -97,9 +100,10 @@ impl<R: Read> HtmlTokens<R> {
 
     /// Where the tag's `>` is; one within a quoted value does not end it, unless the quote never closes.
     fn tag_end(&mut self) -> Result<Option<usize>> {
+        let Some(first) = self.first_close()? else { return Ok(None) };
+        let (mut at, mut quote, mut before) = (0, None, 0_u8);
         loop {
-            let (mut quote, mut before) = (None, 0_u8);
-            for (at, &byte) in self.unread().iter().enumerate() {
+            for &byte in &self.unread()[at..] {
                 match (quote, byte) {
                     (None, b'>') => return Ok(Some(at)),
                     (None, b'"' | b'\'') if before == b'=' => quote = Some(byte),
@@ -109,9 +113,26 @@ impl<R: Read> HtmlTokens<R> {
                 if !byte.is_ascii_whitespace() {
                     before = byte;
                 }
+                at += 1;
             }
-            if self.unread().len() >= MAX_TAG || !self.fill()? {
-                return Ok(memchr(b'>', self.unread()));
+            if at >= MAX_TAG || !self.fill()? {
+                return Ok(Some(first));
+            }
+        }
+    }
+
+    /// Where the first `>` is, however it stands. What was looked through in vain is not looked through again for the next tag.
+    fn first_close(&mut self) -> Result<Option<usize>> {
+        let begin = self.offset + self.begin as u64;
+        let mut at = self.endless_to.saturating_sub(begin) as usize;
+        loop {
+            if let Some(found) = memchr(b'>', &self.unread()[at..]) {
+                return Ok(Some(at + found));
+            }
+            at = self.unread().len();
+            self.endless_to = begin + at as u64;
+            if at >= MAX_TAG || !self.fill()? {
+                return Ok(None);
             }
         }
     }
@@ -146,6 +167,7 @@ impl<R: Read> HtmlTokens<R> {
             return Ok(false);
         }
         self.buffer.drain(..self.begin);
+        self.offset += self.begin as u64;
         self.begin = 0;
         let n_before = self.buffer.len();
         self.buffer.resize(n_before + CHUNK, 0);
@@ -225,6 +247,19 @@ mod tests {
         assert_eq!(pieces("<!-- open"), "");
         assert_eq!(pieces("<td it's>x"), "[td]x");
         assert_eq!(pieces("<td a=\"open>x"), "[td]x");
+    }
+
+    /// With a search for the end of each that begins, these take hours.
+    #[test]
+    fn tags_that_never_end_take_no_square_of_the_page() {
+        for hostile in ["<a", "<a b=\"", "</a", "<a b='\"", "<!-- <a ", "<style><"] {
+            let page = format!("<td>x{}", hostile.repeat((16 << 20) / hostile.len()));
+            let mut tokens = HtmlTokens::new(page.as_bytes(), "f");
+            while tokens.next().unwrap() != HtmlToken::End {}
+        }
+        let page = format!("{}<td>x", "<a b='>".repeat(1 << 20));
+        let mut tokens = HtmlTokens::new(page.as_bytes(), "f");
+        while tokens.next().unwrap() != HtmlToken::End {}
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod binary;
 mod byte_by_byte;
 mod cell_value;
 mod compound;
+mod document;
 mod grid;
 mod html;
 mod html_text;
@@ -15,6 +16,7 @@ mod html_tokens;
 mod limits;
 mod ods;
 mod package;
+mod parked;
 mod shape;
 mod sheet;
 mod sheet_style;
@@ -36,6 +38,7 @@ use crm_core::{Control, Error, Result, nearest_name};
 use crate::{FileReport, Format, ReadOptions, TableReader};
 use grid::{OpenRows, SheetReader};
 use package::Package;
+use parked::Parked;
 
 pub use limits::WorkbookLimits;
 pub use sheet_style::{ColumnStyle, SheetStyle};
@@ -45,25 +48,98 @@ pub use write::{SheetSource, WriteReport, write_workbook};
 struct Sheet {
     name: String,
     hidden: bool,
+    /// Of a document of text.
+    encoding: Option<String>,
     open: OpenRows,
 }
 
-/// Opens a workbook: one reader per sheet, or the one that `options.sheet` names.
+/// A zip file, its directory read.
+pub(crate) enum Zip {
+    Workbook(ZipWorkbook),
+    /// The one text file in it.
+    Text {
+        file: String,
+        input: Box<dyn Read + Send>,
+    },
+}
+
+/// A workbook of parts.
+pub(crate) struct ZipWorkbook {
+    package: Arc<Package>,
+    /// That of the workbook itself; an OpenDocument has none.
+    part: Option<String>,
+}
+
+/// Finds out what a zip file holds.
+pub(crate) fn open_zip(path: &Path, options: &ReadOptions) -> Result<Zip> {
+    let package = Arc::new(Package::open(path, &Arc::new(options.limits.workbook.clone()))?);
+    let name = package.name();
+    let part = xlsx::workbook_part(&package, options.limits.cell_bytes)?;
+    let is_told = options.format.is_some_and(Format::is_workbook);
+    if part.is_some() || ods::is_ods(&package) || package.has("[Content_Types].xml") {
+        if options.format.is_some() && !is_told {
+            return Err(Error::config(format!("{name}: is a workbook, whatever the format told; leave that out")));
+        }
+        return Ok(Zip::Workbook(ZipWorkbook { package, part }));
+    }
+    let refuse = |reason: String| Err(Error::file_format(name, format!("{name}: the zip file holds {reason}")));
+    let files = package.files();
+    match files.as_slice() {
+        _ if is_told => refuse("no workbook".to_owned()),
+        [file] if Format::from_name(file).is_some_and(Format::is_workbook) => refuse(format!("the workbook {file}; unpack it first")),
+        [file] => match package.part(file)? {
+            Some(input) => Ok(Zip::Text { file: file.clone(), input: Box::new(input) }),
+            None => refuse("no files".to_owned()),
+        },
+        _ => refuse(format!("{} files and no workbook; unpack it and give those that are meant", files.len())),
+    }
+}
+
+/// Opens a workbook in a zip file: one reader per sheet, as [`open`] does.
+pub(crate) fn open_zip_workbook(zip: ZipWorkbook, options: &ReadOptions, control: &dyn Control) -> Result<Vec<Box<dyn TableReader>>> {
+    let name = zip.package.name().to_owned();
+    let (format, sheets) = list_package_sheets(zip, options, control)?;
+    open_sheets(&name, format, sheets, options, control)
+}
+
+/// Opens a workbook that begins with `head`: one reader per sheet, or the one that `options.sheet` names.
 ///
 /// Without `options.sheet` hidden and empty sheets are left out, which the report of the first sheet tells.
-pub fn open(path: &Path, format: Format, options: &ReadOptions, control: &dyn Control) -> Result<Vec<Box<dyn TableReader>>> {
+pub(crate) fn open(path: &Path, head: &[u8], options: &ReadOptions, control: &dyn Control) -> Result<Vec<Box<dyn TableReader>>> {
     let name = path.display().to_string();
-    let (format, sheets) = list_sheets(path, &name, format, options, control)?;
+    let (format, sheets) = if head.starts_with(compound::SIGNATURE) || matches!(head, [0x09, 0x00 | 0x02 | 0x04 | 0x08, ..]) {
+        (Format::Xls, list_xls_sheets(path, options, control)?)
+    } else {
+        match Format::markup_from_content(head) {
+            Some(Format::Html) => (Format::Html, list_html_tables(path, options, control)?),
+            Some(Format::Xml) => (Format::Xml, list_xml_sheets(path, options, control)?),
+            _ => {
+                let reason = "it is not a workbook: its first bytes are those of no workbook format";
+                return Err(Error::file_format(&*name, format!("{name}: {reason}")));
+            }
+        }
+    };
+    open_sheets(&name, format, sheets, options, control)
+}
+
+fn open_sheets(
+    name: &str,
+    format: Format,
+    sheets: Vec<Sheet>,
+    options: &ReadOptions,
+    control: &dyn Control,
+) -> Result<Vec<Box<dyn TableReader>>> {
     if sheets.is_empty() {
-        return Err(Error::file_format(&*name, format!("{name}: the workbook has no sheet with cells")));
+        return Err(Error::file_format(name, format!("{name}: the workbook has no sheet with cells")));
     }
     let mut warnings = Vec::new();
-    let chosen = choose(sheets, options.sheet.as_deref(), &name, &mut warnings)?;
+    let chosen = choose(sheets, options.sheet.as_deref(), name, &mut warnings)?;
     let several = chosen.len() > 1;
     let mut readers = Vec::new();
     for sheet in chosen {
-        let mut report = FileReport::new(&*name, format);
+        let mut report = FileReport::new(name, format);
         report.sheet = Some(sheet.name.clone());
+        report.encoding = sheet.encoding;
         match SheetReader::open(sheet.open, report, options, control)? {
             None => warnings.push(format!("sheet {:?} is empty and was left out", sheet.name)),
             Some(mut reader) => {
@@ -75,7 +151,7 @@ pub fn open(path: &Path, format: Format, options: &ReadOptions, control: &dyn Co
         }
     }
     let Some(first) = readers.first_mut() else {
-        return Err(Error::file_format(&*name, format!("{name}: no cell of the workbook has a value")));
+        return Err(Error::file_format(name, format!("{name}: no cell of the workbook has a value")));
     };
     for warning in warnings {
         first.report_mut().warn(warning);
@@ -113,46 +189,19 @@ fn choose(sheets: Vec<Sheet>, wanted: Option<&str>, file: &str, warnings: &mut V
     }
 }
 
-/// Finds out what the file is by its content and lists its sheets.
-fn list_sheets(path: &Path, name: &str, format: Format, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
-    let mut head = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| Error::os(&error, name))?;
-    file.take(Format::HEAD_BYTES as u64).read_to_end(&mut head).map_err(|error| Error::os(&error, name))?;
-    let head = head.as_slice();
-    if head.starts_with(b"PK") {
-        return list_package_sheets(path, format, options, control);
-    }
-    if head.starts_with(compound::SIGNATURE) || matches!(head, [0x09, 0x00 | 0x02 | 0x04 | 0x08, ..]) {
-        return list_xls_sheets(path, options, control);
-    }
-    match Format::markup_from_content(head) {
-        Some(Format::Html) => return list_html_tables(path, options, control),
-        Some(Format::Xml) => return list_xml_sheets(path, options, control),
-        _ => {}
-    }
-    Err(Error::file_format(name, format!("{name}: it is not a workbook: its first bytes are those of no workbook format")))
-}
-
-fn list_package_sheets(path: &Path, format: Format, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
+fn list_package_sheets(zip: ZipWorkbook, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
     let limits = Arc::new(options.limits.workbook.clone());
     let max_token = options.limits.cell_bytes;
-    let package = Arc::new(Package::open(path, &limits)?);
-    let part = xlsx::workbook_part(&package, max_token)?;
+    let ZipWorkbook { package, part } = zip;
     if part.is_none() && ods::is_ods(&package) {
-        let sheets = ods::list(&package, &limits, max_token, control)?
-            .into_iter()
-            .map(|entry| {
-                let (package, limits, entry) = (package.clone(), limits.clone(), entry);
-                Sheet {
-                    name: entry.name.clone(),
-                    hidden: entry.hidden,
-                    open: Box::new(move |_| {
-                        Ok(Box::new(ods::OdsRows::new(&package, &entry, &limits, max_token)?) as Box<dyn sheet::RowSource>)
-                    }),
-                }
-            })
-            .collect();
-        return Ok((Format::Ods, sheets));
+        let parked = Arc::new(Parked::default());
+        let sheets = ods::list(&package, &limits, max_token, control)?.into_iter().map(|entry| {
+            let (package, limits, parked) = (package.clone(), limits.clone(), parked.clone());
+            let (name, hidden) = (entry.name.clone(), entry.hidden);
+            let open: OpenRows = Box::new(move |_| Ok(Box::new(ods::OdsRows::new(&package, &parked, &entry, &limits, max_token)?)));
+            Sheet { name, hidden, encoding: None, open }
+        });
+        return Ok((Format::Ods, sheets.collect()));
     }
     let Some(part) = part else {
         return Err(Error::file_format(package.name(), format!("{}: the zip file holds no workbook", package.name())));
@@ -163,90 +212,55 @@ fn list_package_sheets(path: &Path, format: Format, options: &ReadOptions, contr
     } else {
         xlsx::Book::open(&package, &part, &limits, max_token, control)?
     });
-    let book_sheets = book.sheets.clone();
-    let open = move |entry: &xlsx::SheetEntry| -> OpenRows {
-        let (package, book, limits, entry) = (package.clone(), book.clone(), limits.clone(), entry.clone());
-        if is_binary {
+    let sheets = book.sheets.clone().into_iter().map(|entry| {
+        let (package, book, limits) = (package.clone(), book.clone(), limits.clone());
+        let (name, hidden) = (entry.name.clone(), entry.hidden);
+        let open: OpenRows = if is_binary {
             Box::new(move |_| Ok(Box::new(xlsb::XlsbRows::new(&package, &book, &entry, &limits, max_token)?)))
         } else {
             Box::new(move |_| Ok(Box::new(xlsx::XlsxRows::new(&package, &book, &entry, &limits, max_token)?)))
-        }
+        };
+        Sheet { name, hidden, encoding: None, open }
+    });
+    let told = options.format.or_else(|| Format::from_name(package.name()));
+    let format = match told {
+        _ if is_binary => Format::Xlsb,
+        Some(Format::Xlsm) => Format::Xlsm,
+        _ => Format::Xlsx,
     };
-    let sheets = book_sheets.iter().map(|entry| Sheet { name: entry.name.clone(), hidden: entry.hidden, open: open(entry) }).collect();
-    if is_binary {
-        return Ok((Format::Xlsb, sheets));
-    }
-    Ok((if format == Format::Xlsm { format } else { Format::Xlsx }, sheets))
+    Ok((format, sheets.collect()))
 }
 
-fn list_html_tables(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
-    let page = html::HtmlPage {
-        path: path.to_owned(),
-        encoding: options.encoding.clone(),
-        limits: options.limits.workbook.clone(),
-        max_cell: options.limits.cell_bytes,
-    };
-    let (tables, _) = html::list(&page, control)?;
+fn list_html_tables(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<Vec<Sheet>> {
+    let page = Arc::new(html::HtmlPage::new(path, options));
+    let (tables, encoding) = html::list(&page, control)?;
     let sheets = tables.into_iter().map(|table| {
         let page = page.clone();
-        Sheet { name: table.name.clone(), hidden: table.hidden, open: Box::new(move |_| Ok(Box::new(html::HtmlRows::new(&page, &table)?))) }
+        let (name, hidden, encoding) = (table.name.clone(), table.hidden, Some(encoding.clone()));
+        Sheet { name, hidden, encoding, open: Box::new(move |_| Ok(Box::new(html::HtmlRows::new(&page, &table)?))) }
     });
-    Ok((Format::Html, sheets.collect()))
+    Ok(sheets.collect())
 }
 
-fn list_xml_sheets(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
-    let book = xml_2003::XmlBook {
-        path: path.to_owned(),
-        encoding: options.encoding.clone(),
-        limits: options.limits.workbook.clone(),
-        max_token: options.limits.cell_bytes,
-    };
-    let sheets = book.list(control)?.into_iter().map(|sheet| {
+fn list_xml_sheets(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<Vec<Sheet>> {
+    let book = Arc::new(xml_2003::XmlBook::new(path, options));
+    let (sheets, encoding) = xml_2003::list(&book, control)?;
+    let sheets = sheets.into_iter().map(|sheet| {
         let book = book.clone();
-        Sheet {
-            name: sheet.name.clone(),
-            hidden: sheet.hidden,
-            open: Box::new(move |_| Ok(Box::new(xml_2003::XmlRows::new(&book, &sheet)?))),
-        }
+        let (name, hidden, encoding) = (sheet.name.clone(), sheet.hidden, Some(encoding.clone()));
+        Sheet { name, hidden, encoding, open: Box::new(move |_| Ok(Box::new(xml_2003::XmlRows::new(&book, &sheet)?))) }
     });
-    Ok((Format::Xml, sheets.collect()))
+    Ok(sheets.collect())
 }
 
-/// The one text file that a zip file holds, as a stream, and its name; `None` where it holds a workbook.
-pub fn packed_text(path: &Path, options: &ReadOptions) -> Result<Option<(String, Box<dyn Read + Send>)>> {
-    let package = Package::open(path, &Arc::new(options.limits.workbook.clone()))?;
-    if package.has("[Content_Types].xml") || xlsx::workbook_part(&package, options.limits.cell_bytes)?.is_some() || ods::is_ods(&package) {
-        return Ok(None);
-    }
-    let name = package.name();
-    let files = package.files();
-    let [file] = files.as_slice() else {
-        return Err(Error::file_format(
-            name,
-            format!("{name}: the zip file holds {} files and no workbook; unpack it and give those that are meant", files.len()),
-        ));
-    };
-    if Format::from_name(file).is_some_and(Format::is_workbook) {
-        return Err(Error::file_format(name, format!("{name}: the zip file holds the workbook {file}; unpack it first")));
-    }
-    let Some(part) = package.part(file)? else { return Ok(None) };
-    Ok(Some((file.clone(), Box::new(part))))
-}
-
-fn list_xls_sheets(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<(Format, Vec<Sheet>)> {
+fn list_xls_sheets(path: &Path, options: &ReadOptions, control: &dyn Control) -> Result<Vec<Sheet>> {
     let limits = Arc::new(options.limits.workbook.clone());
     let book = Arc::new(xls::XlsBook::open(path, &limits, control)?);
-    let sheets = book
-        .sheets
-        .iter()
-        .map(|entry| {
-            let (book, limits, entry) = (book.clone(), limits.clone(), entry.clone());
-            Sheet {
-                name: entry.name.clone(),
-                hidden: entry.hidden,
-                open: Box::new(move |control| Ok(Box::new(xls::XlsRows::new(&book, &entry, &limits, control)?))),
-            }
-        })
-        .collect();
-    Ok((Format::Xls, sheets))
+    let sheets = book.sheets.clone().into_iter().map(|entry| {
+        let (book, limits) = (book.clone(), limits.clone());
+        let (name, hidden) = (entry.name.clone(), entry.hidden);
+        let open: OpenRows = Box::new(move |control| Ok(Box::new(xls::XlsRows::new(&book, &entry, &limits, control)?)));
+        Sheet { name, hidden, encoding: None, open }
+    });
+    Ok(sheets.collect())
 }

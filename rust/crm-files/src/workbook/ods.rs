@@ -1,14 +1,19 @@
 //! OpenDocument spreadsheets: all sheets stand in one part, and repetition is written as a number that must not be believed.
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crm_core::{Control, Error, Result};
 
 use super::WorkbookLimits;
 use super::package::Package;
-use super::sheet::{CellBudget, MAX_COLUMNS, MAX_ROWS, Notes, Row, RowSource, column_letters, place};
-use super::shown::{Shown, push_general};
+use super::parked::Parked;
+use super::sheet::{CellBudget, MAX_COLUMNS, MAX_ROWS, Notes, Row, RowSource, column_letters};
 use super::xlsx::{PartXml, open_xml};
-use super::xml::{Token, attribute, attribute_number, attribute_text, push_literal, push_text};
+use super::xml::{Token, attribute, attribute_number, attribute_text, push_literal};
+
+mod cell;
+
+use cell::{CellHead, push_collapsed, repeat};
 
 const CONTENT: &str = "content.xml";
 
@@ -19,6 +24,12 @@ pub(super) struct OdsSheet {
     pub hidden: bool,
     /// Its position among the document's sheets.
     pub position: usize,
+}
+
+/// The part with the sheets, and the depth of the one that is being read.
+pub(super) struct Content {
+    xml: PartXml,
+    open_table: Option<usize>,
 }
 
 /// Whether a package is an OpenDocument spreadsheet.
@@ -71,13 +82,6 @@ pub(super) fn list(package: &Package, limits: &WorkbookLimits, max_token: usize,
     if !is_spreadsheet {
         return Err(Error::file_format(package.name(), format!("{}: it is an OpenDocument file, but no spreadsheet", package.name())));
     }
-    let n_bytes = package.part(CONTENT)?.map_or(0, |mut part| std::io::copy(&mut part, &mut std::io::sink()).unwrap_or(0));
-    if n_bytes.saturating_mul(sheets.len() as u64) > limits.inflated_bytes {
-        return Err(Error::file_format(
-            package.name(),
-            format!("{}: {} sheets in {n_bytes} bytes are more than is allowed (limit `inflated_bytes`)", package.name(), sheets.len()),
-        ));
-    }
     Ok(sheets)
 }
 
@@ -105,11 +109,13 @@ fn refuse_encrypted(package: &Package, max_token: usize) -> Result<()> {
 
 /// The rows of one sheet.
 pub(super) struct OdsRows {
-    xml: PartXml,
+    content: Content,
+    parked: Arc<Parked<Content>>,
     notes: Notes,
     budget: CellBudget,
-    /// Sheets still to pass over before ours.
-    n_before: usize,
+    position: usize,
+    /// Sheets that the reader has come to.
+    n_seen: usize,
     in_table: bool,
     done: bool,
     next_row: u64,
@@ -121,12 +127,21 @@ pub(super) struct OdsRows {
 }
 
 impl OdsRows {
-    pub fn new(package: &Package, sheet: &OdsSheet, limits: &WorkbookLimits, max_token: usize) -> Result<Self> {
+    pub fn new(
+        package: &Package,
+        parked: &Arc<Parked<Content>>,
+        sheet: &OdsSheet,
+        limits: &WorkbookLimits,
+        max_token: usize,
+    ) -> Result<Self> {
+        let (n_seen, content) = parked.reader(sheet.position, || Ok(Content { xml: content(package, max_token)?, open_table: None }))?;
         Ok(Self {
-            xml: content(package, max_token)?,
+            content,
+            parked: parked.clone(),
             notes: Notes::default(),
             budget: CellBudget::new(package.name(), limits),
-            n_before: sheet.position,
+            position: sheet.position,
+            n_seen,
             in_table: false,
             done: false,
             next_row: 1,
@@ -139,16 +154,20 @@ impl OdsRows {
 
     /// Passes over what stands before the sheet.
     fn find_table(&mut self, control: &dyn Control) -> Result<()> {
+        if let Some(depth) = self.content.open_table.take() {
+            self.content.xml.skip_open(depth)?;
+        }
         loop {
-            match self.xml.next()? {
-                Token::Open { name: b"tracked-changes", .. } => self.xml.skip_element()?,
+            match self.content.xml.next()? {
+                Token::Open { name: b"tracked-changes", .. } => self.content.xml.skip_element()?,
                 Token::Open { name: b"table", .. } => {
-                    if self.n_before == 0 {
+                    self.n_seen += 1;
+                    if self.n_seen > self.position {
                         self.in_table = true;
+                        self.content.open_table = Some(self.content.xml.depth());
                         return Ok(());
                     }
-                    self.n_before -= 1;
-                    self.xml.skip_element()?;
+                    self.content.xml.skip_element()?;
                     control.check()?;
                 }
                 Token::End => {
@@ -163,13 +182,13 @@ impl OdsRows {
     fn read_row(&mut self, row: &mut Row) -> Result<()> {
         let mut column = 0_u64;
         loop {
-            let (cell, has_content) = match self.xml.next()? {
+            let (cell, has_content) = match self.content.xml.next()? {
                 Token::Open { name: b"table-cell", attributes } => (CellHead::new(attributes), true),
                 Token::Empty { name: b"table-cell" | b"covered-table-cell", attributes } => (CellHead::new(attributes), false),
                 // What lies under a merged cell is not seen.
                 Token::Open { name: b"covered-table-cell", attributes } => {
                     let repeat = repeat(attributes, b"number-columns-repeated");
-                    self.xml.skip_element()?;
+                    self.content.xml.skip_element()?;
                     column = column.saturating_add(repeat);
                     continue;
                 }
@@ -187,7 +206,7 @@ impl OdsRows {
                 continue;
             }
             if column > u64::from(MAX_COLUMNS) {
-                return Err(self.xml.damaged(&format!("row {} has more than {MAX_COLUMNS} columns", row.number)));
+                return Err(self.content.xml.damaged(&format!("row {} has more than {MAX_COLUMNS} columns", row.number)));
             }
             for column in first..column {
                 row.end_cell(column as u32, begin);
@@ -202,7 +221,7 @@ impl OdsRows {
         let mut in_paragraph = 0_usize;
         let mut n_paragraphs = 0;
         loop {
-            let failure = match self.xml.next()? {
+            let failure = match self.content.xml.next()? {
                 Token::Open { name: b"p" | b"h", .. } => {
                     in_paragraph += 1;
                     if n_paragraphs > 0 {
@@ -241,7 +260,7 @@ impl OdsRows {
                 }
                 // Comments, drawings and nested tables are not the cell's value.
                 Token::Open { name: b"annotation" | b"frame" | b"table" | b"custom-shape" | b"control" | b"ruby-text", .. } => {
-                    self.xml.skip_element()?;
+                    self.content.xml.skip_element()?;
                     None
                 }
                 Token::Text(raw) if in_paragraph > 0 => push_collapsed(text, raw).err(),
@@ -250,155 +269,10 @@ impl OdsRows {
                 _ => None,
             };
             if let Some(reason) = failure {
-                return Err(self.xml.damaged(reason));
+                return Err(self.content.xml.damaged(reason));
             }
         }
     }
-}
-
-/// Appends text whose runs of white space mean one blank; more are written as `<text:s/>`.
-fn push_collapsed(text: &mut String, raw: &[u8]) -> Result<(), &'static str> {
-    if !raw.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'\t')) {
-        return push_text(text, raw);
-    }
-    let mut whole = String::new();
-    push_text(&mut whole, raw)?;
-    let mut blank = false;
-    for character in whole.chars() {
-        let is_blank = matches!(character, ' ' | '\n' | '\t');
-        if !is_blank {
-            text.push(character);
-        } else if !blank {
-            text.push(' ');
-        }
-        blank = is_blank;
-    }
-    Ok(())
-}
-
-/// What a cell's tag says of its value.
-struct CellHead {
-    repeat: u64,
-    kind: Option<Vec<u8>>,
-    value: Option<String>,
-    is_merged: bool,
-    is_error: bool,
-    has_formula: bool,
-}
-
-impl CellHead {
-    fn new(attributes: &[u8]) -> Self {
-        let text = |name| attribute_text(attributes, name).map(std::borrow::Cow::into_owned);
-        let kind = value_type(attributes);
-        let value = match kind.as_deref() {
-            Some(b"float" | b"percentage" | b"currency") => text(b"value"),
-            Some(b"date") => text(b"date-value"),
-            Some(b"time") => text(b"time-value"),
-            Some(b"boolean") => text(b"boolean-value"),
-            Some(b"string") => text(b"string-value"),
-            _ => None,
-        };
-        Self {
-            repeat: repeat(attributes, b"number-columns-repeated"),
-            is_error: kind.as_deref() == Some(b"error"),
-            kind,
-            value,
-            is_merged: [&b"number-columns-spanned"[..], b"number-rows-spanned"]
-                .iter()
-                .any(|name| attribute_number(attributes, name).is_some_and(|spanned| spanned > 1)),
-            has_formula: attribute(attributes, b"formula").is_some(),
-        }
-    }
-
-    /// Makes the cell's value of the shown text from `begin` on.
-    fn finish(&self, row: &mut Row, begin: usize, notes: &mut Notes, column: u64) {
-        let number = row.number;
-        let column = column.min(u64::from(MAX_COLUMNS)) as u32;
-        if self.is_merged {
-            notes.merged.add(|| place(number, column));
-        }
-        let shown = row.text[begin..].trim().to_owned();
-        let replace = |row: &mut Row, text: &str| {
-            row.text.truncate(begin);
-            row.text.push_str(text);
-        };
-        match (self.kind.as_deref(), self.value.as_deref()) {
-            _ if self.is_error
-                || shown.starts_with('#')
-                    && matches!(shown.as_str(), "#N/A" | "#REF!" | "#VALUE!" | "#DIV/0!" | "#NAME?" | "#NUM!" | "#NULL!") =>
-            {
-                notes.errors.add(|| place(number, column));
-            }
-            (Some(b"float" | b"currency" | b"percentage"), Some(value)) => {
-                let Ok(parsed) = value.trim().parse::<f64>() else { return };
-                if is_mask_of(&shown, parsed) {
-                    return;
-                }
-                row.text.truncate(begin);
-                let shown = match self.kind.as_deref() {
-                    Some(b"percentage") => Shown::Percent,
-                    _ if shown.contains("E+") => Shown::Scientific,
-                    _ => Shown::General,
-                };
-                notes.push_number(row, column, parsed, &shown, false);
-                // The caller ends the cell, once per column that it is repeated in.
-                row.pop_cell();
-            }
-            (Some(b"date"), Some(value)) => replace(row, value.strip_suffix("T00:00:00").unwrap_or(value)),
-            (Some(b"time"), Some(value)) => match clock(value) {
-                Some(time) => replace(row, &time),
-                None => replace(row, value),
-            },
-            (Some(b"boolean"), Some(value)) => replace(row, if value == "true" { "TRUE" } else { "FALSE" }),
-            (Some(b"string"), Some(value)) if shown.is_empty() => replace(row, value),
-            _ => {}
-        }
-        if begin == row.text.len() {
-            if self.has_formula && self.kind.is_none() {
-                notes.uncalculated.add(|| place(number, column));
-            }
-            return;
-        }
-        if matches!(self.kind.as_deref(), Some(b"string") | None) {
-            notes.check_text(row, column, begin);
-        }
-    }
-}
-
-/// The value's type; of two that differ (`office:` and `calcext:`) an error is the truth.
-fn value_type(attributes: &[u8]) -> Option<Vec<u8>> {
-    let kind = attribute(attributes, b"value-type")?.to_vec();
-    if memchr::memmem::find(attributes, b"calcext:value-type=\"error\"").is_some() {
-        return Some(b"error".to_vec());
-    }
-    Some(kind)
-}
-
-fn repeat(attributes: &[u8], name: &[u8]) -> u64 {
-    attribute_number(attributes, name).unwrap_or(1).max(1)
-}
-
-/// Whether `shown` is the digits of a whole number in fixed places: leading zeros, or signs as in phones.
-fn is_mask_of(shown: &str, value: f64) -> bool {
-    let digits: String = shown.chars().filter(char::is_ascii_digit).collect();
-    let is_plain = shown.chars().all(|character| character.is_ascii_digit() || matches!(character, ' ' | '(' | ')' | '+' | '-'));
-    if !is_plain || digits.is_empty() || digits.len() > 15 || shown.starts_with('-') || digits.parse::<f64>() != Ok(value) {
-        return false;
-    }
-    let mut plain = String::new();
-    push_general(&mut plain, value);
-    // A blank between thousands is no phone.
-    plain != shown && (digits.starts_with('0') || shown.contains(['(', '+', '-']))
-}
-
-/// `PT10H20M30S` as `10:20:30`.
-fn clock(duration: &str) -> Option<String> {
-    let rest = duration.strip_prefix("PT")?;
-    let (hours, rest) = rest.split_once('H')?;
-    let (minutes, rest) = rest.split_once('M')?;
-    let seconds = rest.strip_suffix('S')?;
-    let whole: u64 = seconds.split(['.', ',']).next()?.parse().ok()?;
-    Some(format!("{:02}:{:02}:{whole:02}", hours.parse::<u64>().ok()?, minutes.parse::<u64>().ok()?))
 }
 
 impl RowSource for OdsRows {
@@ -421,7 +295,7 @@ impl RowSource for OdsRows {
             self.find_table(control)?;
         }
         while !self.done {
-            let (repeat, is_hidden, is_empty) = match self.xml.next()? {
+            let (repeat, is_hidden, is_empty) = match self.content.xml.next()? {
                 Token::Open { name: b"table-row", attributes } => row_head(attributes, false),
                 Token::Empty { name: b"table-row", attributes } => row_head(attributes, true),
                 Token::Empty { name: b"table-column", attributes } | Token::Open { name: b"table-column", attributes } => {
@@ -438,11 +312,12 @@ impl RowSource for OdsRows {
                 }
                 // Shapes on the sheet may hold tables of their own.
                 Token::Open { name: b"shapes" | b"forms" | b"table", .. } => {
-                    self.xml.skip_element()?;
+                    self.content.xml.skip_element()?;
                     continue;
                 }
                 Token::Close { name: b"table" } | Token::End => {
                     self.done = true;
+                    self.content.open_table = None;
                     continue;
                 }
                 _ => continue,
@@ -461,7 +336,7 @@ impl RowSource for OdsRows {
                 continue;
             }
             if self.next_row - 1 > MAX_ROWS {
-                return Err(self.xml.damaged(&format!("a row is beyond the last one that a sheet can have ({MAX_ROWS})")));
+                return Err(self.content.xml.damaged(&format!("a row is beyond the last one that a sheet can have ({MAX_ROWS})")));
             }
             if is_hidden {
                 self.notes.hidden_rows.add(|| format!("row {number}"));
@@ -479,6 +354,10 @@ impl RowSource for OdsRows {
 
     fn notes(&self) -> &Notes {
         &self.notes
+    }
+
+    fn close(self: Box<Self>) {
+        self.parked.park(self.n_seen, self.content);
     }
 }
 

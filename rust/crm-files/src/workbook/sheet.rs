@@ -18,6 +18,8 @@ pub(super) struct Row {
     pub cells: Vec<(u32, u32, u32)>,
     /// Bytes of all cells: more than `text` has where cells share a text.
     pub n_bytes: usize,
+    /// The column of a cell that is longer than is allowed, so that only a part of it is here.
+    pub cut: Option<u32>,
 }
 
 impl Row {
@@ -26,6 +28,7 @@ impl Row {
         self.text.clear();
         self.cells.clear();
         self.n_bytes = 0;
+        self.cut = None;
     }
 
     /// Ends the cell whose text was appended from `begin` on; an empty text is no value.
@@ -64,6 +67,9 @@ pub(super) trait RowSource: Send {
 
     /// What was met so far.
     fn notes(&self) -> &Notes;
+
+    /// Leaves what the rows are read from to those of other sheets, where these can go on with it.
+    fn close(self: Box<Self>) {}
 }
 
 /// Things worth telling about a sheet: a count and where it was first.

@@ -109,7 +109,7 @@ pub(super) struct ColumnPlan {
     formats: Vec<Option<Format>>,
 }
 
-/// Names and fills; the position is what [`colour`] returns.
+/// Names and fills.
 const COLOURS: [(&str, u32); 6] = [
     ("yellow", 0x00FF_EFA0),
     ("red", 0x00F4_A9A8),
@@ -121,17 +121,54 @@ const COLOURS: [(&str, u32); 6] = [
 
 impl ColumnPlan {
     /// The format of a cell, `None` where the sheet's default will do.
-    pub fn format(&self, kind: Kind, colour: Option<usize>) -> Option<&Format> {
-        self.formats[kind as usize + 4 * colour.map_or(0, |colour| colour + 1)].as_ref()
+    pub fn format(&self, kind: Kind, look: Look) -> Option<&Format> {
+        self.formats[kind as usize + 4 * look.position()].as_ref()
     }
 }
 
-/// The colour that a marking cell asks for.
-pub(super) fn colour(mark: &Cell<'_>) -> Option<usize> {
-    match mark {
-        Cell::Boolean(true) => Some(0),
-        Cell::Text(name) => COLOURS.iter().position(|(known, _)| *known == name.as_ref()),
-        _ => None,
+/// How a cell looks beside its column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    Plain,
+    /// Marked with one of the colours.
+    Marked(usize),
+    /// As its whole row.
+    Row(RowLook),
+}
+
+impl Look {
+    const ROWS: [RowLook; 3] = [RowLook::Heading, RowLook::Strong, RowLook::Muted];
+
+    /// What a marking cell asks for.
+    pub fn of_mark(mark: &Cell<'_>) -> Self {
+        let colour = match mark {
+            Cell::Boolean(true) => Some(0),
+            Cell::Text(name) => COLOURS.iter().position(|(known, _)| *known == name.as_ref()),
+            _ => None,
+        };
+        colour.map_or(Self::Plain, Self::Marked)
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        let marked = (0..COLOURS.len()).map(Self::Marked);
+        std::iter::once(Self::Plain).chain(marked).chain(Self::ROWS.map(Self::Row))
+    }
+
+    /// Its place among all of them.
+    fn position(self) -> usize {
+        match self {
+            Self::Plain => 0,
+            Self::Marked(colour) => 1 + colour,
+            Self::Row(look) => 1 + COLOURS.len() + look as usize,
+        }
+    }
+
+    fn format(self) -> Format {
+        match self {
+            Self::Plain => Format::new(),
+            Self::Marked(colour) => Format::new().set_background_color(Color::RGB(COLOURS[colour].1)),
+            Self::Row(look) => look.format(),
+        }
     }
 }
 
@@ -176,7 +213,7 @@ impl RowLook {
         }
     }
 
-    pub fn format(self) -> Format {
+    fn format(self) -> Format {
         match self {
             Self::Heading => Format::new()
                 .set_bold()
@@ -242,12 +279,11 @@ pub(super) fn plan_columns(schema: &Schema, style: &SheetStyle, first: Option<&R
     Ok(plans)
 }
 
-/// One format per kind and colour; [`ColumnPlan::format`] knows the order.
+/// One format per kind and look; [`ColumnPlan::format`] knows the order.
 fn formats(wish: &ColumnStyle, has_text_format: bool) -> Vec<Option<Format>> {
-    let colours = std::iter::once(None).chain(COLOURS.iter().map(|(_, fill)| Some(*fill)));
     let kinds = [Kind::Text, Kind::Number, Kind::Date, Kind::DateTime];
-    colours
-        .flat_map(|fill| {
+    Look::all()
+        .flat_map(|look| {
             kinds.map(|kind| {
                 let number_format = match (&wish.format, kind) {
                     (_, Kind::Text) => has_text_format.then_some("@"),
@@ -256,15 +292,12 @@ fn formats(wish: &ColumnStyle, has_text_format: bool) -> Vec<Option<Format>> {
                     (None, Kind::Date) => Some("yyyy-mm-dd"),
                     (None, Kind::DateTime) => Some("yyyy-mm-dd hh:mm:ss"),
                 };
-                if number_format.is_none() && fill.is_none() && !wish.wrap {
+                if number_format.is_none() && look == Look::Plain && !wish.wrap {
                     return None;
                 }
-                let mut format = Format::new();
+                let mut format = look.format();
                 if let Some(number_format) = number_format {
                     format = format.set_num_format(number_format);
-                }
-                if let Some(fill) = fill {
-                    format = format.set_background_color(Color::RGB(fill));
                 }
                 if wish.wrap {
                     format = format.set_text_wrap().set_align(FormatAlign::Top);

@@ -9,16 +9,21 @@ use crm_core::{Control, Error, Result};
 use rust_xlsxwriter::{DataValidation, Format, Formula, IgnoreError, Note, Workbook, Worksheet, XlsxError};
 use serde::Serialize;
 
-use super::cell_value::{MAX_CELL_UNITS, cut, iso_serial, plain_number, serial};
-use super::sheet_style::{ColumnPlan, Kind, RowLook, SheetStyle, colour, plan_columns};
-use crate::output::{BatchSource, Cell, CellColumn, iso_date, iso_date_time, write_error};
+use super::cell_value::{MAX_CELL_UNITS, cut};
+use super::sheet_style::{ColumnPlan, SheetStyle, plan_columns};
+use crate::output::{BatchSource, Cell, CellColumn, write_error};
+use crate::spreadsheet_text::kept_text;
+
+mod cells;
+mod sheet_names;
+
+use cells::write_rows;
+use sheet_names::free_sheet_name;
 
 /// Rows of a sheet, the header included.
 const MAX_SHEET_ROWS: u64 = 1_048_576;
 /// Columns of a sheet.
 const MAX_SHEET_COLUMNS: usize = 16_384;
-/// The largest whole number that a spreadsheet shows unchanged: it keeps 15 digits.
-const MAX_EXACT_INTEGER: i64 = 999_999_999_999_999;
 
 /// One sheet to write.
 pub struct SheetSource {
@@ -164,7 +169,7 @@ impl Writer {
         let header_row = style.header_row();
         for (position, column) in columns.iter().enumerate() {
             let position = position as u16;
-            sheet.write_string_with_format(header_row, position, cut(&column.label).0, &column.header).map_err(failed)?;
+            sheet.write_string_with_format(header_row, position, cut(&kept_text(&column.label)).0, &column.header).map_err(failed)?;
             if let Some(hint) = &column.hint {
                 sheet
                     .insert_note(header_row, position, &Note::new(cut(hint).0).set_author("crm_engine").add_author_prefix(false))
@@ -284,163 +289,6 @@ impl Writer {
     }
 }
 
-/// Writes the rows of `batch` from `first_row` on; returns how many cells had to be cut.
-fn write_rows(
-    sheet: &mut Worksheet,
-    batch: &RecordBatch,
-    first_row: u32,
-    style: &SheetStyle,
-    columns: &[ColumnPlan],
-    path: &Path,
-    control: &dyn Control,
-) -> Result<u64> {
-    let view = |index: usize| CellColumn::new(batch.schema().field(index).name(), batch.column(index));
-    let cells = columns.iter().map(|column| view(column.index)).collect::<Result<Vec<_>>>()?;
-    let marks = columns.iter().map(|column| column.highlight_by.map(view).transpose()).collect::<Result<Vec<_>>>()?;
-    let look_of = style.row_style_by.as_deref().and_then(|name| batch.schema().index_of(name).ok()).map(view).transpose()?;
-    let mut n_cut = 0;
-    for row in 0..batch.num_rows() {
-        if row.is_multiple_of(1024) {
-            control.check()?;
-        }
-        let sheet_row = first_row + row as u32;
-        if let Some(look) = look_of.as_ref().map(|looks| looks.get(row)).transpose()?.as_ref().and_then(RowLook::of) {
-            let format = look.format();
-            for (position, plan) in columns.iter().enumerate() {
-                let cell = cells[position].get(row)?;
-                let kept =
-                    write_styled(sheet, sheet_row, position as u16, plan, &cell, &format).map_err(|error| xlsx_error(path, error))?;
-                n_cut += u64::from(!kept);
-            }
-            continue;
-        }
-        for (position, plan) in columns.iter().enumerate() {
-            let colour = match &marks[position] {
-                Some(mark) => colour(&mark.get(row)?),
-                None => None,
-            };
-            let cell = cells[position].get(row)?;
-            let kept = write_cell(sheet, sheet_row, position as u16, plan, &cell, colour).map_err(|error| xlsx_error(path, error))?;
-            n_cut += u64::from(!kept);
-        }
-    }
-    Ok(n_cut)
-}
-
-/// Writes one cell; returns whether all of it fitted.
-fn write_cell(
-    sheet: &mut Worksheet,
-    row: u32,
-    column: u16,
-    plan: &ColumnPlan,
-    cell: &Cell<'_>,
-    colour: Option<usize>,
-) -> Result<bool, XlsxError> {
-    let number = match cell {
-        Cell::Null => {
-            if let (Some(_), Some(format)) = (colour, plan.format(Kind::Text, colour)) {
-                sheet.write_blank(row, column, format)?;
-            }
-            return Ok(true);
-        }
-        Cell::Boolean(value) => {
-            match plan.format(Kind::Text, colour) {
-                Some(format) => sheet.write_boolean_with_format(row, column, *value, format)?,
-                None => sheet.write_boolean(row, column, *value)?,
-            };
-            return Ok(true);
-        }
-        Cell::Integer(value) if !plan.as_text && value.abs() <= MAX_EXACT_INTEGER => Some((*value as f64, Kind::Number)),
-        Cell::Float(value) if !plan.as_text && value.is_finite() => Some((*value, Kind::Number)),
-        Cell::Date(days) if !plan.as_text => serial(f64::from(*days)).map(|serial| (serial, Kind::Date)),
-        Cell::DateTime(micros, _) if !plan.as_text => serial(*micros as f64 / 86_400_000_000.0).map(|serial| (serial, Kind::DateTime)),
-        Cell::Text(text) if plan.numbers => plain_number(text).map(|number| (number, Kind::Number)),
-        Cell::Text(text) if plan.dates => iso_serial(text),
-        _ => None,
-    };
-    if let Some((number, kind)) = number {
-        match plan.format(kind, colour) {
-            Some(format) => sheet.write_number_with_format(row, column, number, format)?,
-            None => sheet.write_number(row, column, number)?,
-        };
-        return Ok(true);
-    }
-    let text = match cell {
-        Cell::Date(days) => iso_date(i64::from(*days)).into(),
-        Cell::DateTime(micros, utc) => iso_date_time(*micros, *utc).into(),
-        other => other.to_text(),
-    };
-    let (text, whole) = cut(&text);
-    match plan.format(Kind::Text, colour) {
-        Some(format) => sheet.write_string_with_format(row, column, text, format)?,
-        None => sheet.write_string(row, column, text)?,
-    };
-    Ok(whole)
-}
-
-/// Writes one cell of a row that has a look of its own; returns whether all of it fitted.
-fn write_styled(
-    sheet: &mut Worksheet,
-    row: u32,
-    column: u16,
-    plan: &ColumnPlan,
-    cell: &Cell<'_>,
-    format: &Format,
-) -> Result<bool, XlsxError> {
-    let text = cell.to_text();
-    // A text is a number only where the column says so: ids and phones are texts.
-    let may_be_number = plan.numbers || !plan.as_text && !matches!(cell, Cell::Text(_));
-    let (kept, whole) = cut(&text);
-    match plain_number(&text).filter(|_| may_be_number) {
-        Some(number) => sheet.write_number_with_format(row, column, number, format)?,
-        None if text.is_empty() => sheet.write_blank(row, column, format)?,
-        None => sheet.write_string_with_format(row, column, kept, format)?,
-    };
-    Ok(whole)
-}
-
-/// `name` as spreadsheets allow it, unlike any in `taken`, and never the beginning of a formula.
-fn free_sheet_name(name: &str, taken: &[String]) -> String {
-    let clean: String = name
-        .chars()
-        .map(
-            |character| {
-                if character.is_control() || matches!(character, '[' | ']' | ':' | '*' | '?' | '/' | '\\') { '_' } else { character }
-            },
-        )
-        .collect();
-    let mut clean = clean.trim_matches('\'').trim().to_owned();
-    if matches!(crate::output::guard(&clean), std::borrow::Cow::Owned(_)) || clean.starts_with('+') {
-        clean.insert(0, '_');
-    }
-    if clean.is_empty() {
-        clean.push_str("Sheet");
-    }
-    let is_taken = |candidate: &str| taken.iter().any(|other| other.to_lowercase() == candidate.to_lowercase());
-    let mut candidate = fit(&clean, "");
-    let mut number = 2;
-    while is_taken(&candidate) {
-        candidate = fit(&clean, &format!(" ({number})"));
-        number += 1;
-    }
-    candidate
-}
-
-/// The first characters of `name` that leave room for `suffix` in the 31 that a sheet name may have.
-fn fit(name: &str, suffix: &str) -> String {
-    let mut kept = String::new();
-    let mut units = suffix.len();
-    for character in name.chars() {
-        units += character.len_utf16();
-        if units > 31 {
-            break;
-        }
-        kept.push(character);
-    }
-    let kept = kept.trim_end_matches('\'');
-    format!("{kept}{suffix}")
-}
-
 /// Lets Ctrl-C stop the packing of a large workbook.
 struct CheckedOutput<'a, W> {
     inner: W,
@@ -465,18 +313,5 @@ fn xlsx_error(path: &Path, error: XlsxError) -> Error {
         XlsxError::IoError(error) => write_error(path)(error),
         XlsxError::TempFileError(directory, error) => write_error(&directory)(error),
         other => Error::internal(format!("writing {}: {other}", path.display())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sheet_names_are_allowed_and_unique() {
-        assert_eq!(free_sheet_name("a/b", &[]), "a_b");
-        assert_eq!(free_sheet_name("=1+1", &[]), "_=1+1");
-        assert_eq!(free_sheet_name("''", &[]), "Sheet");
-        assert_eq!(free_sheet_name(&"x".repeat(40), &["X".repeat(31)]), format!("{} (2)", "x".repeat(27)));
     }
 }

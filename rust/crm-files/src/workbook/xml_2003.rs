@@ -1,23 +1,18 @@
 //! XML spreadsheets of 2003 (SpreadsheetML), which many systems still export and name `.xls`.
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crm_core::{Control, Error, Result};
+use crm_core::{Control, Result};
 
-use super::WorkbookLimits;
+use super::document::Document;
 use super::sheet::{CellBudget, MAX_COLUMNS, MAX_ROWS, Notes, Row, RowSource, place};
-use super::shown::Shown;
+use super::shown::{Shown, shown_moment};
 use super::xml::{Token, XmlReader, attribute, attribute_is_true, attribute_number, attribute_text, push_literal, push_text};
 use crate::text::{DecodedInput, text_or_escaped};
 
-/// The document, the limits for it, and the encoding where the caller told it.
-#[derive(Clone)]
-pub(super) struct XmlBook {
-    pub path: PathBuf,
-    pub encoding: Option<String>,
-    pub limits: WorkbookLimits,
-    pub max_token: usize,
-}
+type DocumentXml = XmlReader<DecodedInput>;
+
+/// A document that is read.
+pub(super) type XmlBook = Document<DocumentXml>;
 
 /// A sheet as the document lists it.
 #[derive(Debug, Clone)]
@@ -28,69 +23,59 @@ pub(super) struct XmlSheet {
     position: usize,
 }
 
-impl XmlBook {
-    fn name(&self) -> String {
-        self.path.display().to_string()
-    }
+/// The document's XML from the beginning, and the encoding that it is in.
+fn open_xml(book: &XmlBook) -> Result<(DocumentXml, String)> {
+    let (input, encoding) = book.decoded(|head| {
+        let end = memchr::memmem::find(head, b"?>")?;
+        let declaration = head[..end].trim_ascii_start().strip_prefix(b"<?xml")?;
+        attribute(declaration, b"encoding").map(text_or_escaped)
+    })?;
+    Ok((XmlReader::new(input, &book.name(), "the document", book.max_cell).decoded(), encoding))
+}
 
-    fn xml(&self) -> Result<XmlReader<DecodedInput>> {
-        let input = decoded(&self.path, self.encoding.as_deref())?;
-        Ok(XmlReader::new(input, &self.name(), "the document", self.max_token).decoded())
-    }
-
-    /// The sheets of the document.
-    pub fn list(&self, control: &dyn Control) -> Result<Vec<XmlSheet>> {
-        let mut xml = self.xml()?;
-        let mut sheets: Vec<XmlSheet> = Vec::new();
-        let (mut n_rows, mut in_visible) = (0_u64, false);
-        loop {
-            match xml.next()? {
-                Token::Open { name: b"Worksheet", attributes } => {
-                    let name = attribute_text(attributes, b"Name").unwrap_or_default().into_owned();
-                    sheets.push(XmlSheet { name, hidden: false, position: sheets.len() });
-                    if sheets.len() > self.limits.sheets {
-                        return Err(xml.damaged(&format!("more than the {} sheets allowed (limit `sheets`)", self.limits.sheets)));
-                    }
+/// The sheets of the document, and the encoding that it is in.
+pub(super) fn list(book: &XmlBook, control: &dyn Control) -> Result<(Vec<XmlSheet>, String)> {
+    let (mut xml, encoding) = open_xml(book)?;
+    let mut sheets: Vec<XmlSheet> = Vec::new();
+    let (mut n_rows, mut in_visible) = (0_u64, false);
+    loop {
+        match xml.next()? {
+            Token::Open { name: b"Worksheet", attributes } => {
+                let name = attribute_text(attributes, b"Name").unwrap_or_default().into_owned();
+                sheets.push(XmlSheet { name, hidden: false, position: sheets.len() });
+                if sheets.len() > book.limits.sheets {
+                    return Err(xml.damaged(&format!("more than the {} sheets allowed (limit `sheets`)", book.limits.sheets)));
                 }
-                Token::Open { name, .. } => {
-                    in_visible = name == b"Visible";
-                    if name == b"Row" {
-                        n_rows += 1;
-                        if n_rows.is_multiple_of(1024) {
-                            control.check()?;
-                        }
-                    }
-                }
-                Token::Text(text) if in_visible => {
-                    if let Some(sheet) = sheets.last_mut() {
-                        sheet.hidden |= text.starts_with(b"SheetHidden") || text.starts_with(b"SheetVeryHidden");
-                    }
-                }
-                Token::End => return Ok(sheets),
-                _ => in_visible = false,
             }
+            Token::Open { name, .. } => {
+                in_visible = name == b"Visible";
+                if name == b"Row" {
+                    n_rows += 1;
+                    if n_rows.is_multiple_of(1024) {
+                        control.check()?;
+                    }
+                }
+            }
+            Token::Text(text) if in_visible => {
+                if let Some(sheet) = sheets.last_mut() {
+                    sheet.hidden |= text.starts_with(b"SheetHidden") || text.starts_with(b"SheetVeryHidden");
+                }
+            }
+            Token::End => return Ok((sheets, encoding)),
+            _ => in_visible = false,
         }
     }
 }
 
-fn decoded(path: &Path, encoding: Option<&str>) -> Result<DecodedInput> {
-    let name = path.display().to_string();
-    let file = File::open(path).map_err(|error| Error::os(&error, &*name))?;
-    let declared = |head: &[u8]| {
-        let end = memchr::memmem::find(head, b"?>")?;
-        let declaration = head[..end].trim_ascii_start().strip_prefix(b"<?xml")?;
-        attribute(declaration, b"encoding").map(text_or_escaped)
-    };
-    Ok(DecodedInput::open(&name, Box::new(file), encoding, declared)?.0)
-}
-
 /// The rows of one sheet.
 pub(super) struct XmlRows {
-    xml: XmlReader<DecodedInput>,
+    book: Arc<XmlBook>,
+    xml: DocumentXml,
     notes: Notes,
     budget: CellBudget,
-    /// Sheets still to pass over before ours.
-    n_before: usize,
+    position: usize,
+    /// Sheets that the reader has come to.
+    n_seen: usize,
     in_sheet: bool,
     done: bool,
     next_row: u64,
@@ -104,12 +89,15 @@ struct Place {
 }
 
 impl XmlRows {
-    pub fn new(book: &XmlBook, sheet: &XmlSheet) -> Result<Self> {
+    pub fn new(book: &Arc<XmlBook>, sheet: &XmlSheet) -> Result<Self> {
+        let (n_seen, xml) = book.parked.reader(sheet.position, || Ok(open_xml(book)?.0))?;
         Ok(Self {
-            xml: book.xml()?,
+            book: book.clone(),
+            xml,
             notes: Notes::default(),
             budget: CellBudget::new(&book.name(), &book.limits),
-            n_before: sheet.position,
+            position: sheet.position,
+            n_seen,
             in_sheet: false,
             done: false,
             next_row: 1,
@@ -192,11 +180,9 @@ impl XmlRows {
                 }
             }
             b"DateTime" => {
-                let text = row.text[begin..].trim();
-                let text = text.strip_suffix(".000").unwrap_or(text);
-                let text = text.strip_suffix("T00:00:00").unwrap_or(text).to_owned();
+                let shown = shown_moment(row.text[begin..].trim()).to_owned();
                 row.text.truncate(begin);
-                row.text.push_str(&text);
+                row.text.push_str(&shown);
             }
             b"Boolean" => {
                 let shown = if row.text[begin..].trim() == "1" { "TRUE" } else { "FALSE" };
@@ -216,12 +202,11 @@ impl RowSource for XmlRows {
         while !self.done {
             match self.xml.next()? {
                 Token::Open { name: b"Worksheet", .. } => {
-                    if self.n_before > 0 {
-                        self.n_before -= 1;
+                    self.in_sheet = self.n_seen == self.position;
+                    self.n_seen += 1;
+                    if !self.in_sheet {
                         self.xml.skip_element()?;
                         control.check()?;
-                    } else {
-                        self.in_sheet = true;
                     }
                 }
                 Token::Close { name: b"Worksheet" } if self.in_sheet => self.done = true,
@@ -257,5 +242,9 @@ impl RowSource for XmlRows {
 
     fn notes(&self) -> &Notes {
         &self.notes
+    }
+
+    fn close(self: Box<Self>) {
+        self.book.parked.park(self.n_seen, self.xml);
     }
 }

@@ -5,4 +5,5 @@ mod probe;
 mod corpora;
 mod hostile;
 mod mutate;
+mod texts;
 mod values;

@@ -8,7 +8,7 @@ use arrow_array::cast::AsArray;
 use crate::build::{Scratch, ods, xlsx_with};
 
 /// Header, rows and warnings of every sheet, one line per row.
-fn read(name: &str, bytes: &[u8], options: &ReadOptions) -> String {
+pub fn read(name: &str, bytes: &[u8], options: &ReadOptions) -> String {
     let file = Scratch::new(name, bytes);
     let mut text = String::new();
     for mut reader in open_path(&file.0, options, &NoControl).expect("it can be opened") {

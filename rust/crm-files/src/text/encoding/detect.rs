@@ -6,6 +6,7 @@ use encoding_rs::Encoding;
 use super::TextEncoding;
 use super::letters::judge;
 use super::mixed::{Purity, is_encoded_twice, judge_invalid_lines, purity};
+use crate::text::lines::{Lines, lines};
 
 /// What was found.
 #[derive(Debug, Clone)]
@@ -47,7 +48,10 @@ pub(in crate::text) fn detect(sample: &[u8], is_whole: bool) -> Detected {
         return found(encoding, 0, reason);
     }
     // The last line may be cut off within a character.
-    let end = if is_whole { sample.len() } else { memchr::memrchr2(b'\n', b'\r', sample).map_or(sample.len(), |at| at + 1) };
+    let end = match Lines::of(sample).last_start(sample) {
+        last if last > 0 && !is_whole => last,
+        _ => sample.len(),
+    };
     let sample = &sample[..end];
     if let Ok(text) = std::str::from_utf8(sample) {
         if text.is_ascii() {
@@ -74,8 +78,7 @@ fn single_byte(sample: &[u8], is_whole: bool) -> Detected {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(sample, is_whole);
     let guess = detector.guess(None, Utf8Detection::Deny);
-    let lines = sample.split(|byte| *byte == b'\n' || *byte == b'\r').filter(|line| !line.is_ascii());
-    let judged = judge(lines);
+    let judged = judge(lines(sample).filter(|line| !line.is_ascii()));
     // Letters of languages we know outweigh the general judgement, which knows more scripts.
     let known = judged.filter(|judged| guess.is_single_byte() || judged.strangeness < 60);
     let Some(judged) = known else {

@@ -58,6 +58,15 @@ pub(super) struct Judged {
     pub n_words: usize,
     /// Half bits per word by which the words fit no language: high where the bytes are no text at all.
     pub strangeness: i64,
+    /// The same per letter, for long words.
+    strangeness_of_letters: i64,
+}
+
+impl Judged {
+    /// Whether the words are text in the encoding at all.
+    pub(super) fn is_text(&self) -> bool {
+        self.strangeness < 120 || self.strangeness_of_letters < 22
+    }
 }
 
 struct Language {
@@ -107,8 +116,15 @@ pub(super) fn judge<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Judged>
     results.sort_by_key(|result| result.0);
     let (against, encoding, language, decoded) = results.first()?;
     let rival = results.iter().skip(1).find(|other| other.3 != *decoded).filter(|other| other.0 - against < 12).map(|other| other.1);
-    let strangeness = against / words.len() as i64;
-    Some(Judged { encoding, language, rival, n_words: words.len(), strangeness })
+    let n_letters: usize = decoded.iter().map(|word| word.chars().count()).sum();
+    Some(Judged {
+        encoding,
+        language,
+        rival,
+        n_words: words.len(),
+        strangeness: against / words.len() as i64,
+        strangeness_of_letters: against / n_letters.max(1) as i64,
+    })
 }
 
 /// Runs of letters with at least one non-ASCII byte, each once, in order, and whether ASCII words stand beside it in its phrase.

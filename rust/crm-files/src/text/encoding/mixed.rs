@@ -3,16 +3,24 @@ use std::collections::HashSet;
 
 use encoding_rs::Encoding;
 
+use super::TextEncoding;
 use super::letters::{Judged, judge};
-use super::{TextEncoding, decode_lines};
+use crate::text::lines::{Lines, lines};
 
 /// Lines of a text that are no UTF-8, decoded on their own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::text) struct Mended {
     pub encoding: &'static Encoding,
-    /// Numbers of the lines within the text, from 0: how many, and the first.
     pub n_lines: u64,
-    pub first_line: u64,
+    /// Where the first of them begins in the decoded text.
+    pub first_at: usize,
+}
+
+/// Another encoding than UTF-8, which lines are in from some place on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::text) struct Foreign {
+    pub encoding: &'static Encoding,
+    pub from: usize,
 }
 
 /// Whether the non-ASCII lines of a text are in UTF-8, none of them, or some.
@@ -57,11 +65,14 @@ fn is_valid_by_chance(text: &[u8]) -> bool {
 /// The encoding of the lines of `text` that are no UTF-8, where they are text in one.
 pub(super) fn judge_invalid_lines(text: &[u8]) -> Option<Judged> {
     let invalid = lines(text).filter(|line| is_foreign(line));
-    judge(invalid).filter(|judged| judged.strangeness < 120)
+    judge(invalid).filter(Judged::is_text)
 }
 
 /// Whether a line is in another encoding rather than damaged UTF-8: it has fewer whole characters of UTF-8 than broken ones.
 fn is_foreign(line: &[u8]) -> bool {
+    if line.is_ascii() {
+        return false;
+    }
     let (mut n_whole, mut n_broken) = (0_usize, 0_usize);
     for chunk in line.utf8_chunks() {
         n_whole += chunk.valid().chars().filter(|char| !char.is_ascii()).count();
@@ -70,30 +81,47 @@ fn is_foreign(line: &[u8]) -> bool {
     n_broken > n_whole
 }
 
-/// Decodes the lines of `text` that are no UTF-8 with `encoding` (or the one they are found to be in); damaged lines stay as they are.
-pub(in crate::text) fn mend_lines(text: Vec<u8>, encoding: Option<&'static Encoding>) -> (Vec<u8>, Option<Mended>) {
+/// Looks for the first line of `text[from..end]` that is in another encoding, which `window` bytes from there on are judged by; where there
+/// is none, the place from which to look on.
+pub(in crate::text) fn first_foreign(text: &[u8], from: usize, end: usize, window: usize, by: Lines) -> Result<Foreign, usize> {
+    let mut at = from;
+    while at < end {
+        let Some(line) = by.whole(&text[at..end]).next() else { break };
+        if !is_foreign(line) {
+            at += line.len();
+            continue;
+        }
+        let judged = &text[at..text.len().min(at + window)];
+        let judged = match by.last_start(judged) {
+            0 => judged,
+            last => &judged[..last],
+        };
+        if let Some(found) = judge_invalid_lines(judged) {
+            return Ok(Foreign { encoding: found.encoding, from: at });
+        }
+        at += judged.len();
+    }
+    Err(at)
+}
+
+/// A stretch of whole lines, UTF-8 as a rule: those in another encoding are decoded, and elsewhere bytes that are no text are marked.
+pub(in crate::text) fn marked_lines(text: Vec<u8>, foreign: Option<Foreign>, by: Lines) -> (Vec<u8>, Option<Mended>) {
     if std::str::from_utf8(&text).is_ok() {
         return (text, None);
     }
-    let Some(encoding) = encoding.or_else(|| judge_invalid_lines(&text).map(|judged| judged.encoding)) else { return (text, None) };
-    let mut mended = Mended { encoding, n_lines: 0, first_line: 0 };
-    let mut whole = Vec::with_capacity(text.len() + text.len() / 8);
-    let mut start = 0;
-    let mut number = 0;
-    while start < text.len() {
-        let end = memchr::memchr2(b'\n', b'\r', &text[start..]).map_or(text.len(), |at| start + at + 1);
-        let line = &text[start..end];
-        if !line.is_ascii() && std::str::from_utf8(line).is_err() && is_foreign(line) {
-            whole.extend_from_slice(&decode_lines(TextEncoding::SingleByte(encoding), line.to_vec()));
-            mended.first_line = if mended.n_lines == 0 { number } else { mended.first_line };
-            mended.n_lines += 1;
-        } else {
-            whole.extend_from_slice(line);
+    let mut mended: Option<Mended> = None;
+    let mut marked = Vec::with_capacity(text.len() + text.len() / 8);
+    let mut at = 0;
+    for line in by.whole(&text) {
+        let other = foreign.filter(|foreign| foreign.from <= at && is_foreign(line));
+        if let Some(Foreign { encoding, .. }) = other {
+            mended.get_or_insert(Mended { encoding, n_lines: 0, first_at: marked.len() }).n_lines += 1;
         }
-        number += u64::from(line.last() == Some(&b'\n') || line.last() == Some(&b'\r') && text.get(end) != Some(&b'\n'));
-        start = end;
+        let encoding = other.map_or(TextEncoding::Utf8, |foreign| TextEncoding::SingleByte(foreign.encoding));
+        encoding.decoder().decode(line, true, &mut marked);
+        at += line.len();
     }
-    (whole, (mended.n_lines > 0).then_some(mended))
+    (marked, mended)
 }
 
 /// Whether most non-ASCII words of `text` are UTF-8 that was read as a single-byte encoding and written as UTF-8 again.
@@ -116,8 +144,4 @@ pub(super) fn is_encoded_twice(text: &str) -> Option<&'static str> {
         }
     }
     None
-}
-
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| *byte == b'\n' || *byte == b'\r')
 }

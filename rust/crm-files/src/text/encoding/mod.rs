@@ -7,7 +7,7 @@ mod letters;
 mod mixed;
 
 pub(super) use detect::detect;
-pub(super) use mixed::{Mended, mend_lines};
+pub(super) use mixed::{Foreign, Mended, first_foreign, marked_lines};
 
 /// Marks an undecodable byte, which follows it, in decoded text. `0xFF` occurs nowhere in UTF-8.
 pub(super) const UNDECODABLE: u8 = 0xFF;
@@ -119,7 +119,7 @@ impl StreamDecoder {
     /// Appends the text of `bytes` to `text`; `last` says that no more will come.
     pub(super) fn decode(&mut self, bytes: &[u8], last: bool, text: &mut Vec<u8>) {
         match self.encoding {
-            TextEncoding::Utf8 => text.extend_from_slice(bytes),
+            TextEncoding::Utf8 => self.decode_utf8(bytes, last, text),
             TextEncoding::SingleByte(encoding) => decode_with(&mut encoding.new_decoder_without_bom_handling(), bytes, true, text),
             TextEncoding::MultiByte(_) => {
                 if let Some(decoder) = &mut self.decoder {
@@ -131,6 +131,30 @@ impl StreamDecoder {
             }
             TextEncoding::Utf32 { big_endian } => self.decode_units::<4>(bytes, last, text, |units, text| utf32(units, big_endian, text)),
         }
+    }
+
+    fn decode_utf8(&mut self, bytes: &[u8], last: bool, text: &mut Vec<u8>) {
+        let joined;
+        let mut rest = bytes;
+        if !self.rest.is_empty() {
+            joined = [std::mem::take(&mut self.rest).as_slice(), bytes].concat();
+            rest = &joined;
+        }
+        while let Err(error) = std::str::from_utf8(rest) {
+            text.extend_from_slice(&rest[..error.valid_up_to()]);
+            rest = &rest[error.valid_up_to()..];
+            let n_bad = match error.error_len() {
+                Some(n_bad) => n_bad,
+                None if last => rest.len(),
+                None => {
+                    self.rest.extend_from_slice(rest);
+                    return;
+                }
+            };
+            push_undecodable(&rest[..n_bad], text);
+            rest = &rest[n_bad..];
+        }
+        text.extend_from_slice(rest);
     }
 
     fn decode_units<const SIZE: usize>(
@@ -147,11 +171,14 @@ impl StreamDecoder {
         self.rest.extend_from_slice(units[n_used..].as_flattened());
         self.rest.extend_from_slice(cut);
         if last {
-            for byte in self.rest.drain(..) {
-                text.extend_from_slice(&[UNDECODABLE, byte]);
-            }
+            push_undecodable(&std::mem::take(&mut self.rest), text);
         }
     }
+}
+
+/// Bytes without a character, each behind its mark.
+fn push_undecodable(bytes: &[u8], text: &mut Vec<u8>) {
+    text.extend(bytes.iter().flat_map(|byte| [UNDECODABLE, *byte]));
 }
 
 fn utf16(units: &[[u8; 2]], big_endian: bool, last: bool, text: &mut Vec<u8>) -> usize {
@@ -175,9 +202,7 @@ fn utf16(units: &[[u8; 2]], big_endian: bool, last: bool, text: &mut Vec<u8>) ->
                 idx += 2;
             }
             None => {
-                for byte in units[idx] {
-                    text.extend_from_slice(&[UNDECODABLE, byte]);
-                }
+                push_undecodable(&units[idx], text);
                 idx += 1;
             }
         }
@@ -191,11 +216,7 @@ fn utf32(units: &[[u8; 4]], big_endian: bool, text: &mut Vec<u8>) -> usize {
         let code = if big_endian { u32::from_be_bytes(*unit) } else { u32::from_le_bytes(*unit) };
         match char::from_u32(code) {
             Some(char) => text.extend_from_slice(char.encode_utf8(&mut buffer).as_bytes()),
-            None => {
-                for byte in unit {
-                    text.extend_from_slice(&[UNDECODABLE, *byte]);
-                }
-            }
+            None => push_undecodable(unit, text),
         }
     }
     units.len()
@@ -215,22 +236,35 @@ fn decode_with(decoder: &mut encoding_rs::Decoder, bytes: &[u8], last: bool, tex
             DecoderResult::OutputFull => {}
             DecoderResult::Malformed(bad, after) => {
                 let end = at.saturating_sub(usize::from(after));
-                for byte in &bytes[end.saturating_sub(usize::from(bad))..end] {
-                    text.extend_from_slice(&[UNDECODABLE, *byte]);
-                }
+                push_undecodable(&bytes[end.saturating_sub(usize::from(bad))..end], text);
             }
         }
     }
 }
 
-/// Decodes whole lines of an ASCII-based encoding.
-pub(super) fn decode_lines(encoding: TextEncoding, bytes: Vec<u8>) -> Vec<u8> {
-    match encoding {
-        TextEncoding::Utf8 => bytes,
-        _ => {
-            let mut text = Vec::with_capacity(bytes.len() * 2);
-            encoding.decoder().decode(&bytes, true, &mut text);
-            text
+/// Decodes a stretch of whole lines.
+pub(super) fn decode_lines(encoding: TextEncoding, bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len() * 2);
+    encoding.decoder().decode(bytes, true, &mut text);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_of_utf8_that_are_no_text_are_marked_wherever_pieces_end() {
+        let bytes = b"a\xC4\x80\xFFb\xC4\xE2\x82c\xF0\x9F\x98\x80\xE2\x82";
+        let expected = b"a\xC4\x80\xFF\xFFb\xFF\xC4\xFF\xE2\xFF\x82c\xF0\x9F\x98\x80\xFF\xE2\xFF\x82";
+        for size in 1..=bytes.len() {
+            let mut decoder = TextEncoding::Utf8.decoder();
+            let mut text = Vec::new();
+            let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
+            for (idx, piece) in pieces.iter().enumerate() {
+                decoder.decode(piece, idx + 1 == pieces.len(), &mut text);
+            }
+            assert_eq!(text, expected, "pieces of {size}");
         }
     }
 }

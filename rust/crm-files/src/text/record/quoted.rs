@@ -1,6 +1,6 @@
 //! Cells in quotes.
 use super::super::dialect::LineEnd;
-use super::{Cell, CellEnd, Parser, Quotes, Record};
+use super::{Cell, CellEnd, Parser, Quotes, Record, n_returns};
 
 pub(super) enum QuotedEnd {
     /// Where the input goes on, and how.
@@ -29,22 +29,38 @@ impl Parser {
             record.stray_quote = stray_before;
             end
         };
+        // Nothing beyond is looked at, or what a cell is would depend on how much of the input is at hand.
+        let bound = start.saturating_add(self.bounds.cell_bytes);
         loop {
-            let offset = input[at..].iter().position(|&byte| {
+            let within = input.get(at..input.len().min(bound)).unwrap_or_default();
+            let offset = within.iter().position(|&byte| {
                 byte == close[0] || byte == b'\n' || byte == b'\r' || byte == line_end || self.syntax.escape == Some(byte)
             });
             let Some(offset) = offset else {
-                if at_eof || input.len() - start > self.bounds.cell_bytes {
-                    let end = input.len();
-                    return give_up(record, if quotes == Quotes::AtEdges { QuotedEnd::Runaway(end) } else { QuotedEnd::NotQuoted(end) });
-                }
-                return give_up(record, QuotedEnd::NeedMore);
+                let end = input.len().min(bound);
+                let outcome = match quotes {
+                    _ if end < bound && !at_eof => QuotedEnd::NeedMore,
+                    Quotes::AtEdges => QuotedEnd::Runaway(end),
+                    _ => QuotedEnd::NotQuoted(end),
+                };
+                return give_up(record, outcome);
             };
             at += offset;
             let byte = input[at];
             if byte == b'\n' || byte == b'\r' || byte == line_end {
-                if quotes != Quotes::AtEdges && self.line_end(input, at, at_eof).flatten().is_some() {
-                    return give_up(record, QuotedEnd::NotQuoted(at));
+                if quotes != Quotes::AtEdges {
+                    match self.line_end(input, at, at_eof) {
+                        None => return give_up(record, QuotedEnd::NeedMore),
+                        Some(Some(_)) => return give_up(record, QuotedEnd::NotQuoted(at)),
+                        Some(None) if byte == b'\r' => {
+                            at += n_returns(&input[at..]);
+                            continue;
+                        }
+                        Some(None) => {}
+                    }
+                }
+                if byte == b'\r' && at + 1 == input.len() && !at_eof {
+                    return give_up(record, QuotedEnd::NeedMore);
                 }
                 let is_line = match self.syntax.line_end {
                     LineEnd::Lf | LineEnd::CrLf => byte == b'\n',
@@ -54,7 +70,7 @@ impl Parser {
                 };
                 record.n_lines += u64::from(is_line);
                 at += 1;
-                if record.n_lines - n_lines_before > self.bounds.cell_lines || at - start > self.bounds.cell_bytes {
+                if record.n_lines - n_lines_before > self.bounds.cell_lines {
                     return give_up(record, QuotedEnd::Runaway(at));
                 }
                 continue;

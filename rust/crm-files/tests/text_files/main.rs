@@ -6,6 +6,8 @@ use crm_core::NoControl;
 use crm_files::{FileReport, ReadOptions, Reject, Skipped, open_stream};
 use proptest::prelude::*;
 
+mod damage;
+
 /// A whole file: names, rows (missing cells as `None`), and what was left out.
 #[derive(Debug, Default, PartialEq)]
 struct Table {
@@ -121,6 +123,12 @@ fn json() {
     assert_eq!(table.rejects.len(), 1);
     // Found by the mutations: a bracket that closes nothing was read for ever.
     assert_eq!(read("[{\"a\":1},}]").rejects.len(), 1);
+}
+
+/// Found by the test of any bytes.
+#[test]
+fn a_control_character_is_no_text() {
+    assert!(with_options(b"\x03", ReadOptions::default()).is_err_and(|reason| reason.contains("control characters")));
 }
 
 /// Small files with all that may go wrong.
