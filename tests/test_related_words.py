@@ -61,16 +61,25 @@ def test_every_word_is_of_one_meaning_and_every_column_has_words() -> None:
         assert len(words) == len(set(words)), sorted(word for word in words if words.count(word) > 1)
 
 
+def found(table: str, **columns: Any) -> dict[str, str]:
+    return known_columns(pa.table(columns), table)
+
+
 def test_columns_tables_and_values_are_found_by_their_words() -> None:
-    assert known_columns(["Сделка", "Этап", "Менеджер", "Source"], "deals") == {"deal_id": "Сделка", "stage": "Этап", "owner": "Менеджер"}
+    day = ["31.01.2026"]
+    assert found("deals", Сделка=["7"], Этап=["won"], Менеджер=["A"], Source=["S"]) == {
+        "deal_id": "Сделка",
+        "stage": "Этап",
+        "owner": "Менеджер",
+    }
     # Our own names count, and one column has one meaning.
-    assert known_columns(["order_id", "№ заказа", "placed_at", "Дата"], "orders") == {}
-    assert known_columns(["ID", "Pasūtījuma datums", "Summa"], "orders") == {
+    assert found("orders", **{"order_id": ["1"], "№ заказа": ["2"], "placed_at": day, "Дата": day}) == {}
+    assert found("orders", **{"ID": ["1"], "Pasūtījuma datums": day, "Summa": ["5"]}) == {
         "order_id": "ID",
         "amount": "Summa",
         "placed_at": "Pasūtījuma datums",
     }
-    assert known_columns(["Дата", "Klients"], "interactions") == {"customer_no": "Klients", "occurred_at": "Дата"}
+    assert found("interactions", Дата=day, Klients=["A"]) == {"customer_no": "Klients", "occurred_at": "Дата"}
     assert (table_of("Сделки"), table_of("pasūtījumi"), table_of("Visits")) == ("deals", "orders", "visits")
     kinds = np.array(["ЗВОНОК", "Vēstule", "факс", None], object)
     assert words_of(kinds, "kind").tolist() == ["call", "letter", "факс", None]

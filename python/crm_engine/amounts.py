@@ -23,7 +23,7 @@ def money(values: Any, name: str, of: str) -> pa.ChunkedArray:
     if unread is not None:
         raise SchemaError(
             f"{of}: row {unread + 1} of column {name!r} is no amount; write it as 1234.50 or 1 234,50, with one decimal sign in the whole "
-            "column, and its currency in a column of its own"
+            "column, and a currency by its code or sign beside it (12 EUR, €12), or in a column of its own"
         )
     return amounts
 

@@ -140,6 +140,18 @@ def times(values: Any, name: str, of: str, first_row: int | None = None, *, orde
     return read
 
 
+def are_mostly_times(values: Any) -> bool:
+    """Whether this is a column of times: by its type, or as half of the first of its texts are some; nothing speaks against an empty one."""
+    values = chunked(values)
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if not is_text(values.type):
+        return bool(pa.types.is_timestamp(values.type) or pa.types.is_date(values.type) or pa.types.is_null(values.type))
+    glanced = trimmed(values).drop_null().slice(0, 1000)
+    read = pc.coalesce(written_times(glanced).values, _iso_or_null(glanced))
+    return bool(read.null_count * 2 <= len(read))
+
+
 def months(values: Any, name: str, of: str, *, order: str | None = None) -> pa.ChunkedArray:
     """A column of months (``2026-01``, ``01.2026``, ``May 2026``), or of any day of them, as the first of each month."""
     values = chunked(values)

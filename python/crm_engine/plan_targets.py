@@ -17,7 +17,7 @@ from crm_engine.amounts import amounts_of
 from crm_engine.columns import check_options, column, load_config, load_table, texts
 from crm_engine.config import nearest
 from crm_engine.errors import ConfigError
-from crm_engine.related_words import with_known_columns, words_of
+from crm_engine.related_words import known_columns, own_name, with_columns, words_of
 from crm_engine.written_currencies import without_currencies
 
 #: What can be planned, and what it counts.
@@ -55,13 +55,14 @@ def targets_of(plans: Any) -> list[dict[str, Any]]:
             rows.append({key: None if item.get(key) is None else str(item[key]) for key in _OPTIONS})
         given = pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in _OPTIONS]))
     else:
-        given = with_known_columns(load_table(plans, "plans"), "plans")
+        given = load_table(plans, "plans")
+        given = with_columns(given, known_columns(given, "plans"))
     for name in ("period", "metric", "target"):
         column(given, name, "plans")
     columns = {name: texts(given[name]).to_pylist() if name in given.column_names else [None] * len(given) for name in _OPTIONS}
     columns["metric"] = words_of(np.array(columns["metric"], object), "metric").tolist()
     amounts, currencies = without_currencies(given["target"])
-    goals = amounts_of(amounts, "target", "plans")[0].to_pylist()
+    goals = amounts_of(amounts, own_name(given, "target"), "plans")[0].to_pylist()
     if currencies is not None:
         columns["currency"] = [said or named for said, named in zip(columns["currency"], currencies.to_pylist(), strict=True)]
     rows = [dict(zip(_OPTIONS, values, strict=True)) for values in zip(*columns.values(), strict=True)]

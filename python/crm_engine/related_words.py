@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from crm_engine.columns import are_mostly_times
 from crm_engine.yaml_tree import plain_yaml
 
 #: The stages of the pipeline that is taken where nobody names another, and those at which a deal ends.
@@ -23,7 +25,7 @@ DECIDED = ("won", "lost")
 #: Tables whose rows belong to a deal, an order or a campaign, or to nobody.
 WITHOUT_CONTACTS = ("deal_stages", "order_lines", "payments", "products", "campaigns", "costs", "plans")
 
-_WHO = ("customer_no", "phone", "email")
+_WHO = ("phone", "email", "customer_no")
 #: Which of these each table may have; ``events`` are rows of any kind.
 _OF_TABLE = {
     "contacts": (*_WHO, "created_at", "owner", "channel"),
@@ -41,7 +43,7 @@ _OF_TABLE = {
     "campaign_contacts": ("campaign_id", *_WHO, "sent_at", "opened_at", "answered_at"),
     "costs": ("channel", "month", "amount", "currency"),
     "plans": ("period", "owner", "metric", "product", "target", "currency"),
-    "events": (*_WHO, "occurred_at", "placed_at", "created_at"),
+    "events": ("customer_no", "occurred_at", "placed_at", "created_at"),
 }  # fmt: skip
 #: What stands for one of our columns under another name of ours, so that none is to be looked for.
 _INSTEAD = {
@@ -51,7 +53,7 @@ _INSTEAD = {
     "occurred_at": ("time", "ts", "timestamp", "at", "placed_at", "event_time", "created_at"),
 }
 #: The column that tells the rows of a table apart may be called by these alone.
-_OWN_ID = {"orders": "order_id", "deals": "deal_id"}
+_OWN_ID = {"contacts": "customer_no", "orders": "order_id", "deals": "deal_id"}
 _NUMBER = ("id", "ид", "номер", "no", "nr", "number")
 
 
@@ -75,8 +77,14 @@ def currency_signs() -> dict[str, str]:
 
 
 @functools.cache
+def _nouns() -> dict[str, list[str]]:
+    """Words of our columns that may as well be those of names or titles."""
+    return {ours: [plain(word) for word in theirs] for ours, theirs in _read()["nouns"].items()}
+
+
+@functools.cache
 def _words() -> tuple[dict[str, list[str]], dict[str, str], dict[str, dict[str, str]]]:
-    """Words of our columns; our table by word; by column, our value by word."""
+    """Words of our columns without the bare nouns; our table by word; by column, our value by word."""
     read = _read()
     columns = {ours: [plain(ours), *map(plain, theirs)] for ours, theirs in read["columns"].items()}
     tables = {plain(word): ours for ours, theirs in read["tables"].items() for word in theirs}
@@ -91,32 +99,85 @@ def table_of(name: str) -> str:
     return _words()[1].get(plain(name), name.casefold())
 
 
-def known_columns(names: Iterable[str], table: str) -> dict[str, str]:
-    """Our columns that a table has under other names: ours -> its own.
+def known_columns(table: pa.Table, name: str, are_keys: Callable[[pa.ChunkedArray], bool] | None = None) -> dict[str, str]:
+    """Our columns that the table ``name`` has under other names: ours -> its own. ``are_keys`` tells whether values that may be names are
+    keys of contacts.
 
-    >>> known_columns(["№ сделки", "Стадия", "amount"], "deals")
+    >>> deals = pa.table({"№ сделки": ["7"], "Стадия": ["won"], "amount": ["5"], "Создана": ["да"]})
+    >>> known_columns(deals, "deals")
     {'deal_id': '№ сделки', 'stage': 'Стадия'}
     """
-    own = list(names)
-    by_word: dict[str, str] = {}
-    for name in own:
-        by_word.setdefault(plain(name), name)
     found: dict[str, str] = {}
-    for column in _OF_TABLE.get(table, ()):
-        if column in own or any(other in own for other in _INSTEAD.get(column, ())):
+    headers = _Headers(table, name)
+    for column in _OF_TABLE.get(name, ()):
+        if headers.has_itself(column):
             continue
-        words = [*_words()[0][column], *(_NUMBER if _OWN_ID.get(table) == column else ())]
-        match = next((by_word[word] for word in words if word in by_word), None)
-        if match is not None and match not in found.values():
+        names = [own for own in headers.candidates(column) if own not in found.values()]
+        # What may be a name says whose a row is only where nothing else does, or where contacts are known to be called so.
+        is_open = column != "customer_no" or not any(who in found or who in headers.names for who in ("phone", "email"))
+        nouns = [own for own in headers.nouns(column) if is_open or (are_keys is not None and are_keys(headers.values(own)))]
+        match = next((own for own in [*names, *nouns] if headers.may_be(column, own)), None)
+        # Contacts are known by their ``id`` without being told so.
+        if match is not None and (name, match) != ("contacts", "id"):
             found[column] = match
     return found
 
 
-def with_known_columns(table: pa.Table, name: str) -> pa.Table:
+class _Headers:
+    """The columns of one table by their words."""
+
+    def __init__(self, table: pa.Table, name: str) -> None:
+        self._table, self._own_id = table, _OWN_ID.get(name)
+        self.names: list[str] = table.column_names
+        self._by_word: dict[str, str] = {}
+        for own in self.names:
+            self._by_word.setdefault(plain(own), own)
+        self._numbers = self._named(_NUMBER)
+
+    def _named(self, words: Sequence[str]) -> list[str]:
+        return [self._by_word[word] for word in words if word in self._by_word]
+
+    def values(self, own: str) -> pa.ChunkedArray:
+        return self._table.column(self.names.index(own))
+
+    def has_itself(self, column: str) -> bool:
+        """Whether there is the column under our name, or another of our names that stands for it."""
+        return column in self.names or any(other in self.names and self.may_be(column, other) for other in _INSTEAD.get(column, ()))
+
+    def candidates(self, column: str) -> list[str]:
+        """The columns that bear a word for this one, the likeliest first, but for the bare nouns."""
+        return self._named(_words()[0][column]) + (self._numbers if column == self._own_id else [])
+
+    def nouns(self, column: str) -> list[str]:
+        """The columns that bear a bare noun for this one."""
+        return self._named(_nouns().get(column, []))
+
+    def may_be(self, column: str, own: str) -> bool:
+        """Whether the values allow it: times are times, and what tells rows apart does not repeat where a number does it."""
+        if column.endswith("_at"):
+            return are_mostly_times(self.values(own))
+        if column == self._own_id and self._numbers and own not in self._numbers:
+            return bool(pc.count_distinct(self.values(own), mode="all").as_py() == len(self._table))
+        return True
+
+
+#: Where a column's metadata keep the name that the file has for it.
+_OWN_NAME = b"own name"
+
+
+def with_columns(table: pa.Table, found: Mapping[str, str]) -> pa.Table:
     """The table with our names beside those that it has for the same columns."""
-    for column, own in known_columns(table.column_names, name).items():
-        table = table.append_column(column, table[own])
+    for column, own in found.items():
+        values = table.column(table.column_names.index(own))
+        table = table.append_column(pa.field(column, values.type, metadata={_OWN_NAME: own.encode()}), values)
     return table
+
+
+def own_name(table: pa.Table, column: str) -> str:
+    """What the file calls a column, for messages."""
+    place = table.schema.get_field_index(column)
+    metadata = None if place < 0 else table.schema.field(place).metadata
+    return metadata[_OWN_NAME].decode() if metadata and _OWN_NAME in metadata else column
 
 
 def words_of(values: np.ndarray, column: str) -> np.ndarray:

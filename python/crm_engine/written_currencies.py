@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.columns import chunked, trimmed
+from crm_engine.columns import chunked, texts, trimmed
+from crm_engine.errors import SchemaError
 from crm_engine.related_words import currency_signs
 
 #: What amounts are made of besides digits: blanks of all kinds, points, commas, apostrophes, and what says that one is negative.
@@ -44,3 +45,18 @@ def without_currencies(values: Any) -> tuple[pa.ChunkedArray, pa.ChunkedArray | 
     if place.null_count == len(place) or not pc.all(pc.or_(is_read, pc.is_null(text))).as_py():
         return values, None
     return pc.utf8_trim_whitespace(number), pa.chunked_array([pa.array(list(known.values()))]).take(place)
+
+
+def currencies(said: Any, named: pa.ChunkedArray | None, of: str) -> pa.ChunkedArray | None:
+    """The currency of each amount: what its column says, or else the sign beside the amount; where the two differ it is an error."""
+    if said is None or named is None:
+        return named if said is None else texts(said)
+    said, known = texts(said), currency_signs()
+    sign = pc.utf8_rtrim(pc.utf8_lower(trimmed(said)), characters=".")
+    code = pc.coalesce(pa.chunked_array([pa.array(list(known.values()))]).take(pc.index_in(sign, value_set=pa.array(list(known)))), said)
+    row = pc.index(pc.fill_null(pc.not_equal(code, named), False), True).as_py()
+    if row >= 0:
+        raise SchemaError(
+            f"{of}: row {row + 1} has an amount in {named[row]}, and the currency {said[row]} in its column; correct one of the two"
+        )
+    return pc.coalesce(said, named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 from collections.abc import Sequence
@@ -19,9 +20,9 @@ from crm_engine.analyses.table_sources import TableSources
 from crm_engine.columns import codes, column, first_column, ids, load_table, local, months, texts, times
 from crm_engine.config import nearest
 from crm_engine.errors import ConfigError, SchemaError
-from crm_engine.related_words import DECIDED, STAGES, WITHOUT_CONTACTS, known_columns, with_known_columns, words_of
+from crm_engine.related_words import DECIDED, STAGES, WITHOUT_CONTACTS, known_columns, own_name, table_of, with_columns, words_of
 from crm_engine.written import check_date_order
-from crm_engine.written_currencies import without_currencies
+from crm_engine.written_currencies import currencies, without_currencies
 
 #: Amounts are summed as cents in 64 bits.
 _MOST_MONEY = Decimal(10) ** 15
@@ -56,6 +57,7 @@ class Related:
         #: Our columns that tables have under other names: table -> ours -> its own.
         self.read_as: dict[str, dict[str, str]] = {}
         self._notes: list[str] = []
+        self._stages: set[str] = set()
         #: Of each table whose contacts were asked for: rows that name no contact, and rows whose contact is not among the contacts.
         self.unmatched: dict[str, tuple[int, int]] = {}
         self._today = today
@@ -87,11 +89,17 @@ class Related:
         return self._rows[name]
 
     def _open(self, table: pa.Table, name: str) -> Rows:
-        if other_names := known_columns(table.column_names, name):
+        if other_names := known_columns(table, table_of(name), _tell_apart if name == "contacts" else self._are_contacts):
             self.read_as[name] = other_names
-        rows = Rows(self, name, with_known_columns(table, name))
+        rows = Rows(self, name, with_columns(table, other_names))
         self._note_repeats(rows)
         return rows
+
+    def _are_contacts(self, values: pa.ChunkedArray) -> bool:
+        """Whether some of these are keys of contacts."""
+        contacts = self.find("contacts")
+        key = None if contacts is None else contacts.bare_key()
+        return key is not None and bool(pc.any(pc.is_in(ids(values).drop_null(), value_set=pc.unique(key))).as_py())
 
     def of_contact(self, name: str, contact: str, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """The rows of a table whose ``contact_id`` is this, of these columns as far as they are there; none without such a table."""
@@ -114,7 +122,7 @@ class Related:
     @property
     def warnings(self) -> list[str]:
         """What a user should know of the tables that were read."""
-        return [*self._sources.warnings, *self._notes, *self._unmatched_told()]
+        return [*self._sources.warnings, *self._notes, *self._stages_told(), *self._unmatched_told()]
 
     def _note_repeats(self, rows: Rows) -> None:
         """Rows that come twice are summed twice; which of them is meant only their owner knows."""
@@ -125,17 +133,20 @@ class Related:
         repeated = len(given) - pc.count_distinct(given).as_py()
         if repeated:
             self._notes.append(
-                f"{rows.name}: {repeated} rows repeat a {own_id!r} that comes before; each row counts, so remove those that are there twice"
+                f"{rows.name}: {repeated} rows repeat a {own_name(rows.table, own_id)!r} that comes before; each row counts, so remove those that are there twice"
             )
 
     def note_stages(self, stages: set[str]) -> None:
-        """Tells that no deal is known to be won or lost, because its stages are called otherwise."""
-        strange = sorted(stages - set(STAGES))
-        if strange and stages.isdisjoint(DECIDED):
-            more = ", ..." if len(strange) > 5 else ""
-            self._notes.append(
-                f"deals: none of the stages ({', '.join(strange[:5])}{more}) is known to be won or lost; say which are with won=... and lost=..."
-            )
+        """Remembers the stages of deals and of their history."""
+        self._stages |= stages
+
+    def _stages_told(self) -> list[str]:
+        """A warning where no deal is known to be won or lost, because the stages are called otherwise."""
+        strange = sorted(self._stages - set(STAGES))
+        if not strange or not self._stages.isdisjoint(DECIDED):
+            return []
+        listed = ", ".join(strange[:5]) + (", ..." if len(strange) > 5 else "")
+        return [f"deals: none of the stages ({listed}) is known to be won or lost; say which are with won=... and lost=..."]
 
     def note_contacts(self, rows: Rows, numbers_: np.ndarray) -> None:
         """Remembers which rows have no contact. A base has looked for each row's contact; elsewhere the table of contacts, if there is one,
@@ -243,51 +254,60 @@ class Rows:
         self.related.note_contacts(self, numbers_)
         return numbers_
 
-    def own_key(self) -> Any:
+    def own_key(self) -> pa.ChunkedArray | None:
+        """The contact's id or its source's key, with the source before it; nothing without such a column."""
+        key = self.bare_key()
+        if key is None or self.has("contact_id") or not self.has("source"):
+            return key
+        return pc.binary_join_element_wise(texts(self.table["source"]), key, ":")
+
+    def bare_key(self) -> pa.ChunkedArray | None:
         """The contact's id or its source's key; nothing without such a column."""
-        names = self.table.column_names
-        if "contact_id" in names:
-            return ids(self.table["contact_id"])
-        usual = ("customer_no", "source_key", "id") if self.name == "contacts" else ("customer_no", "source_key")
-        name = next((name for name in usual if name in names), None)
-        if name is None:
-            return None
-        key = ids(self.table[name])
-        return pc.binary_join_element_wise(texts(self.table["source"]), key, ":") if "source" in names else key
+        usual = ("contact_id", "customer_no", "source_key", *(("id",) if self.name == "contacts" else ()))
+        name = next((name for name in usual if self.has(name)), None)
+        return None if name is None else ids(self.table[name])
 
     def time(self, name: str) -> np.ndarray:
         """Seconds on the local clock, ``NEVER`` for none."""
         return self._cached("time", name, self._time)
 
+    def _told(self, name: str) -> tuple[pa.ChunkedArray, str, str]:
+        """A column, and what the file and the table call it in messages."""
+        return column(self.table, name, self.name), own_name(self.table, name), self.name
+
     def _time(self, name: str) -> np.ndarray:
         values = (
-            local(times(column(self.table, name, self.name), name, self.name, order=self.related.date_order), self.related.timezone)
+            local(times(*self._told(name), order=self.related.date_order), self.related.timezone)
             .cast(pa.timestamp("s"), safe=False)
             .cast(pa.int64())
         )
         return np.asarray(values.fill_null(NEVER).to_numpy())
 
     def first_time(self, *names: str) -> np.ndarray:
-        """In each row the first of these columns that has a time; one of them must be there."""
-        first_column(self.table, names, self.name, None)
-        first, *others = (self.time(name) for name in names if self.has(name))
-        for other in others:
-            first = np.where(first == NEVER, other, first)
-        return first
+        """In each row the first of these columns that has a time; one of them must be there. The others are read only where that one says
+        nothing, and what is no column of times then means something else."""
+        first = first_column(self.table, names, self.name, None)
+        found = self.time(first)
+        for other in names[names.index(first) + 1 :]:
+            if self.has(other) and (found == NEVER).any():
+                with contextlib.suppress(SchemaError):
+                    found = np.where(found == NEVER, self.time(other), found)
+        return found
 
     def money(self, name: str = "amount") -> np.ndarray:
         """Cents; none is 0."""
         return self._cached("money", name, self._money)
 
     def _money(self, name: str) -> np.ndarray:
-        values = money(self._amounts(name)[0], name, self.name)
+        own = own_name(self.table, name)
+        values = money(self._amounts(name)[0], own, self.name)
         if values.type.scale > 2:
             values = pc.round(values, 2)
         size = pc.abs(values)
         if len(values) and (pc.max(size).as_py() or 0) >= _MOST_MONEY:
             row = pc.index(pc.greater_equal(pc.fill_null(size, Decimal(0)), pa.scalar(_MOST_MONEY, size.type)), True).as_py()
             raise SchemaError(
-                f"{self.name}: row {row + 1} of column {name!r} is an amount of more than 15 digits before the point; check the column"
+                f"{self.name}: row {row + 1} of column {own!r} is an amount of more than 15 digits before the point; check the column"
             )
         cents = (
             pc.multiply(values.cast(pa.decimal128(18, 2)), pa.scalar(Decimal(100), pa.decimal128(3, 0)))
@@ -299,7 +319,7 @@ class Rows:
 
     def number(self, name: str) -> np.ndarray:
         """Floating point numbers, NaN for none."""
-        return self._cached("number", name, lambda n: numbers(column(self.table, n, self.name), n, self.name))
+        return self._cached("number", name, lambda n: numbers(*self._told(n)))
 
     def ids(self, name: str) -> np.ndarray:
         """Ids of something else than contacts, as texts."""
@@ -328,12 +348,11 @@ class Rows:
 
     def currency(self, of: str = "amount") -> np.ndarray:
         """The currency of each row: as its column says, or else the amounts themselves; empty where none is given."""
-        if self.has("currency"):
-            return self.text("currency", "")
-        named = self._amounts(of)[1] if self.has(of) else None
-        if named is None:
+        said = column(self.table, "currency", self.name) if self.has("currency") else None
+        found = currencies(said, self._amounts(of)[1] if self.has(of) else None, self.name)
+        if found is None:
             return np.full(len(self), "", object)
-        return np.asarray(pc.fill_null(named, "").to_numpy(zero_copy_only=False), object)
+        return np.asarray(pc.fill_null(found, "").to_numpy(zero_copy_only=False), object)
 
     def _amounts(self, name: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
         return without_currencies(column(self.table, name, self.name))
@@ -343,6 +362,11 @@ class Rows:
         if (kind, name) not in cache:
             cache[kind, name] = make(name)
         return np.asarray(cache[kind, name])
+
+
+def _tell_apart(values: pa.ChunkedArray) -> bool:
+    """Whether each of these values comes once."""
+    return bool(pc.count_distinct(values, mode="all").as_py() == len(values))
 
 
 def contact_points(values: Any, role: str) -> pa.ChunkedArray:
@@ -362,5 +386,5 @@ def _first_of(lists: pa.ChunkedArray) -> pa.Array:
 
 def month_numbers(rows: Rows, name: str) -> list[int | None]:
     """A column of months, or of any day of them, as months since 1970."""
-    first_days = months(column(rows.table, name, rows.name), name, rows.name, order=rows.related.date_order)
+    first_days = months(column(rows.table, name, rows.name), own_name(rows.table, name), rows.name, order=rows.related.date_order)
     return [None if day is None else (day.year - 1970) * 12 + day.month - 1 for day in first_days.to_pylist()]

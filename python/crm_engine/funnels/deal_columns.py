@@ -14,7 +14,8 @@ from crm_engine.amounts import finite, money
 from crm_engine.columns import PERIODS, check_options, codes, column, ids, period, period_codes, times
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.funnels.options import breakdowns, names, text, whole_number
-from crm_engine.written_currencies import without_currencies
+from crm_engine.related_words import own_name
+from crm_engine.written_currencies import currencies, without_currencies
 
 #: Ticks in a second by the unit of a timestamp.
 TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -36,7 +37,7 @@ def once(deals: pa.Table, options: dict[str, Any]) -> tuple[pa.Table, int]:
             return (deals, 0) if len(kept) == len(numbers) else (deals.take(pa.array(kept)), len(numbers) - len(kept))
     keys = own if pa.types.is_integer(own.type) else ids(own)
     if keys.null_count:
-        raise SchemaError(f"row {pc.index(keys.is_null(), True).as_py() + 1} of the deals has no {name!r}")
+        raise SchemaError(f"row {pc.index(keys.is_null(), True).as_py() + 1} of the deals has no {own_name(deals, name)!r}")
     if pc.count_distinct(keys, mode="all").as_py() == len(keys):
         return deals, 0
     rows = pa.table({"id": keys, "row": np.arange(len(keys))}).group_by("id").aggregate([("row", "max")])["row_max"]
@@ -80,7 +81,8 @@ class DealColumns:
         amount = options.get("amount", "amount")
         if amount in deals.column_names:
             raw, named = without_currencies(deals[amount])
-            self.amount = finite(raw, amount, "deals") if pa.types.is_float64(raw.type) else money(raw, amount, "deals")
+            read = finite if pa.types.is_float64(raw.type) else money
+            self.amount = read(raw, own_name(deals, amount), "deals")
         elif "amount" in options:
             column(deals, amount, "deals")
         else:
@@ -88,13 +90,17 @@ class DealColumns:
         self.scale = 2 if pa.types.is_float64(self.amount.type) else self.amount.type.scale
         default = text(options.get("default_currency"), "default_currency")
         currency = options.get("currency", "currency")
-        if named is not None and currency not in deals.column_names and "currency" not in options:
+        if named is not None and currency in deals.column_names:
+            deals = deals.set_column(deals.column_names.index(currency), currency, currencies(deals[currency], named, "deals"))
+        elif named is not None and "currency" not in options:
             # Where no column says it the amounts do.
             deals = deals.append_column(currency, named)
         self.currency_codes, self.currencies = self._optional(deals, options, "currency", n_rows, default)
         self.reason_codes, self.reasons = self._optional(deals, options, "lost_reason", n_rows, None)
         created = options.get("created_at", "created_at")
-        self.created = times(deals[created], created, "deals", order=options.get("date_order")) if created in deals.column_names else None
+        self.created = None
+        if created in deals.column_names:
+            self.created = times(deals[created], own_name(deals, created), "deals", order=options.get("date_order"))
 
     @staticmethod
     def _optional(

@@ -190,7 +190,7 @@ def _funnel(
 
 def key_names(table: Any, options: dict[str, Any]) -> tuple[str, str]:
     """The columns of the contact and of the time: as the options say, or by our names for them, or by words for these."""
-    other_names = known_columns(table.column_names, "events")
+    other_names = known_columns(table, "events")
 
     def of(option: str, usual: tuple[str, ...]) -> str:
         found = options.get(option)

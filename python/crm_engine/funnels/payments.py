@@ -13,8 +13,8 @@ from crm_engine.amounts import money
 from crm_engine.columns import column, first_column, ids, texts
 from crm_engine.errors import SchemaError
 from crm_engine.funnels.deal_columns import DealColumns
-from crm_engine.related_words import words_of
-from crm_engine.written_currencies import without_currencies
+from crm_engine.related_words import own_name, words_of
+from crm_engine.written_currencies import currencies, without_currencies
 
 #: What a payment may be.
 STATUSES = ("received", "overdue", "returned")
@@ -61,12 +61,12 @@ def _entries(deals: pa.Table, is_won: np.ndarray, currency_of_deal: pa.Array, pa
     status = _statuses(part[name])
     strange = pc.unique(status.filter(pc.invert(pc.is_in(status, value_set=pa.array(STATUSES)))).drop_null()).to_pylist()
     if strange:
-        raise SchemaError(f"payments: {name!r} is {strange[0]!r}; known are {', '.join(STATUSES)}")
+        raise SchemaError(f"payments: {own_name(payments, name)!r} is {strange[0]!r}; known are {', '.join(STATUSES)}")
     own = currency_of_deal.take(deal)
     raw, named = without_currencies(column(part, "amount", "payments"))
-    said = texts(part["currency"]) if "currency" in part.column_names else named
+    said = currencies(part["currency"] if "currency" in part.column_names else None, named, "payments")
     currency = own if said is None else pc.coalesce(said, own)
-    amount = money(raw, "amount", "payments")
+    amount = money(raw, own_name(payments, "amount"), "payments")
     entries = pa.table({"deal": deal, "status": status, "amount": amount, "currency": currency})
     return entries.filter(pc.is_valid(entries["status"]))
 

@@ -21,7 +21,7 @@ from crm_engine.funnels.named_tables import NamedTables
 from crm_engine.funnels.options import check_timezone, list_of_names, names
 from crm_engine.funnels.payments import paid
 from crm_engine.funnels.pipeline_tables import PipelineTables
-from crm_engine.related_words import STAGES, known_columns, with_known_columns
+from crm_engine.related_words import STAGES, known_columns, own_name, with_columns
 from crm_engine.told_once import dates_told_once
 from crm_engine.written import check_date_order
 
@@ -101,8 +101,8 @@ def pipeline_funnel(
     check_options(options, OPTIONS, "pipeline funnel")
     given = {"deals": deals, "deal_stages": deal_stages, "payments": payments}
     tables = {name: load_table(source, name) for name, source in given.items() if source is not None}
-    read_as = {name: found for name, table in tables.items() if (found := known_columns(table.column_names, name))}
-    tables = {name: with_known_columns(table, name) for name, table in tables.items()}
+    read_as = {name: found for name, table in tables.items() if (found := known_columns(table, name))}
+    tables = {name: with_columns(table, read_as.get(name, {})) for name, table in tables.items()}
     deal_table, stage_table, payment_table = tables["deals"], tables.get("deal_stages"), tables.get("payments")
     check_timezone(options.get("timezone"))
     check_date_order(options.get("date_order"))
@@ -231,7 +231,7 @@ def _stage_rows(history: pa.Table | None, ids: pa.ChunkedArray | None, options: 
     name = options.get("entered_at") or first_column(
         history, ("entered_at", "changed_at", "at", "time", "created_at"), "deal_stages", "entered_at"
     )
-    when = times(column(history, name, "deal_stages"), name, "deal_stages", order=options.get("date_order"))
+    when = times(column(history, name, "deal_stages"), own_name(history, name), "deal_stages", order=options.get("date_order"))
     stage = column(history, options.get("stage", "stage"), "deal_stages")
     if not pa.types.is_dictionary(stage.type) and not pa.types.is_string(stage.type):
         stage = stage.cast(pa.string())
