@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import crm_engine as crm
+from crm_engine.cli import run
 from crm_engine.related_words import known_columns
 
 TODAY = dt.date(2026, 10, 31)
@@ -114,3 +117,28 @@ def test_the_sign_beside_an_amount_counts_where_the_column_of_currencies_is_empt
     assert {row["currency"]: row["value_to_date"] for row in value} == {"EUR": 5, "USD": 7}
     with pytest.raises(crm.SchemaError, match="deals: row 2 has an amount in USD, and the currency EUR in its column"):
         crm.pipeline_funnel({**deals, "currency": ["EUR", "EUR"]})
+
+
+def test_the_file_of_our_own_name_counts_and_two_of_other_names_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "calls.csv").write_text("contact_id,kind,occurred_at\na,call,2026-01-01\n")
+    steps = {"steps": [{"name": "any", "where": "kind is not null"}]}
+    assert crm.funnel(tmp_path, steps).totals["contacts"].to_pylist() == [1]
+    assert crm.funnel(tmp_path, {**steps, "events": "calls"}).totals["contacts"].to_pylist() == [1]
+    (tmp_path / "activities.csv").write_text("contact_id,kind,occurred_at\nb,call,2026-01-01\n")
+    with pytest.raises(crm.ConfigError, match="'activities' and 'calls' may each be the table 'interactions'"):
+        crm.funnel(tmp_path, steps)
+    (tmp_path / "interactions.csv").write_text("contact_id,kind,occurred_at\nb,mail,2026-01-01\nc,mail,2026-01-01\n")
+    assert crm.funnel(tmp_path, steps).totals["contacts"].to_pylist() == [2]
+
+
+def test_tables_of_a_mapping_are_found_by_their_words() -> None:
+    assert len(crm.analyze("value", {"заказы": LOST}, today=TODAY).table) == 2
+
+
+def test_parts_of_a_table_may_lie_in_folders_of_its_folder(tmp_path: Path) -> None:
+    for month in ("1", "2"):
+        part = tmp_path / "deals" / f"month={month}"
+        part.mkdir(parents=True)
+        pq.write_table(pa.table({"deal_id": [month], "stage": ["won"]}), part / "x.parquet")
+    assert crm.funnel(tmp_path).totals["reached"].to_pylist() == [2] * 5
+    assert run(["funnel", str(tmp_path), "--json"]) == 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.related_words import table_of
+from crm_engine.table_files import has_parquet_files
 
 #: The tables that have a meaning of their own; any other name works where one is asked for.
 TABLES = (
@@ -52,23 +53,34 @@ class TableSources:
     def names(self) -> list[str]:
         """What there is."""
         if self._mapping is not None:
-            return [str(name) for name in self._mapping]
+            return [*self._mapping]
         return list(self._files if self._base is None else self._base.tables())
 
     def get(self, name: str, columns: Sequence[str] | None = None) -> Any:
         """A table as it was given, or nothing; of a base's only these columns."""
-        if self._mapping is not None:
-            return self._mapping.get(name)
         if self._base is None:
-            return self._file(name)
+            own = self._called(name)
+            if own is None:
+                return None
+            return self._file(own, name) if self._mapping is None else self._mapping[own]
         try:
             return self._base.table(name) if columns is None else self._base.table(name, columns)
         except (ConfigError, SchemaError, KeyError):
             # A base says so of tables that it does not have; what is wrong with the base itself is told.
             return None
 
-    def _file(self, name: str) -> Path | None:
-        found = self._files.get(name.casefold(), [])
+    def _called(self, name: str) -> str | None:
+        """What the table is called here: by its own name, or else by a word for it."""
+        names = self.names()
+        own = next((each for each in (name, name.casefold()) if each in names), None)
+        by_word = [each for each in names if table_of(str(each)) == name and each != own]
+        if own is None and len(by_word) > 1:
+            both = " and ".join(repr(each) for each in by_word)
+            raise ConfigError(f"{self.where}: {both} may each be the table {name!r}; call the one that is meant {name!r}")
+        return own if own is not None else next(iter(by_word), None)
+
+    def _file(self, own: str, name: str) -> Path | None:
+        found = self._files[own]
         if len(found) > 1:
             others = ", ".join(path.name for path in found[1:])
             self.warnings.append(f"{self.where}: {found[0].name} is read as {name}, and {others} beside it is not")
@@ -77,19 +89,19 @@ class TableSources:
 
 def is_table_folder(path: str | os.PathLike[str]) -> bool:
     """Whether a folder has a file that bears the name of a known table."""
-    return Path(path).is_dir() and not _files_by_table(Path(path)).keys().isdisjoint(TABLES)
+    return Path(path).is_dir() and not {table_of(name) for name in _files_by_table(Path(path))}.isdisjoint(TABLES)
 
 
 def _files_by_table(folder: Path) -> dict[str, list[Path]]:
-    """The files of each table, by its name or by a word for it, the one to be read first; a folder of Parquet files is a table too."""
+    """The files of each name, the one to be read first; a folder of Parquet files, at any depth, is a table too."""
     found: dict[str, list[tuple[int, str, Path]]] = {}
     for path in folder.iterdir():
         name = path.name.casefold()
         if path.is_dir():
-            if not name.startswith(".") and any(part.suffix.casefold() in _SUFFIXES[:3] for part in path.iterdir()):
-                found.setdefault(table_of(name), []).append((0, path.name, path))
+            if not name.startswith(".") and has_parquet_files(path):
+                found.setdefault(name, []).append((0, path.name, path))
             continue
         for place, suffix in enumerate(_SUFFIXES):
             if name.endswith(suffix):
-                found.setdefault(table_of(name.removesuffix(suffix)), []).append((place, path.name, path))
+                found.setdefault(name.removesuffix(suffix), []).append((place, path.name, path))
     return {name: [path for _, _, path in sorted(files)] for name, files in sorted(found.items())}
