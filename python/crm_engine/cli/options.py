@@ -113,7 +113,7 @@ phone_region_option = click.option(
 date_order_option = click.option(
     "--date-order",
     type=click.Choice(["dmy", "mdy", "ymd"]),
-    help="How dates such as 03/04/1985 are read where their column does not tell. With points the day is first.",
+    help="How dates that can be read in two ways, such as 03/04/1985, are read; found from their column otherwise.",
 )
 
 strict_option = click.option("--strict", is_flag=True, help="End with exit code 3 if any row was rejected.")
