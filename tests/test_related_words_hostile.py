@@ -142,3 +142,10 @@ def test_parts_of_a_table_may_lie_in_folders_of_its_folder(tmp_path: Path) -> No
         pq.write_table(pa.table({"deal_id": [month], "stage": ["won"]}), part / "x.parquet")
     assert crm.funnel(tmp_path).totals["reached"].to_pylist() == [2] * 5
     assert run(["funnel", str(tmp_path), "--json"]) == 0
+
+
+def test_event_funnels_and_retention_tell_what_words_found() -> None:
+    events = {"Klients": ["a", "b"], "Datums": ["01.01.2026", "02.01.2026"], "kind": ["call"] * 2}
+    found = crm.event_funnel(events, {"steps": [{"name": "call", "where": "kind = 'call'"}]}).summary["read_as"]["events"]
+    assert (found["customer_no"], found["occurred_at"]) == ("Klients", "Datums")
+    assert crm.retention(events).summary["read_as"]["events"] == found

@@ -160,13 +160,16 @@ def event_funnel(
     contact, values = numbered(column(table, contact_name, "events"), contact_name)
     when = times(column(table, time_name, "events"), time_name, "events", order=options.get("date_order"))
     request = _request(options, steps, when.type.unit, today)
+    read_as = read_by_words(table, (contact_name, time_name), options)
     dimensions, native = dimensions_of(options, table, contacts, values)
     plan = breakdown_plan(options, dimensions)
     request["breakdowns"] = [by for _, by in plan]
     columns = [contact, when.cast(pa.int64()), *(table[name] for name in table.column_names)]
     stream = pa.table(columns, names=["(contact)", "(time)", *table.column_names])
     found = _core.event_funnel(stream, json.dumps(request), native, False, progress)
-    return _funnel(options, steps, found, plan, dimensions, contact, values)
+    funnel = _funnel(options, steps, found, plan, dimensions, contact, values)
+    funnel.summary |= read_as
+    return funnel
 
 
 def _funnel(
@@ -199,6 +202,13 @@ def key_names(table: Any, options: dict[str, Any]) -> tuple[str, str]:
         return str(found or first_column(table, usual, "events", option))
 
     return of("contact", _CONTACT_NAMES), of("time", TIME_NAMES)
+
+
+def read_by_words(table: Any, chosen: tuple[str, str], options: dict[str, Any]) -> dict[str, Any]:
+    """What a summary says of the columns of contact and time that were found by words; nothing where none was."""
+    said = {options.get("contact"), options.get("time")}
+    found = {ours: own for ours, own in known_columns(table, "events").items() if own in chosen and own not in said}
+    return {"read_as": {"events": found}} if found else {}
 
 
 def _grouped(

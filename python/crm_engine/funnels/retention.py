@@ -16,7 +16,7 @@ from crm_engine.analyses.related import Related
 from crm_engine.analyses.table_sources import is_table_folder
 from crm_engine.columns import PERIODS, check_options, column, ids, load_config, load_table, period, texts, times
 from crm_engine.errors import ConfigError
-from crm_engine.funnels.events import key_names
+from crm_engine.funnels.events import key_names, read_by_words
 from crm_engine.funnels.options import rule_text
 from crm_engine.funnels.over_tables import events_of
 from crm_engine.segment import segment
@@ -68,6 +68,7 @@ def retention(events: Any, config: Any = None, *, today: dt.date | None = None) 
         "name": str(options.get("name", "retention")), "period": unit, "cohorts": sizes.num_rows, "contacts": pc.sum(sizes["contacts"]).as_py() or 0,
         "rows": table.num_rows, "rows_without_contact_or_time": int((~valid).sum()), "warnings": warnings,
     }  # fmt: skip
+    summary |= read_by_words(table, (contact_name, time_name), options)
     if related is not None:
         related.tell(summary)
     chart = {
