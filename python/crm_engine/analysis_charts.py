@@ -132,7 +132,7 @@ def _plan_bars(alt: Any, rows: list[dict[str, Any]], title: Any) -> Any:
         "attainment:Q",
         title="share of the target",
         axis=alt.Axis(format="%", grid=True, tickCount=5),
-        scale=alt.Scale(domain=[0, max(1.2, *(row["forecast"] for row in shown)) * 1.08 if shown else 1.2]),
+        scale=alt.Scale(domain=[0, max(1.2, *(row["forecast"] for row in shown)) * 1.22 if shown else 1.2]),
     )
     ghost = base.mark_bar(color="#e2e8f0", cornerRadius=3).encode(y=y, x=alt.X("forecast:Q"))
     bars = base.mark_bar(cornerRadius=3, size=12).encode(

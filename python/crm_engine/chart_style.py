@@ -46,9 +46,15 @@ def heat_map(
     """Cells with their value on them; ``titled`` names the axes, for values that do not speak for themselves."""
     # Long names are put word below word, so that they do not run into each other.
     room = 620 / max(1, len(x_order)) / 7
-    wrap = {"labelExpr": "split(datum.label, ' ')"} if any(len(str(name)) > room for name in x_order) else {}
+    is_long = any(len(str(name)) > room for name in x_order)
+    lines = max((len(str(name).split()) for name in x_order), default=1) if is_long else 1
+    wrap = {"labelExpr": "split(datum.label, ' ')"} if is_long else {}
     base = alt.Chart(alt.InlineData(rows)).encode(
-        x=alt.X(f"{x}:O", sort=x_order, axis=alt.Axis(title=x if titled else None, orient="top", labelAngle=0, labelPadding=8, **wrap)),
+        x=alt.X(
+            f"{x}:O",
+            sort=x_order,
+            axis=alt.Axis(title=x if titled else None, orient="top", labelAngle=0, labelPadding=8 + 14 * (lines - 1), **wrap),
+        ),
         y=alt.Y(f"{y}:O", axis=alt.Axis(title=y if titled else None, labelPadding=8)),
     )
     # White on the darker half of the scale, which ends at the greatest value.
