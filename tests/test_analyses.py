@@ -400,9 +400,40 @@ def test_plans_count_every_kind_of_contact():
 
 
 @pytest.mark.parametrize(
+    ("goal", "period", "state", "decision"),
+    [
+        ("5", "2026-02", "met", None),
+        ("3", "2026-02", "met", None),
+        ("2", "2026-02", "missed", "over by 1.00"),
+        ("2", "2026-03", "missed", "over by 1.00"),
+        ("4", "2026-03", "behind", "1.00 left; at this rate the period ends with 6.20"),
+        ("7", "2026-03", "on the way", None),
+        ("100", "2026-03", "on the way", None),
+    ],
+)
+def test_plans_want_so_many_complaints_at_most(goal, period, state, decision):
+    made = pa.table(
+        {
+            "contact_id": ["a"] * 6,
+            "occurred_at": ["2026-02-01"] * 3 + ["2026-03-01"] * 3,
+            "kind": ["complaint"] * 6,
+            "direction": ["in"] * 6,
+        }
+    )
+    plans = {"period": [period], "metric": ["complaints"], "target": [goal]}
+    found = crm.plan(plans, {"interactions": made}, today=dt.date(2026, 3, 15))
+    assert found.table["state"].to_pylist() == [state]
+    decisions = found.tables["deviations"]["decision"].to_pylist()
+    assert [told.startswith(decision) for told in decisions] == ([True] if decision else [])
+
+
+@pytest.mark.parametrize(
     ("rows", "says"),
     [
         ([("2026-13", "calls", "1", None)], "row 1 of the plans: the period '2026-13'"),
+        ([("5-2026", "calls", "1", None)], "row 1 of the plans: the period '5-2026'"),
+        ([("2-2026", "calls", "1", None)], "row 1 of the plans: the period '2-2026'"),
+        ([("2 2026", "calls", "1", None)], "row 1 of the plans: the period '2 2026'"),
         ([("2026-01", "cals", "1", None)], "did you mean 'calls'"),
         ([("2026-01", "calls", "many", None)], "row 1 of the plans: the target 'many'"),
         ([("2026-01", "revenue", "1", None)], "needs its currency"),

@@ -15,7 +15,7 @@ import pytest
 import crm_engine as crm
 from crm_engine.amounts import money, numbers
 from crm_engine.cli import run
-from crm_engine.columns import ids
+from crm_engine.columns import ids, times
 from crm_engine.funnels.over_tables import funnel
 
 TODAY = dt.date(2026, 2, 28)
@@ -147,3 +147,11 @@ def test_dates_that_nobody_decides_are_told_once_for_all_tables(tmp_path: Path, 
         pa.csv.write_csv(table, tmp_path / f"{name}.csv")
     assert run(["analyze", "churn", str(tmp_path), "-q"]) == 0
     assert capsys.readouterr().err.count("can be read with the day or the month first") == 1
+
+
+def test_one_date_with_a_zone_is_read_among_dates_of_people():
+    written = ["31.01.2026", "", "2026-02-01T10:00:00+02:00", "1.2.2026 9:00", "2026-02-01T10:00:00+02:00"]
+    zoned = dt.datetime(2026, 2, 1, 8)
+    assert times(pa.chunked_array([written]), "at", "events").to_pylist() == [
+        dt.datetime(2026, 1, 31), None, zoned, dt.datetime(2026, 2, 1, 9), zoned,
+    ]  # fmt: skip

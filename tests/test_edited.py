@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crm_engine as crm
-from crm_engine.cards import CardTemplate, as_number, iso_day
+from crm_engine.cards import CardTemplate, as_number, iso_day, misfit
 from crm_engine.edited import is_same_cell
 
 TEMPLATE = {
@@ -247,3 +247,16 @@ def test_cells_that_say_the_same() -> None:
     ]:
         assert is_same_cell(one, other) == same, (one, other)
     assert (as_number("1.234,5"), as_number("x"), iso_day("31.02.2024")) == (1234.5, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_date"),
+    [
+        *[(text, True) for text in ("31/01/1985", "3 апреля 1985", "31.1.85", "20260131", "1985", "1985-05", "1980-05-17 00:00:00")],
+        *[(text, True) for text in ("2026-01-31T10:15:00Z", "2026-01-31 10:15:00.5+03:00")],
+        *[(text, False) for text in ("2026-01-31garbage", "2026-01-31 at noon", "01/02/1985", "yesterday", "31.02.2024")],
+    ],
+)
+@pytest.mark.parametrize("column", ["birth_date", "created_at", "updated_at"])
+def test_a_date_of_a_card_is_what_the_engine_reads(column: str, text: str, is_date: bool) -> None:
+    assert (misfit(column, text) is None) is is_date

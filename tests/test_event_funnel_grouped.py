@@ -1,6 +1,7 @@
 """Events whose contacts follow each other, a batch at a time: the same numbers as all at once."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pyarrow as pa
@@ -85,3 +86,37 @@ def test_what_a_stream_cannot_do_is_said():
         crm.event_funnel(table, {"steps": STEPS, "grouped": True, "by": "page"})
     empty = crm.event_funnel(table.slice(0, 0), {"steps": STEPS, "grouped": True})
     assert [len(getattr(empty, name)) for name in TABLES] == list(itertools.repeat(0, len(TABLES)))
+
+
+def in_batches(table, rows, config):
+    stream = pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=rows))
+    return crm.event_funnel(stream, {"steps": STEPS, "grouped": True, **config})
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_ids_written_as_floats_do_not_depend_on_how_a_stream_is_cut(as_text):
+    contact = pa.array(["1.0", "1.0", "1.5"] if as_text else [1.0, 1.0, 1.5])
+    table = pa.table({"contact_id": contact, "time": pa.array([0, 1, 2], pa.timestamp("s")), "kind": ["a", "b", "a"]})
+    found = [in_batches(table, rows, {}) for rows in (1, 2, 3)]
+    assert [one.levels["contact"].to_pylist() for one in found] == [["1", "1.5"]] * 3
+    assert [one.totals["contacts"].to_pylist() for one in found] == [[2, 1, 0]] * 3
+
+
+def test_dates_do_not_depend_on_how_a_stream_is_cut():
+    table = pa.table({"contact_id": [1, 1, 1], "time": ["26/02/03", "26/03/02", "02/03/2026"], "kind": ["a", "b", "c"]})
+    with pytest.warns(crm.AmbiguousDatesWarning):
+        found = [in_batches(table, rows, {"date_order": "ymd", "window": "28 days"}) for rows in (1, 2, 3)]
+    assert found[0].totals["contacts"].to_pylist() == [1, 1, 1]
+    same(found[0], found[1])
+    same(found[0], found[2])
+
+
+def test_a_stream_whose_dates_can_be_read_in_two_ways_is_told_once():
+    table = pa.table({"contact_id": [1, 1], "time": ["02/03/2026", "04/03/2026"], "kind": ["a", "b"]})
+    with pytest.warns(crm.AmbiguousDatesWarning, match="events: the dates of column 'time'") as heard:
+        in_batches(table, 1, {})
+    assert len(heard) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        in_batches(table, 1, {"date_order": "dmy"})
+        in_batches(table.set_column(1, "time", pa.array(["13/03/2026", "14.03.2026"])), 1, {})

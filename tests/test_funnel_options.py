@@ -73,3 +73,18 @@ def test_rules_of_all_forms_are_conditions(rule):
     assert funnel.step_names == ["kind = 'x'", "kind = 'y'"]
     with pytest.raises(ConfigError, match=r"step 1: where is 5, and must be a rule: SQL, a tree, or crm.field\(\.\.\.\)"):
         crm.event_funnel(EVENTS, {"steps": [5]})
+
+
+@pytest.mark.parametrize("breakdowns", [{"stages": "owner"}, {"deals": "owner"}, ["payments"], [["payments"]]])
+def test_a_breakdown_may_not_have_the_name_of_a_table_of_the_funnel(breakdowns):
+    deals = pa.table({"deal_id": [1], "stage": ["won"], "owner": ["Anna"], "payments": ["card"]})
+    with pytest.raises(crm.ConfigError, match=r"breakdowns: '\w+' is the name of a table .* another name, such as breakdowns: {by_"):
+        crm.pipeline_funnel(deals, config={"breakdowns": breakdowns})
+    assert crm.pipeline_funnel(deals, config={"breakdowns": {"by_payments": "payments"}}).table("by_payments").num_rows
+
+
+@pytest.mark.parametrize("breakdowns", [{"levels": "kind"}, ["levels"], [{"column": "kind", "name": "segments"}]])
+def test_a_breakdown_of_events_may_not_have_the_name_of_a_table_of_the_funnel(breakdowns):
+    events = pa.table({"contact_id": [1], "time": pa.array([0], pa.timestamp("s")), "kind": ["a"], "levels": ["b"]})
+    with pytest.raises(crm.ConfigError, match="is the name of a table"):
+        crm.event_funnel(events, {"steps": [{"name": "a", "where": "kind = 'a'"}], "breakdowns": breakdowns})

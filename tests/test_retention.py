@@ -121,3 +121,14 @@ def test_a_map_of_many_cohorts_shows_the_last():
     assert "the last 24 of 40" in drawn
     assert '"2026-02-09"' in drawn
     assert '"2026-01-05"' not in drawn
+
+
+def test_a_mapping_of_tables_without_events_is_one_of_interactions():
+    made = EVENTS.rename_columns(["contact_id", "occurred_at", "kind"])
+    expected = rows(crm.retention(EVENTS))
+    assert rows(crm.retention({"interactions": made})) == expected
+    assert rows(crm.retention({"interactions": made.to_pydict()})) == expected
+    assert rows(crm.retention(EVENTS.to_pydict())) == expected
+    assert rows(crm.retention({name: EVENTS[name] for name in EVENTS.column_names})) == expected
+    with pytest.raises(crm.CrmError, match="interactions"):
+        crm.retention({"orders": made})

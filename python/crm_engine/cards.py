@@ -231,6 +231,7 @@ def iso_day(text: str) -> str | None:
 
 #: What contacts have in columns of a role where anything else would stand above what sources say.
 _DATES = ("birth_date", "created_at", "updated_at")
+_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d?:\d\d(:\d\d([.,]\d+)?)? ?(Z|[+-]\d\d(:?\d\d)?)?)?")
 _POINTS = {"email": "e-mail address", "phone": "telephone number"}
 
 
@@ -243,10 +244,22 @@ def misfit(column: str, text: str | None) -> str | None:
     if not text:
         return None
     if column in _DATES:
-        return None if iso_day(text) or iso_day(text[:10]) else "is no date, such as 1980-05-17"
-    if column in _POINTS and not pa.array(_core.normal_values(column, pa.array([text], pa.string())))[0].as_py():
+        return None if _is_date(text.strip()) else "is no date that can be read in one way only, such as 1980-05-17"
+    if column in _POINTS and not _values(column, text):
         return f"is no {_POINTS[column]}"
     return None
+
+
+def _is_date(text: str) -> bool:
+    """Whether the engine reads a date; what it leaves as it was written can be read in two ways. Of ISO dates it looks at the day alone."""
+    if re.match(r"\d{4}-\d\d-\d\d", text) and not _ISO_TIME.fullmatch(text):
+        return False
+    return any(re.fullmatch(r"\d{4}(-\d\d){0,2}", value) for value in _values("birth_date", text))
+
+
+def _values(role: str, text: str) -> list[str]:
+    """What the engine's reader makes of a text in a column of a role."""
+    return pa.array(_core.normal_values(role, pa.array([text], pa.string())))[0].as_py() or []
 
 
 def cards_of(batches: Any, wanted: Iterable[str]) -> pa.Table:

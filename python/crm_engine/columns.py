@@ -104,7 +104,7 @@ def times(values: Any, name: str, of: str, first_row: int | None = None, *, orde
 
     ``order`` says what comes first (``dmy``, ``mdy``) where the column does not. Where nobody does the day is taken, with an
     :class:`~crm_engine.errors.AmbiguousDatesWarning`. With ``first_row``, the number of rows that came before, the values are a part of the
-    column, which cannot tell the order of the whole: ``order``, or else the day first, holds.
+    column, which cannot tell the order of the whole: ``order``, or else the day first, holds for each value alone.
     """
     values = chunked(values)
     kind = values.type
@@ -127,8 +127,7 @@ def times(values: Any, name: str, of: str, first_row: int | None = None, *, orde
     except pa.ArrowInvalid:
         pass
     found = written_times(text, order, is_part=first_row is not None)
-    iso = _iso_or_null(text) if found.values.null_count > text.null_count else None
-    read = found.values if iso is None else pc.coalesce(found.values, iso)
+    read = _with_iso(found.values, text) if found.values.null_count > text.null_count else found.values
     if read.null_count > text.null_count:
         row = int(np.flatnonzero((pc.is_null(read).to_numpy(zero_copy_only=False)) & pc.is_valid(text).to_numpy(zero_copy_only=False))[0])
         order_too = "" if first_row is None else ", or say date_order=... where the month comes first"
@@ -180,7 +179,9 @@ def trimmed(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
-def _iso_or_null(text: pa.ChunkedArray) -> pa.ChunkedArray:
+def _with_iso(read: pa.ChunkedArray, text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """``read``, and where it is null the texts as ISO 8601, which may name a zone; each distinct one is parsed once."""
+
     def parse(value: str | None) -> dt.datetime | None:
         try:
             found = dt.datetime.fromisoformat(value) if value is not None else None
@@ -188,7 +189,9 @@ def _iso_or_null(text: pa.ChunkedArray) -> pa.ChunkedArray:
             return None
         return found.astimezone(dt.UTC).replace(tzinfo=None) if found is not None and found.tzinfo else found
 
-    return pa.chunked_array([pa.array([parse(value) for value in text.to_pylist()], pa.timestamp("us"))])
+    unread = pc.if_else(pc.is_null(read), text, pa.scalar(None, pa.string())).combine_chunks().dictionary_encode()
+    parsed = pa.array([parse(value) for value in unread.dictionary.to_pylist()], pa.timestamp("us"))
+    return pc.coalesce(read, pa.chunked_array([parsed.take(unread.indices)]))
 
 
 def texts(values: Any) -> pa.ChunkedArray:
@@ -204,9 +207,10 @@ def texts(values: Any) -> pa.ChunkedArray:
 _EXACT = 9_007_199_254_740_992
 
 
-def ids(values: Any) -> pa.ChunkedArray:
+def ids(values: Any, *, is_part: bool = False) -> pa.ChunkedArray:
     """A column of ids as text. Whole numbers that a program wrote as floats (``17.0``, because some rows have no id) are whole numbers again,
-    unless other numbers of the column have fractions; empty text is none.
+    unless other numbers of the column have fractions; empty text is none. With ``is_part`` the values are some of a column that is never seen
+    whole, and each counts alone.
 
     >>> ids(pa.chunked_array([["1.0", "A-7", ""]])).to_pylist(), ids(pa.chunked_array([["1.0", "1.2"]])).to_pylist()
     (['1', 'A-7', None], ['1.0', '1.2'])
@@ -217,12 +221,15 @@ def ids(values: Any) -> pa.ChunkedArray:
     if pa.types.is_floating(values.type):
         values = values.cast(pa.float64())
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
-        if pc.all(pc.and_(pc.equal(values, pc.trunc(values)), pc.less(pc.abs(values), _EXACT))).as_py() is not False:
+        is_whole = pc.and_(pc.equal(values, pc.trunc(values)), pc.less(pc.abs(values), _EXACT))
+        if pc.all(is_whole).as_py() is not False:
             return values.cast(pa.int64()).cast(pa.string())
+        if is_part:
+            whole = pc.if_else(is_whole, values, pa.scalar(None, pa.float64())).cast(pa.int64()).cast(pa.string())
+            return pc.coalesce(whole, values.cast(pa.string()))
     text = texts(values)
-    if (
-        pc.any(pc.match_substring_regex(text, r"^\d+\.0+$")).as_py()
-        and not pc.any(pc.match_substring_regex(text, r"^\d+\.\d*[1-9]\d*$")).as_py()
+    if pc.any(pc.match_substring_regex(text, r"^\d+\.0+$")).as_py() and (
+        is_part or not pc.any(pc.match_substring_regex(text, r"^\d+\.\d*[1-9]\d*$")).as_py()
     ):
         return pc.replace_substring_regex(text, r"^(\d+)\.0+$", r"\1")
     return text

@@ -36,6 +36,8 @@ _KINDS = {
 }
 #: What mostly comes from the contact: the direction says nothing of whose work it is.
 _EITHER_WAY = ("chats", "complaints", "reviews", "quote_requests")
+#: What there should be at most as much of as is planned; of everything else it is at least as much.
+_AT_MOST = ("complaints",)
 #: Metrics that rest on interactions.
 _OF_INTERACTIONS = ("contacts_made", "engaged_contacted", *_KINDS)
 
@@ -86,7 +88,7 @@ def plan(
                 "run_rate_per_day": float(fact / elapsed) if fact is not None and elapsed else None,
                 "forecast": forecast,
                 "forecast_attainment": float(forecast / goal) if forecast is not None and goal else None,
-                "state": _state(fact, goal, forecast, elapsed, whole, tolerance, reason),
+                "state": _state(fact, goal, forecast, elapsed, whole, tolerance, reason, is_limit=target["metric"] in _AT_MOST),
             }
         )
     unplanned = _unplanned(targets, facts)
@@ -141,17 +143,24 @@ def plan(
     return Analysis("plan", result, summary, chart)
 
 
-def _state(fact: Decimal | None, goal: Decimal, forecast: Decimal | None, elapsed: int, whole: int, tolerance: float, reason: str) -> str:
+def _state(
+    fact: Decimal | None, goal: Decimal, forecast: Decimal | None, elapsed: int, whole: int, tolerance: float, reason: str, *, is_limit: bool
+) -> str:  # fmt: skip
     if fact is None:
         return f"no facts: {reason}"
     if not elapsed:
         return "not begun"
     if elapsed >= whole:
-        return "met" if fact >= goal else "missed"
+        return "met" if (fact <= goal if is_limit else fact >= goal) else "missed"
     assert forecast is not None
+    margin = Decimal(str(tolerance))
+    if is_limit:
+        # Until the period ends a limit may be missed, and cannot be met.
+        if fact > goal:
+            return "missed"
+        return "behind" if forecast > goal * (1 + margin) else "on the way"
     if fact >= goal:
         return "met"
-    margin = Decimal(str(tolerance))
     if forecast < goal * (1 - margin):
         return "behind"
     return "ahead" if forecast > goal * (1 + margin) * Decimal("1.5") else "on the way"
@@ -163,6 +172,10 @@ def _decision(row: dict[str, Any]) -> str:
     if row["state"] == "ahead":
         return "raise the target, or move effort elsewhere"
     gap = row["target"] - row["fact"]
+    if row["metric"] in _AT_MOST:
+        if row["state"] == "missed":
+            return f"over by {_grouped(-gap)}: find what they are about, and what would prevent them"
+        return f"{_grouped(gap)} left; at this rate the period ends with {_grouped(row['forecast'])}: act on what they are about"
     if row["state"] == "missed":
         return f"short by {_grouped(gap)}: explain, and carry over or write off"
     return f"{_grouped(gap)} to go; at this rate the period ends with {_grouped(row['forecast'])}"

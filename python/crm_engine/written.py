@@ -125,10 +125,11 @@ class _Triples:
 def _days_of_triples(dates: _Triples, counts: np.ndarray, order: str | None, *, is_part: bool) -> tuple[np.ndarray, bool]:
     """The days of dates whose year may be the last number, and whether nothing says how they are to be read."""
     short = dates.year_last & dates.is_short
+    year_first = fits = np.zeros(0, bool)
     if order == "ymd" and short.any():
         year_first = _days_of(dates.joined("cba", "."))
         fits = (year_first != _NO_DAY) & (dates.second <= 12) & (dates.third <= 31)
-        if fits[short].all() and (short == dates.year_last).all():
+        if not is_part and fits[short].all() and (short == dates.year_last).all():
             return year_first, False
     # With points the engine reads the day first, and the month where only that is in the calendar.
     day_first, month_first = _days_of(dates.joined("abc", ".")), _days_of(dates.joined("bac", "."))
@@ -140,7 +141,13 @@ def _days_of_triples(dates: _Triples, counts: np.ndarray, order: str | None, *, 
     if is_part:
         monthly = (order == "mdy") & ~dates.is_pointed
         contradicts = (tells_day & monthly) | (tells_month & ~monthly)
-        return np.where(contradicts, _NO_DAY, np.where(monthly, month_first, day_first)), False
+        days = np.where(contradicts, _NO_DAY, np.where(monthly, month_first, day_first))
+        is_undecided = is_open & ~dates.is_pointed & (order in (None, "ymd"))
+        if len(fits):
+            # Date by date: what a batch holds besides must not count.
+            days = np.where(short, np.where(fits, year_first, _NO_DAY), days)
+            is_undecided &= ~short
+        return days, bool((is_undecided & (days != _NO_DAY)).any())
     n_day, n_month, n_pointed = (int(counts[chosen].sum()) for chosen in (tells_day, tells_month, is_open & dates.is_pointed))
     told = _order_told(n_day, n_month)
     if told is None and not n_day and not n_month and n_pointed:

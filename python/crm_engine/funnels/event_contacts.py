@@ -33,21 +33,17 @@ def numbered(values: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, pa.Ar
 
 
 class StreamNumbers:
-    """Numbers contacts as they come: each value keeps the number it was given first."""
+    """Numbers contacts as they come: each value keeps the number it was given first, whatever else its batch holds."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     def number(self, values: pa.ChunkedArray) -> pa.Array:
         """The numbers of some contacts; null and empty text have none."""
-        numbers, distinct = numbered(values, self._name)
-        if distinct is None:
-            numbers, distinct = numbered(values.cast(pa.string()), self._name)
-        assert distinct is not None
+        encoded = ids(values, is_part=True).combine_chunks().dictionary_encode()
         known = self._numbers
-        of_value = pa.array([known.setdefault(value, len(known)) for value in distinct.to_pylist()], pa.int64())
-        return of_value.take(numbers.combine_chunks())
+        of_value = pa.array([known.setdefault(value, len(known)) for value in encoded.dictionary.to_pylist()], pa.int64())
+        return of_value.take(encoded.indices)
 
     def values(self) -> pa.Array:
         """What the numbers stand for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime as dt
 import functools
 import json
@@ -19,7 +20,7 @@ from crm_engine.funnels.deal_columns import TICKS
 from crm_engine.funnels.event_contacts import StreamNumbers, contacts_key, numbered
 from crm_engine.funnels.event_dimensions import dimensions_of
 from crm_engine.funnels.named_tables import NamedTables
-from crm_engine.funnels.options import list_of, names, rule_text
+from crm_engine.funnels.options import check_breakdown_names, list_of, names, rule_text
 from crm_engine.funnels.step_tables import breakdown_plan, event_tables
 from crm_engine.related_words import known_columns
 from crm_engine.told_once import dates_told_once
@@ -152,6 +153,7 @@ def event_funnel(
     options = load_config(config, "event funnel")
     check_options(options, OPTIONS, "event funnel")
     check_date_order(options.get("date_order"))
+    check_breakdown_names(options.get("breakdowns"), EventFunnel.TABLES)
     steps = _steps(options.get("steps"))
     if options.get("grouped"):
         return _grouped(events, options, steps, contacts, today, progress)
@@ -219,7 +221,7 @@ def _grouped(
     head = reader.schema.empty_table()
     contact_name, time_name = key_names(head, options)
     column(head, contact_name, "events"), column(head, time_name, "events")
-    numbers = StreamNumbers(contact_name)
+    numbers = StreamNumbers()
     kind = head[contact_name].type
     unit = head[time_name].type.unit if pa.types.is_timestamp(head[time_name].type) else "us"
     request = _request(options, steps, unit, today)
@@ -242,13 +244,15 @@ def _grouped(
         return pa.record_batch([contact, when, *batch.columns], schema=schema)
 
     failures: list[Exception] = []
+    # Batches are asked for on a thread of the engine's; what is gathered for one warning belongs to this call all the same.
+    context = contextvars.copy_context()
 
     def batches() -> Iterator[pa.RecordBatch]:
         n_rows = 0
         try:
             for batch in reader:
                 if batch.num_rows:
-                    yield prepared(batch, n_rows)
+                    yield context.run(prepared, batch, n_rows)
                     n_rows += batch.num_rows
         except Exception as error:
             failures.append(error)

@@ -28,6 +28,19 @@ def list_of_names(value: Any, option: str) -> list[str]:
     return [str(name) for name in value]
 
 
+def check_breakdown_names(value: Any, tables: Sequence[str]) -> None:
+    """Raises for a breakdown that has the name of one of the funnel's ``tables``, which nobody could tell from it."""
+    for name, item in breakdowns(value):
+        # A breakdown by one column alone is called by that.
+        item = item[0] if name is None and isinstance(item, list) and len(item) == 1 else item
+        called = name or (item.get("name") or item.get("column") if isinstance(item, Mapping) else item)
+        if called in tables:
+            raise ConfigError(
+                f"breakdowns: {called!r} is the name of a table that this funnel has anyway; "
+                f"give the breakdown another name, such as breakdowns: {{by_{called}: ...}}"
+            )
+
+
 def breakdowns(value: Any) -> list[tuple[str | None, Any]]:
     """Further breakdowns as (name, columns): a list of them, or a mapping of names to them."""
     if value is None:

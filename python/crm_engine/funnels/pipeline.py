@@ -18,7 +18,7 @@ from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.funnels.deal_columns import TICKS, Breakdowns, DealColumns, check_times, deal_ids, history_of, once, stage_numbers
 from crm_engine.funnels.forecast import forecast, forecast_check
 from crm_engine.funnels.named_tables import NamedTables
-from crm_engine.funnels.options import check_timezone, list_of_names, names
+from crm_engine.funnels.options import check_breakdown_names, check_timezone, list_of_names, names
 from crm_engine.funnels.payments import paid
 from crm_engine.funnels.pipeline_tables import PipelineTables
 from crm_engine.related_words import STAGES, known_columns, own_name, with_columns
@@ -106,6 +106,7 @@ def pipeline_funnel(
     deal_table, stage_table, payment_table = tables["deals"], tables.get("deal_stages"), tables.get("payments")
     check_timezone(options.get("timezone"))
     check_date_order(options.get("date_order"))
+    check_breakdown_names(options.get("breakdowns"), PipelineFunnel.TABLES)
     make = _several if options.get("pipelines") else _one_pipeline
     funnel = PipelineFunnel(make(deal_table, stage_table, options, payment_table, today, progress))
     if read_as:

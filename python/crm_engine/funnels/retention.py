@@ -89,7 +89,14 @@ def _are_tables(events: Any, options: dict[str, Any]) -> bool:
     """Whether these are tables by name and not one table of events."""
     if isinstance(events, str | os.PathLike):
         return is_table_folder(events) or (os.path.isdir(events) and "events" in options)
-    return "events" in options if isinstance(events, Mapping) else hasattr(events, "table") and not hasattr(events, "__arrow_c_stream__")
+    if isinstance(events, Mapping):
+        return "events" in options or (bool(events) and all(_is_table(value) for value in events.values()))
+    return hasattr(events, "table") and not hasattr(events, "__arrow_c_stream__")
+
+
+def _is_table(value: Any) -> bool:
+    """Whether a value of a mapping is a table, or the path of one, and no column: streams of Arrow are either."""
+    return isinstance(value, str | os.PathLike | Mapping | pa.RecordBatchReader) or hasattr(value, "columns")
 
 
 def _cohorts(contact: np.ndarray, number: np.ndarray, starts: np.ndarray, back: np.ndarray, unit: str) -> pa.Table:
@@ -100,10 +107,12 @@ def _cohorts(contact: np.ndarray, number: np.ndarray, starts: np.ndarray, back: 
     known = (cohort < never) & (offset >= 0)
     began = np.flatnonzero(first < never)
     # A contact's own first event brings it to period 0 whatever counts as returning.
-    rows = np.stack(
-        [np.r_[cohort[known], first[began]], np.r_[offset[known], np.zeros(len(began), np.int64)], np.r_[contact[back][known], began]]
-    )
-    pairs, counts = np.unique(np.unique(rows, axis=1)[:2], axis=1, return_counts=True)
+    who, after = np.r_[contact[back][known], began], np.r_[offset[known], np.zeros(len(began), np.int64)]
+    n_periods = int(after.max(initial=0)) + 1
+    # One number per contact and period, because numbers sort many times faster than rows of them; a contact has one cohort.
+    who, after = np.divmod(np.unique(who * n_periods + after), n_periods)
+    pairs, counts = np.unique(first[who] * n_periods + after, return_counts=True)
+    pairs = np.divmod(pairs, n_periods)
     sizes = dict(zip(pairs[0][pairs[1] == 0].tolist(), counts[pairs[1] == 0].tolist(), strict=True))
     return pa.table(
         {
