@@ -147,7 +147,7 @@ def are_mostly_times(values: Any) -> bool:
     if not is_text(values.type):
         return bool(pa.types.is_timestamp(values.type) or pa.types.is_date(values.type) or pa.types.is_null(values.type))
     glanced = trimmed(values).drop_null().slice(0, 1000)
-    read = pc.coalesce(written_times(glanced).values, _iso_or_null(glanced))
+    read = _with_iso(written_times(glanced).values, glanced)
     return bool(read.null_count * 2 <= len(read))
 
 
