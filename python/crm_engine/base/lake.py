@@ -21,7 +21,7 @@ import pyarrow as pa
 from crm_engine.base.bounds import Bounds
 from crm_engine.base.table_files import TableFile, table_folder
 from crm_engine.base.translating import first_line, signals_held, translated
-from crm_engine.errors import ConfigError, StoreError
+from crm_engine.errors import ConfigError, CrmError, StoreError
 
 DUCKDB_VERSION = "1.5.5"
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
@@ -166,7 +166,7 @@ class Lake:
 
         def batches() -> Iterator[pa.RecordBatch]:
             try:
-                with translated(self._duckdb):
+                with cursor.asking():
                     yield from reader
             finally:
                 cursor.close()
@@ -180,15 +180,28 @@ class Cursor:
     def __init__(self, lake: Lake, connection: Any) -> None:
         self.lake = lake
         self._connection = connection
+        self._may_run_on = False
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """For what is asked of DuckDB: translates its errors, and notes where a statement may run on behind an exception of Python's."""
+        try:
+            with translated(self.lake._duckdb):
+                yield
+        except (CrmError, OSError, GeneratorExit):
+            raise
+        except BaseException:
+            self._may_run_on = True
+            raise
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Runs a statement."""
-        with translated(self.lake._duckdb):
+        with self.asking():
             self._connection.execute(sql, list(parameters))
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a small result."""
-        with translated(self.lake._duckdb):
+        with self.asking():
             found: list[tuple[Any, ...]] = self._connection.execute(sql, list(parameters)).fetchall()
         return found
 
@@ -199,12 +212,12 @@ class Cursor:
 
     def table(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """All rows as an Arrow table."""
-        with translated(self.lake._duckdb):
+        with self.asking():
             return self._connection.execute(sql, list(parameters)).to_arrow_table()
 
     def stream(self, sql: str, parameters: Sequence[Any] = (), *, rows: int = 65_536) -> pa.RecordBatchReader:
         """The rows of a query, batch by batch."""
-        with translated(self.lake._duckdb):
+        with self.asking():
             return self._connection.execute(sql, list(parameters)).to_arrow_reader(rows)
 
     def register(self, name: str, data: Any) -> None:
@@ -229,8 +242,9 @@ class Cursor:
     def close(self) -> None:
         """Ends the cursor; a transaction that was not committed is rolled back."""
         with contextlib.suppress(self.lake._duckdb.Error):
-            # A statement that Ctrl-C ended for Python may run on, and closing would wait for it.
-            self._connection.interrupt()
+            # Closing would wait for what Ctrl-C ended for Python only. Elsewhere nothing is interrupted: the rollback would be.
+            if self._may_run_on:
+                self._connection.interrupt()
             self._connection.close()
 
 

@@ -112,14 +112,14 @@ def _cohorts(contact: np.ndarray, number: np.ndarray, starts: np.ndarray, back: 
     # One number per contact and period, because numbers sort many times faster than rows of them; a contact has one cohort.
     who, after = np.divmod(np.unique(who * n_periods + after), n_periods)
     pairs, counts = np.unique(first[who] * n_periods + after, return_counts=True)
-    pairs = np.divmod(pairs, n_periods)
-    sizes = dict(zip(pairs[0][pairs[1] == 0].tolist(), counts[pairs[1] == 0].tolist(), strict=True))
+    cohorts, periods = np.divmod(pairs, n_periods)
+    sizes = dict(zip(cohorts[periods == 0].tolist(), counts[periods == 0].tolist(), strict=True))
     return pa.table(
         {
-            "cohort": pa.array([_start_of(start, unit) for start in pairs[0].tolist()], DATE),
-            "period": pa.array(pairs[1], INT),
+            "cohort": pa.array([_start_of(start, unit) for start in cohorts.tolist()], DATE),
+            "period": pa.array(periods, INT),
             "contacts": pa.array(counts, INT),
-            "share": pa.array([n / sizes[start] for start, n in zip(pairs[0].tolist(), counts.tolist(), strict=True)], FLOAT),
+            "share": pa.array([n / sizes[start] for start, n in zip(cohorts.tolist(), counts.tolist(), strict=True)], FLOAT),
         }
     )
 
