@@ -116,39 +116,25 @@ impl Ingested {
             .zip(&self.layouts[layout].columns)
             .map(|(array, column)| text(&column.name, array))
             .collect::<Result<_>>()?;
-        let source = self.layouts[layout].places_of(Role::Source);
-        let key = self.layouts[layout].places_of(Role::SourceKey);
-        let of_role = |role: &Role| self.layouts[layout].places_of(*role).into_iter().map(|place| (*role, place)).collect::<Vec<_>>();
-        let sampled: Vec<(Role, usize)> = ConventionSample::ROLES.iter().flat_map(of_role).collect();
-        let mut bytes = Vec::new();
-        for row in 0..batch.num_rows() {
-            let cell = |places: &[usize]| first_filled(&columns, places, row);
-            let source = cell(&source).unwrap_or(&self.layouts[layout].source);
-            let hash = row_hash(&columns, by_name, row, &mut bytes);
-            self.ids.push(source, cell(&key), hash);
-            for (role, place) in &sampled {
-                if columns[*place].is_valid(row) && !columns[*place].value(row).is_empty() {
-                    self.samples[layout].add(*role, hash, columns[*place].value(row));
-                }
-            }
-        }
-        self.count_unsaid(layout, &columns);
-        self.resolver.push(layout, &columns, batch.num_rows())?;
-        self.originals.push(layout, columns, batch.num_rows(), rows)
-    }
-
-    fn count_unsaid(&mut self, layout: usize, columns: &[StringArray]) {
-        for ((column, cells), unsaid) in self.layouts[layout].columns.iter().zip(columns).zip(&mut self.unsaid[layout]) {
-            let filled = cells.iter().flatten().filter(|text| !text.is_empty());
-            match column.role {
-                None => {}
-                Some(Role::MarketingConsent) => {
-                    let is_negated = says_opt_out(&column.name);
-                    unsaid.unclear += filled.filter(|text| read_consent(text, is_negated) == Consent::Unclear).count() as u64;
-                }
-                Some(role) => unsaid.fillers += filled.filter(|text| is_filler(role, text) && !text.trim().is_empty()).count() as u64,
-            }
-        }
+        let n_rows = batch.num_rows();
+        let Self { layouts, originals, ids, resolver, samples, unsaid, .. } = self;
+        let (layout_of, kept) = (&layouts[layout], columns.clone());
+        // None of the four needs what another finds: the columns of names take longest, and one core would wait for the rest.
+        let (pushed, (kept, ((), ()))) = rayon::join(
+            || resolver.push(layout, &columns, n_rows),
+            || {
+                rayon::join(
+                    || originals.push(layout, kept, n_rows, rows),
+                    || {
+                        rayon::join(
+                            || identify(layout_of, &columns, n_rows, by_name, ids, &mut samples[layout]),
+                            || count_unsaid(layout_of, &columns, &mut unsaid[layout]),
+                        )
+                    },
+                )
+            },
+        );
+        pushed.and(kept)
     }
 
     /// What the run holds must leave room for what resolving adds; the input alone may not take it all.
@@ -161,6 +147,46 @@ impl Ingested {
                 self.originals.n_records()
             ))),
             _ => Ok(()),
+        }
+    }
+}
+
+/// Gives each row its id, and samples how the cells of each role are written.
+fn identify(
+    layout: &SourceLayout,
+    columns: &[StringArray],
+    n_rows: usize,
+    by_name: &[(u64, usize)],
+    ids: &mut RecordIds,
+    sample: &mut ConventionSample,
+) {
+    let (source, key) = (layout.places_of(Role::Source), layout.places_of(Role::SourceKey));
+    let of_role = |role: &Role| layout.places_of(*role).into_iter().map(|place| (*role, place)).collect::<Vec<_>>();
+    let sampled: Vec<(Role, usize)> = ConventionSample::ROLES.iter().flat_map(of_role).collect();
+    let mut bytes = Vec::new();
+    for row in 0..n_rows {
+        let cell = |places: &[usize]| first_filled(columns, places, row);
+        let hash = row_hash(columns, by_name, row, &mut bytes);
+        ids.push(cell(&source).unwrap_or(&layout.source), cell(&key), hash);
+        for (role, place) in &sampled {
+            if columns[*place].is_valid(row) && !columns[*place].value(row).is_empty() {
+                sample.add(*role, hash, columns[*place].value(row));
+            }
+        }
+    }
+}
+
+/// Counts the cells that stand for no value in their column's role.
+fn count_unsaid(layout: &SourceLayout, columns: &[StringArray], unsaid: &mut [Unsaid]) {
+    for ((column, cells), unsaid) in layout.columns.iter().zip(columns).zip(unsaid) {
+        let filled = cells.iter().flatten().filter(|text| !text.is_empty());
+        match column.role {
+            None => {}
+            Some(Role::MarketingConsent) => {
+                let is_negated = says_opt_out(&column.name);
+                unsaid.unclear += filled.filter(|text| read_consent(text, is_negated) == Consent::Unclear).count() as u64;
+            }
+            Some(role) => unsaid.fillers += filled.filter(|text| is_filler(role, text) && !text.trim().is_empty()).count() as u64,
         }
     }
 }
