@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 import crm_engine as crm
+from crm_engine.base.lake import quoted
+from crm_engine.base.reading import _AS_STORED, _FIXED, related_names, table_sql
 
 MAPPING = {"id": "source_key", "name": "full_name", "email": "email", "phone": "phone", "city": "city"}
 COLUMNS = tuple(MAPPING)
@@ -61,29 +64,45 @@ def fitted_model() -> crm.Model:
 
 
 class Template:
-    """An empty base with a pinned model, made once and copied: a base may be moved."""
+    """An empty base with a pinned model, and bases that were filled once, to be copied: a base may be moved."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._n_copies = 0
         crm.Base.create(folder / "template", fitted_model()).close()
 
-    def copy(self) -> crm.Base:
-        """A base of its own."""
+    def copy(self, of: Path | None = None) -> crm.Base:
+        """A base of its own: a copy of the empty one, or of another one that nobody has open."""
         self._n_copies += 1
         path = self.folder / f"base_{self._n_copies}"
-        shutil.copytree(self.folder / "template", path)
+        shutil.copytree(of or self.folder / "template", path)
         return crm.Base.open(path)
+
+    def filled(self, name: str, fill: Callable[[crm.Base], None]) -> Path:
+        """The base ``name``, filled when it is first asked for: to be copied, and not to be changed."""
+        path = self.folder / f"filled_{name}"
+        if not path.exists():
+            with self.copy() as base:
+                fill(base)
+            shutil.move(base.path, path)
+        return path
 
 
 def content(base: crm.Base) -> dict[str, list[str]]:
     """All that a base says, but for `runs` and `changes`: table -> rows as sorted texts."""
+    return {name: rows for name, rows in whole(base).items() if rows and name not in ("runs", "changes")}
+
+
+def whole(base: crm.Base) -> dict[str, list[str]]:
+    """All tables of a base: table -> rows as sorted texts. Read in one transaction: with each the catalog is read anew."""
     found = {}
-    for name in base.tables():
-        if name not in ("runs", "changes"):
-            rows = base.table(name).read_all().to_pylist()
+    with base._lake.reading() as cursor:
+        for name in (*_FIXED, "records", "runs", *_AS_STORED, *related_names(cursor)):
+            sql, names = table_sql(cursor, name)
+            columns = ", ".join(f"{quoted(physical)} AS {quoted(column)}" for column, physical in names.items())
+            rows = cursor.table(f"SELECT {columns} FROM ({sql})").to_pylist()
             found[name] = sorted(json.dumps(row, sort_keys=True, default=str, ensure_ascii=False) for row in rows)
-    return {name: rows for name, rows in found.items() if rows}
+    return found
 
 
 def partition(base: crm.Base) -> set[frozenset[int]]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from base_samples import Template
 
 #: Full counts (`make test-long`) instead of moderate ones.
 LONG = os.environ.get("CRM_LONG") == "1"
@@ -27,6 +31,14 @@ def shared() -> Path:
     if folder is None:
         pytest.skip("needs the folder `shared` beside the checkout, or CRM_SHARED")
     return folder
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """An empty base with a model, of which each test takes a copy."""
+    from base_samples import Template
+
+    return Template(tmp_path_factory.mktemp("bases"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,11 +13,6 @@ import crm_engine as crm
 from crm_engine.cli import crm_engine as command
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(tmp_path_factory.mktemp("bases"))
-
-
 def test_the_base_is_the_same_with_and_without_a_limit(template: Template, tmp_path: Path) -> None:
     rows = people(1_200, seed=3)
     with template.copy() as base:

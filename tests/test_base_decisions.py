@@ -18,11 +18,6 @@ TWINS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(tmp_path_factory.mktemp("bases"))
-
-
 def test_decisions_hold_against_later_imports_until_taken_back(template: Template) -> None:
     with template.copy() as base:
         take_in(base, TWINS)
@@ -54,6 +49,29 @@ def test_decisions_move_to_another_base(template: Template) -> None:
         other.decide(told)
         take_in(other, TWINS)
         assert partition(other) == partition(base)
+
+
+def test_decisions_may_be_the_first_that_a_base_hears(template: Template, tmp_path: Path) -> None:
+    """A base that has not even a model yet keeps them for its first import, and undoes either without the other."""
+    with template.copy() as base:
+        take_in(base, TWINS)
+        ids = record_ids(base)
+        base.decide([(ids["1"], ids["2"])], "different")
+        told = base.decisions()
+    with crm.Base.create(tmp_path / "new") as new:
+        words = new.decide(told)
+        assert new.decisions().num_rows == 1
+        brought = take_in(new, [*TWINS, *people(60)])
+        assert not any({ids["1"], ids["2"]} <= contact for contact in partition(new))
+        with crm.Base.create(tmp_path / "never") as never:
+            with never._writing("nothing"):
+                pass
+            take_in(never, [*TWINS, *people(60)])
+            new.undo(words.run_id)
+            assert content(new) == content(never)
+        new.undo(brought.run_id)
+        assert content(new) == {}
+        assert new.verify()["problems"] == []
 
 
 def test_a_split_contact_stays_split(template: Template) -> None:

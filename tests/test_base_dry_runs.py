@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from base_samples import Template, people, record_ids, take_in
+from base_samples import Template, people, record_ids, take_in, whole
 
 import crm_engine as crm
 from crm_engine.cli import crm_engine as commands
@@ -24,21 +25,19 @@ _READING = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(tmp_path_factory.mktemp("bases"))
+def fill(made: crm.Base) -> None:
+    take_in(made, people(30))
+    take_in(made, people(20, seed=3), source="crm")
+    contact = made.contacts(["contact_id"]).read_all()["contact_id"][0].as_py()
+    made.set({"city": "Valka"}, contacts=[contact])
 
 
 @pytest.fixture
 def base(template: Template, tmp_path: Path) -> Path:
-    with template.copy() as made:
-        take_in(made, people(30))
-        take_in(made, people(20, seed=3), source="crm")
-        contact = made.contacts(["contact_id"]).read_all()["contact_id"][0].as_py()
-        made.set({"city": "Valka"}, contacts=[contact])
-        path = made.path
     (tmp_path / "rules.yaml").write_text("segments:\n  rigans: city = 'Riga'\n", "utf-8")
     (tmp_path / "more.csv").write_text("id,name,email\n901,Jauna Persona,jauna@inbox.lv\n", "utf-8")
+    path = tmp_path / "base"
+    shutil.copytree(template.filled("dry_runs", fill), path)
     return path
 
 
@@ -67,7 +66,7 @@ def changing_commands(base: Path, tmp_path: Path) -> dict[str, list[str]]:
 def state(base: Path) -> dict[str, Any]:
     """What a base says and which data files it has."""
     with crm.Base.open(base) as opened:
-        tables = {name: sorted(map(str, opened.table(name).read_all().to_pylist())) for name in opened.tables()}
+        tables: dict[str, Any] = whole(opened)
         with opened._lake.reading() as cursor:
             tables["memberships"] = sorted(map(str, cursor.rows("SELECT * FROM memberships")))
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (base / "data").rglob("*") if path.is_file()}

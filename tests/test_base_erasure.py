@@ -23,13 +23,9 @@ CANARY = {
     "city": "Canarytown",
     "remark": "canary remark xyzzy",
 }
+ORDERS = pa.table({"order_no": ["1", "2"], "customer_no": ["canarykey-77", "0"], "ship_to": ["Canarytown", "Riga"]})
 #: What must not be found, in any case and encoding.
 TRACES = ("canarykey-77", "canaryova", "canary.mail", "29876543", "canarytown", "xyzzy", "canarydesk")
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(tmp_path_factory.mktemp("bases"))
 
 
 def traces(folder: Path) -> list[str]:
@@ -52,14 +48,13 @@ def traces(folder: Path) -> list[str]:
     return found
 
 
-def filled(template: Template, tmp_path: Path) -> crm.Base:
-    """A base with the person in every table: two versions, merged with another record, decided on, edited, with rows and rejects."""
-    base = template.copy()
+def fill(base: crm.Base) -> None:
+    """The person in every table: two versions, merged with another record, decided on, edited, with rows and rejects."""
     rows = people(30)
     base.import_contacts(table([*rows, CANARY], COLUMNS), source_name="erp", mapping=MAPPING)
     base.import_contacts(table([{**CANARY, "remark": "older canary"}], COLUMNS), source_name="erp", mapping=MAPPING)
     base.import_contacts(table([{**CANARY, "id": "other"}], COLUMNS), source_name="crm", mapping=MAPPING)
-    path = tmp_path / "broken.csv"
+    path = base.path.parent / "broken.csv"
     lines = (
         "id,name,email",
         "1,Anna Ozola,a@x.lv",
@@ -69,17 +64,17 @@ def filled(template: Template, tmp_path: Path) -> crm.Base:
     )
     path.write_text("\n".join(lines), "utf-8")
     base.import_contacts(path, source_name="old", mapping={"id": "source_key"})
-    base.import_related(
-        "orders",
-        pa.table({"order_no": ["1", "2"], "customer_no": ["canarykey-77", "0"], "ship_to": ["Canarytown", "Riga"]}),
-        source_name="erp",
-    )
+    base.import_related("orders", ORDERS, source_name="erp")
     base.import_related("interactions", pa.table({"phone": ["29 876 543"], "text": ["xyzzy again"]}))
     ids = record_ids(base)
     base.decide([(ids["canarykey-77"], ids["0"])], "different")
     contact = next(row["contact_id"] for row in base.table("records").read_all().to_pylist() if row["source_key"] == "canarykey-77")
     base.set({"city": "canarydesk"}, contacts=[contact])
-    return base
+
+
+def filled(template: Template) -> crm.Base:
+    """A copy of a base that has the person everywhere."""
+    return template.copy(template.filled("canary", fill))
 
 
 def canary_of(base: crm.Base) -> list[str]:
@@ -88,7 +83,7 @@ def canary_of(base: crm.Base) -> list[str]:
 
 
 def test_no_byte_is_left(template: Template, tmp_path: Path) -> None:
-    with filled(template, tmp_path) as base:
+    with filled(template) as base:
         assert traces(base.path), "the test must see what it looks for"
         contacts = canary_of(base)
         run = base.erase(contacts)
@@ -102,7 +97,7 @@ def test_no_byte_is_left(template: Template, tmp_path: Path) -> None:
 
 
 def test_the_person_stays_out(template: Template, tmp_path: Path) -> None:
-    with filled(template, tmp_path) as base:
+    with filled(template) as base:
         base.erase(canary_of(base))
         before = content(base)
         for row in (
@@ -113,8 +108,7 @@ def test_the_person_stays_out(template: Template, tmp_path: Path) -> None:
         ):
             run = base.import_contacts(table([row], COLUMNS), source_name="erp", mapping=MAPPING)
             assert (run.counts["erased"], run.counts["rejected"], run.counts["new"]) == (1, 1, 0)
-        orders = pa.table({"order_no": ["1", "2"], "customer_no": ["canarykey-77", "0"], "ship_to": ["Canarytown", "Riga"]})
-        run = base.import_related("orders", orders, source_name="erp")
+        run = base.import_related("orders", ORDERS, source_name="erp")
         assert (run.counts["rows_in"], run.counts["erased"], run.counts["rejected"], run.counts["unchanged"]) == (2, 1, 1, 1)
         run = base.import_related("interactions", pa.table({"phone": ["29 876 543"], "text": ["xyzzy again"]}))
         assert (run.counts["erased"], run.counts["new"]) == (1, 0)
@@ -125,7 +119,7 @@ def test_the_person_stays_out(template: Template, tmp_path: Path) -> None:
 
 
 def test_an_undo_neither_brings_back_nor_undoes_an_erasure(template: Template, tmp_path: Path) -> None:
-    with filled(template, tmp_path) as base:
+    with filled(template) as base:
         erased = base.erase(canary_of(base))
         with pytest.raises(crm.ConfigError, match="stays erased"):
             base.undo(erased.run_id)
@@ -152,7 +146,7 @@ def test_what_others_share_does_not_keep_them_out(template: Template) -> None:
 def test_a_process_that_dies_between_commit_and_cleaning_leaves_it_to_the_next(
     template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with filled(template, tmp_path) as base:
+    with filled(template) as base:
         contacts = canary_of(base)
 
         def die(_base: crm.Base) -> None:
@@ -169,7 +163,7 @@ def test_a_process_that_dies_between_commit_and_cleaning_leaves_it_to_the_next(
 
 
 def test_a_dry_run_erases_nothing(template: Template, tmp_path: Path) -> None:
-    with filled(template, tmp_path) as base:
+    with filled(template) as base:
         before = content(base)
         assert base.erase(canary_of(base), dry_run=True).counts["records_erased"] == 2
         assert content(base) == before

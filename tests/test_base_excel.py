@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,20 @@ def people(n_rows: int, seed: int) -> pa.Table:
     return pa.table({name: [row[place] for row in rows] for place, name in enumerate(names)})
 
 
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
-    """A base that is unsure of some contacts."""
-    where = tmp_path / "base"
+@pytest.fixture(scope="module")
+def unsure(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base that is unsure of some contacts, to be copied."""
+    where = tmp_path_factory.mktemp("unsure") / "base"
     with crm.Base.create(where, config={"match_threshold": 0.995, "review_threshold": 0.02}) as made:
         made.import_contacts(people(60, 1), source_name="one")
         made.import_contacts(people(60, 2), source_name="two")
     return where
+
+
+@pytest.fixture
+def base(unsure: Path, tmp_path: Path) -> Path:
+    shutil.copytree(unsure, tmp_path / "base")
+    return tmp_path / "base"
 
 
 def change(source: Path, target: Path, sheet_name: str, work: Any) -> None:

@@ -14,32 +14,30 @@ import crm_engine as crm
 from crm_engine.cli.history import told
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(tmp_path_factory.mktemp("bases"))
-
-
-def orders(rng: random.Random) -> pa.Table:
-    rows = [(str(rng.randrange(12)), str(rng.randrange(45)), str(rng.randrange(3))) for _ in range(6)]
+def orders(rng: random.Random, own: str) -> pa.Table:
+    rows = [(str(rng.randrange(12)), str(rng.randrange(45)), str(rng.randrange(3))) for _ in range(5)] + [(own, "0", "1")]
     return pa.table(dict(zip(("order_no", "customer_no", "amount"), map(list, zip(*rows, strict=True)), strict=True)))
 
 
 def random_steps(rng: random.Random, n: int) -> list[tuple[str, Any]]:
-    """What is done to a base; each step means the same whatever was done before."""
+    """What is done to a base; each step means the same whatever was done before.
+
+    Each has something of its own: a step of which all was said before would be no run, and so nothing to undo.
+    """
     pool = people(40, seed=rng.randrange(1000))
     changed = [{**row, "city": rng.choice(["Riga", "Cēsis", None])} for row in pool]
     steps: list[tuple[str, Any]] = []
     for _ in range(n):
         kind = rng.choice(["import", "import", "snapshot", "decide", "orders"])
         if kind in ("import", "snapshot"):
-            steps.append((kind, rng.sample(rng.choice([pool, changed]), rng.randrange(1, 20))))
+            own = {"id": f"own {len(steps)}", "name": rng.choice(pool)["name"], "email": f"own{len(steps)}@inbox.lv"}
+            steps.append((kind, [*rng.sample(rng.choice([pool, changed]), rng.randrange(1, 20)), own]))
         elif kind == "decide":
-            # One pair is of this step alone: a step of which all was said before would be no run, and so nothing to undo.
             fresh = (39 - len(steps), rng.randrange(39 - len(steps)))
             pairs = [sorted(pair) for pair in (fresh, *(rng.sample(range(34), 2) for _ in range(rng.randrange(3))))]
             steps.append((kind, [(*map(str, pair), rng.choice(["same", "different", "later", "none"])) for pair in pairs]))
         else:
-            steps.append((kind, orders(rng)))
+            steps.append((kind, orders(rng, f"own {len(steps)}")))
     return steps
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +18,65 @@ from crm_engine import sources
 from crm_engine.cli import run
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(tmp_path_factory.mktemp("bases"))
-
-
 def balanced(run: crm.Run) -> bool:
     """The equation of the accounts."""
     counts = run.counts
     return counts["rows_in"] == sum(counts[name] for name in ("new", "updated", "unchanged", "duplicates", "rejected", "skipped"))
 
 
-def test_the_same_file_again_changes_nothing(template: Template) -> None:
+def test_the_same_file_again_is_no_version(template: Template, tmp_path: Path) -> None:
+    """Nor are exports other ones, nor does the catalog grow, however often it comes; rejects and skipped rows of it included."""
+    path = tmp_path / "list.csv"
+    lines = [f"{row['id']},{row['name']},{row['email'] or ''},{row['phone'] or ''}" for row in people(60)]
+    path.write_text("\n".join(["id,name,email,phone", *lines, "", "61,too,many,cells,here", "60,Anna,,"]) + "\n", "utf-8")
+
+    def state(base: crm.Base, name: str) -> Any:
+        crm.write_cards(base.contacts(), tmp_path / name)
+        files = sorted(file.relative_to(base.path) for file in base.path.rglob("*") if file.is_file())
+        return content(base), base.runs(), base.changes(), catalog_states(base), files, (tmp_path / name).read_bytes()
+
     with template.copy() as base:
-        rows = people(60)
-        first = take_in(base, rows)
-        assert first.counts["new"] == 60
-        assert balanced(first)
-        before = content(base)
-        for _ in range(100 if LONG else 2):
-            again = take_in(base, rows)
-            assert (again.counts["unchanged"], again.counts["new"], again.counts["updated"]) == (60, 0, 0)
+        options: dict[str, Any] = {"source_name": "erp", "mapping": {"columns": {"id": "source_key"}}}
+        first = base.import_contacts(path, **options)
+        assert (first.counts["new"], first.counts["rejected"], first.counts["skipped"]) == (61, 1, 1)
+        before = state(base, "before.csv")
+        for number in range(100 if LONG else 3):
+            again = base.import_contacts(path, snapshot=number % 2 == 1, **options)
+            assert (again.counts["unchanged"], again.counts["new"], again.counts["updated"]) == (61, 0, 0)
+            assert (again.run_id, again.nothing_new) == (None, True)
             assert balanced(again)
-        after = content(base)
-        # Only that they were seen again is noted.
-        assert {name: rows for name, rows in after.items() if name != "run_log"} == {n: r for n, r in before.items() if n != "run_log"}
-        assert base.changes(since=first.run_id).num_rows == 0
+        assert state(base, "after.csv") == before
+
+
+def catalog_states(base: crm.Base) -> list[Any]:
+    with contextlib.closing(sqlite3.connect(base.path / "catalog.sqlite")) as catalog:
+        return catalog.execute("SELECT max(snapshot_id), count(*) FROM ducklake_snapshot").fetchall()
+
+
+def test_what_an_import_brings_beside_rows_makes_a_run(template: Template, tmp_path: Path) -> None:
+    """Rejects that were not there, records that were gone, columns understood otherwise: of these the base must know."""
+    path = tmp_path / "list.csv"
+    rows = people(12)
+    lines = [f"{row['id']},{row['name']},{row['email'] or ''},{row['phone'] or ''}\n" for row in rows]
+    path.write_text("".join(["id,name,email,phone\n", *lines]), "utf-8")
+    options: dict[str, Any] = {"source_name": "erp", "mapping": {"columns": {"id": "source_key"}}}
+    with template.copy() as base:
+        base.import_contacts(path, **options)
+        path.write_text(path.read_text("utf-8") + "13,too,many,cells,here\n", "utf-8")
+        assert base.import_contacts(path, **options).run_id == 2
+        assert base.import_contacts(path, **options).nothing_new
+        (tmp_path / "rest.csv").write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:9]), "utf-8")
+        assert base.import_contacts(tmp_path / "rest.csv", snapshot=True, **options).counts["gone"] == 4
+        assert base.import_contacts(tmp_path / "rest.csv", snapshot=True, **options).nothing_new
+        assert base.import_contacts(path, **options).run_id == 4
+        # Rows that are known keep what their columns meant; that must be told, because the mapping seems to have been mended.
+        run = base.import_contacts(path, source_name="erp", mapping={"columns": {"id": "source_key", "name": "company_name"}})
+        assert run.run_id == 5
+        assert any("'name' as company_name" in warning and "run 1 was the first" in warning for warning in run.warnings)
+        for number in (1, 2, 3, 4):
+            base.undo(number, go_on=True)
+        # What only that run saw otherwise is now understood so.
+        assert set(base.contacts(["company_name"]).read_all()["company_name"].to_pylist()) <= {row["name"] for row in rows}
 
 
 def test_a_changed_row_is_a_new_version_and_the_old_one_is_kept(template: Template) -> None:

@@ -23,11 +23,6 @@ ANNA = {"id": "1", "name": "Anna Ozola", "email": "anna.ozola@inbox.lv", "phone"
 JANIS = {"id": "2", "name": "Jānis Bērziņš", "email": "janis.berzins@inbox.lv", "phone": "26111222", "city": "Liepāja"}
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(tmp_path_factory.mktemp("bases"))
-
-
 def owners(base: crm.Base, table: str, key: str) -> dict[str, str | None]:
     return {row[key]: row["contact_id"] for row in base.table(table).read_all().to_pylist()}
 
@@ -60,6 +55,56 @@ def test_usual_names_are_known_however_they_are_written(template: Template) -> N
         base.import_related("interactions", pa.table({"E-Mail": ["Anna.Ozola@inbox.lv"], "kind": ["letter"]}))
         anna = contact_of(base, "1")
         assert (owners(base, "orders", "Order ID"), owners(base, "interactions", "kind")) == ({"A": anna}, {"letter": anna})
+
+
+def test_tables_and_columns_are_known_by_words_as_analyses_know_them(template: Template) -> None:
+    with template.copy() as base:
+        take_in(base, [ANNA])
+        anna = contact_of(base, "1")
+        orders = {"№ заказа": ["A"], "Клиент": ["Анна"], "Код клиента": ["1"], "Сумма": ["7"], "Валюта": ["EUR"], "Дата": ["2026-01-05"]}
+        run = base.import_related("Заказы", pa.table(orders), source_name="erp")
+        assert (run.detail["row_key"], run.detail["contact_key"], run.warnings) == ("№ заказа", "Код клиента", [])
+        run = base.import_related("Звонки", pa.table({"Телефон": ["29 123 456"], "Дата": ["2026-01-06"]}))
+        assert (run.detail["reference"], run.warnings) == ("phone", [])
+        run = base.import_related("Задачи", pa.table({"Клиент": ["Анна"], "Срок": ["2026-01-06"]}))
+        assert "name it with contact_key=... (perhaps 'Клиент', if it holds keys and not names)" in run.warnings[0]
+        assert base.import_related("Стадии сделок", pa.table({"Код сделки": ["1"], "Этап": ["won"]})).warnings == []
+        assert owners(base, "Заказы", "№ заказа") == {"A": anna}
+        assert [row["contact"] for row in base.analyze("value").table.to_pylist()] == [anna]
+        card = base.analyze("activity", contact=anna)
+        assert {"orders", "interactions"} <= {str(row["table"]) for row in card.table.to_pylist()}
+
+
+def test_rows_without_a_key_that_change_are_told(template: Template, tmp_path: Path) -> None:
+    def calls(*outcomes: str, since: int = 0) -> pa.Table:
+        return pa.table({"phone": [f"2912345{since + n}" for n in range(len(outcomes))], "outcome": list(outcomes)})
+
+    with template.copy() as base:
+        assert not base.import_related("interactions", calls("a", "b", "c")).counts.get("perhaps_changed")
+        again = base.import_related("interactions", calls("a", "x", "y"))
+        assert again.counts["perhaps_changed"] == 2
+        told = next(warning for warning in again.warnings if "did not come again" in warning)
+        assert told.startswith("interactions: 2 rows are new")
+        assert "name it with row_key=..." in told
+        # Further rows are just that, whether they come beside those that were there or for themselves.
+        for more in (calls("a", "x", "y", "z"), calls("a", "b", since=7)):
+            run = base.import_related("interactions", more)
+            assert run.counts["new"] > 0
+            assert not run.counts.get("perhaps_changed")
+
+
+def test_keys_that_are_named_later_are_told(template: Template) -> None:
+    rows = pa.table({"no": ["1", "2"], "phone": ["29123456", "26111222"], "client": ["2", "2"]})
+    with template.copy() as base:
+        take_in(base, [ANNA, JANIS])
+        first = base.import_related("orders", rows, source_name="erp")
+        other = base.import_related("orders", rows, source_name="erp", contact_key="client")
+        assert other.nothing_new
+        told = next(warning for warning in other.warnings if "known already" in warning)
+        assert told.startswith("orders: 2 rows are known already and keep whose they are; to say it by 'client' instead")
+        assert f"(run {first.run_id} was the first)" in told
+        keyed = base.import_related("orders", rows, source_name="erp", row_key="no")
+        assert any("2 rows were taken in before without a row key" in warning for warning in keyed.warnings)
 
 
 def test_rows_find_their_contact_by_phone_and_email(template: Template) -> None:
@@ -239,23 +284,28 @@ _TEMPORARY = sorted(
 )
 
 
-@pytest.mark.parametrize("name", _TEMPORARY if LONG else ["heirs", "going", "known", "staged", "erased", "new_contacts"])
-def test_a_table_may_be_called_as_a_temporary_one_of_ours(template: Template, name: str) -> None:
-    rows = {"order_no": ["A", "B"], "customer_no": ["1", "2"], "text": ["secret of Anna", "of Jānis"]}
+def test_a_table_may_be_called_as_a_temporary_one_of_ours(template: Template) -> None:
+    names = [name for name in _TEMPORARY if name not in RESERVED]
+    assert {"heirs", "going", "known", "staged", "erased", "new_contacts"} <= set(names)
+    rows = pa.table({"order_no": ["A", "B"], "customer_no": ["1", "2"], "text": ["secret of Anna", "of Jānis"]})
+    more = pa.table({"order_no": ["A", "B", "C"], "customer_no": ["1", "2", "2"], "text": ["secret of Anna", "of Jānis", "more"]})
     with template.copy() as base:
-        if name in RESERVED:
-            pytest.skip("is the name of a table of the base")
         take_in(base, [ANNA, JANIS])
-        base.import_related(name, pa.table(rows), source_name="erp")
-        assert base.import_related(name, pa.table(rows), source_name="erp").counts["unchanged"] == 2
-        assert base.undo(2).counts["rows_removed"] == 0
-        assert sorted(base.table(name).read_all()["order_no"].to_pylist()) == ["A", "B"]
-        assert base.erase(contact_of(base, "1")).counts[f"{name}_removed"] == 1
-        assert base.table(name).read_all()["text"].to_pylist() == ["of Jānis"]
+        for name in names if LONG else ["heirs", "going", "known", "staged", "erased", "new_contacts"]:
+            first = base.import_related(name, rows, source_name="erp")
+            again = base.import_related(name, more, source_name="erp")
+            assert (again.counts["unchanged"], again.counts["new"]) == (2, 1), name
+            assert base.undo(first.run_id).counts["rows_removed"] == 0, name
+            assert sorted(base.table(name).read_all()["order_no"].to_pylist()) == ["A", "B", "C"], name
+        erased = base.erase(contact_of(base, "1")).counts
+        for name in base.tables().keys() & set(names):
+            assert erased[f"{name}_removed"] == 1, name
+            assert sorted(base.table(name).read_all()["text"].to_pylist()) == ["more", "of Jānis"], name
         assert base.verify()["problems"] == []
-        base.undo(3)
-        with pytest.raises(crm.SchemaError):
-            base.table(name)
+        for run in base.runs().to_pylist():
+            if run["target"] in names and run["undone_by"] is None:
+                base.undo(run["run_id"])
+        assert not base.tables().keys() & set(names)
 
 
 def test_money_is_never_a_float(template: Template) -> None:

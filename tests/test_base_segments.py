@@ -17,11 +17,6 @@ ORDERS = "order_no;customer_no;placed_at;amount;code\n1;0;03/04/2026;1 234,50;12
 EVERYBODY = "n_records > 0"
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(tmp_path_factory.mktemp("bases"))
-
-
 @pytest.fixture
 def base(template: Template, tmp_path: Path) -> crm.Base:
     (tmp_path / "orders.csv").write_text(ORDERS)

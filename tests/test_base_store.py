@@ -22,11 +22,6 @@ from crm_engine.base import schema
 from crm_engine.base.lake import Cursor, Lake, Transaction, catalog_files, extension_path, quoted
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(tmp_path_factory.mktemp("bases"))
-
-
 def test_a_base_is_made_in_an_empty_folder_only(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from crm_engine.cli import run as run_within
 from crm_engine.demo import write_demo
 
 COMMAND = [sys.executable, "-c", "import sys; from crm_engine.cli import main; sys.argv[0] = 'crm-engine'; main()"]
@@ -246,6 +247,18 @@ def test_interrupting_leaves_nothing(tmp_path: Path, signal_number: signal.Signa
     assert process.returncode == code, errors
     assert b"Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_within_a_program_leaves_its_handlers_as_they_were(capfd: pytest.CaptureFixture[str]) -> None:
+    def own(_signal: int, _frame: object) -> None: ...
+
+    before = signal.signal(signal.SIGTERM, own)
+    try:
+        for arguments, code in ((["--version"], 0), (["profile", "nowhere.csv"], 2), (["undo"], 2)):
+            assert run_within(arguments) == code
+            assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_explain_and_evaluate_read_the_folder(out: Path, demo: Path) -> None:

@@ -99,6 +99,36 @@ def table_of(name: str) -> str:
     return _words()[1].get(plain(name), name.casefold())
 
 
+def named_for(columns: Sequence[str], ours: str) -> list[str]:
+    """The columns that bear a word for one of ours, the likeliest first; bare nouns, which may be names, come without.
+
+    >>> named_for(["Дата", "Код клиента", "Клиент"], "customer_no")
+    ['Код клиента']
+    """
+    by_word = {plain(own): own for own in reversed(columns)}
+    return [by_word[word] for word in _words()[0][ours] if word in by_word]
+
+
+def nouns_for(columns: Sequence[str], ours: str) -> list[str]:
+    """The columns that bear a bare noun for one of ours: its keys, or as well names.
+
+    >>> nouns_for(["Дата", "Код клиента", "Клиент"], "customer_no")
+    ['Клиент']
+    """
+    by_word = {plain(own): own for own in reversed(columns)}
+    return [by_word[word] for word in _nouns().get(ours, []) if word in by_word]
+
+
+def own_id_of(name: str) -> str | None:
+    """Which of our columns tells the rows of a related table apart, whatever the table is called.
+
+    >>> own_id_of("Сделки"), own_id_of("orders"), own_id_of("payments")
+    ('deal_id', 'order_id', None)
+    """
+    table = table_of(name)
+    return _OWN_ID.get(table) if table != "contacts" else None
+
+
 def known_columns(table: pa.Table, name: str, are_keys: Callable[[pa.ChunkedArray], bool] | None = None) -> dict[str, str]:
     """Our columns that the table ``name`` has under other names: ours -> its own. ``are_keys`` tells whether values that may be names are
     keys of contacts.

@@ -58,15 +58,26 @@ class TableSources:
 
     def get(self, name: str, columns: Sequence[str] | None = None) -> Any:
         """A table as it was given, or nothing; of a base's only these columns."""
-        if self._base is None:
-            own = self._called(name)
-            if own is None:
-                return None
-            return self._file(own, name) if self._mapping is None else self._mapping[own]
+        if self._base is not None:
+            return self._of_base(name, columns)
+        own = self._called(name)
+        if own is None:
+            return None
+        return self._file(own, name) if self._mapping is None else self._mapping[own]
+
+    def _of_base(self, name: str, columns: Sequence[str] | None) -> Any:
+        def asked(called: str) -> Any:
+            return self._base.table(called) if columns is None else self._base.table(called, columns)
+
         try:
-            return self._base.table(name) if columns is None else self._base.table(name, columns)
+            return asked(name)
         except (ConfigError, SchemaError, KeyError):
             # A base says so of tables that it does not have; what is wrong with the base itself is told.
+            pass
+        own = self._called(name)
+        try:
+            return None if own is None else asked(own)
+        except (ConfigError, SchemaError, KeyError):
             return None
 
     def _called(self, name: str) -> str | None:

@@ -54,7 +54,8 @@ def decide(
         words = {word: sum(1 for row in rows if row[2] == word) for word in DECISIONS if any(row[2] == word for row in rows)}
         writing.run.counts = {"decisions": len(rows), "changed": n_changed, **words}
         writing.run.nothing_new = not n_changed
-        if n_changed:
+        # Where no import has come yet there is nothing to derive: the first one looks for words on the records that it brings.
+        if n_changed and base._index.opened().model() is not None:
             change = base._index.opened().change(writing.run_id)
             push_words(change, [(a, b, word) for a, b, word in rows])
             writing.run.counts |= derive(writing, change).counts

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.base.accounting import log_inputs
+from crm_engine.base.accounting import Logged, log_inputs
 from crm_engine.base.bounds import Bounds
 from crm_engine.base.cells import CELLS, to_cells
 from crm_engine.base.decisions import LAST_WORDS, push_words
@@ -81,13 +81,15 @@ def import_contacts(
             taking.recall(judged)
         finally:
             taking.close()
-        reappear(writing, judged.record_ids)
+        n_back = reappear(writing, judged.record_ids)
         n_gone = mark_gone(writing, taking.sources, judged.record_ids) if snapshot else 0
         derived = derive(writing, taking.change, progress)
         _refuse_large_merges(writing, derived, allow=allow_large_merges)
-        rejected, skipped = log_inputs(writing, "contacts", sources)
+        logged = log_inputs(writing, "contacts", sources)
         writing.run.warnings += tables_without_contacts(inputs)
-        _account(writing, taking, judged, derived, rejected, skipped)
+        _account(writing, taking, judged, derived, logged)
+        # The same file again: the base says all of it already, and a run that says it again would be a version of nothing.
+        writing.run.nothing_new = not (judged.changes or n_back or n_gone or logged.has_news or taking.has_new_layout)
         if snapshot:
             writing.run.counts["gone"] = n_gone
             if n_gone:
@@ -105,6 +107,8 @@ class _Taking:
         self.sources: set[str] = set()
         self.n_suppressed = 0
         self.n_rows = 0
+        #: Whether some columns are understood as no import understood them before; known once ``store`` has run.
+        self.has_new_layout = False
         self._suppression = suppression
         self._spool = Spool(bounds.tmp_dir or writing.base.path / "tmp", _SPOOLED, in_memory=bounds.rows_in_memory)
         self._layouts: list[tuple[int, int, int, str, str | None]] = []
@@ -178,7 +182,28 @@ class _Taking:
                 transaction.execute(
                     "DELETE FROM superseded WHERE table_name = 'records' AND (id, content_hash) IN (SELECT (id, content_hash) FROM _restored)"
                 )
-        transaction.insert("layouts", rows_to_table("layouts", list(dict.fromkeys(self._layouts))))
+        layouts = list(dict.fromkeys(self._layouts))
+        known = {row[0] for row in transaction.rows("SELECT DISTINCT layout_id FROM layouts")}
+        self.has_new_layout = any(layout[0] not in known for layout in layouts)
+        if self.has_new_layout and judged.counts["unchanged"]:
+            self._warn_of_other_roles([layout for layout in layouts if layout[0] not in known])
+        transaction.insert("layouts", rows_to_table("layouts", layouts))
+
+    def _warn_of_other_roles(self, layouts: list[tuple[int, int, int, str, str | None]]) -> None:
+        """Rows that are known keep the meaning that their columns had when they came: a mapping that is mended afterwards does not reach them."""
+        former: dict[tuple[str, str | None], int] = {}
+        for name, role, run_id in self.writing.transaction.rows("SELECT column_name, role, min(run_id) FROM layouts GROUP BY ALL"):
+            former[name, role] = int(run_id)
+        names = {name for name, _ in former}
+        other = {name: role for _, _, _, name, role in layouts if name in names and (name, role) not in former}
+        if not other:
+            return
+        told = ", ".join(f"'{name}' as {role or 'a custom field'}" for name, role in list(other.items())[:5])
+        first = min(run_id for (name, _), run_id in former.items() if name in other)
+        self.writing.run.warnings.append(
+            f"columns are understood otherwise than before ({told}); rows that are known already keep what their columns meant when they came: "
+            f"undo that import (run {first} was the first) and import the file again"
+        )
 
     def _rows(self, table: str, chosen: npt.NDArray[np.bool_]) -> Iterator[pa.RecordBatch]:
         """The chosen rows of the input as rows of a table."""
@@ -264,17 +289,17 @@ def _refuse_large_merges(writing: Writing, derived: Derived, *, allow: bool) -> 
     )
 
 
-def _account(writing: Writing, taking: _Taking, judged: Judged, derived: Derived, rejected: int, skipped: int) -> None:
+def _account(writing: Writing, taking: _Taking, judged: Judged, derived: Derived, logged: Logged) -> None:
     run = writing.run
     n_erased = taking.n_suppressed
     run.counts = {
-        "rows_in": taking.n_rows + n_erased + rejected + skipped,
+        "rows_in": taking.n_rows + n_erased + logged.n_rejected + logged.n_skipped,
         "new": judged.counts["new"],
         "updated": judged.counts["updated"],
         "unchanged": judged.counts["unchanged"],
         "duplicates": judged.counts["duplicates"],
-        "rejected": rejected + n_erased,
-        "skipped": skipped,
+        "rejected": logged.n_rejected + n_erased,
+        "skipped": logged.n_skipped,
         **derived.counts,
     }
     if n_erased:

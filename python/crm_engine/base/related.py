@@ -7,7 +7,7 @@ and undo, and an orphan is attached when its contact arrives, without a row bein
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,14 @@ from crm_engine.base.accounting import log_inputs
 from crm_engine.base.lake import Cursor, Transaction, literal, quoted, stored
 from crm_engine.base.reading import related_names, resolved_rows
 from crm_engine.base.references import flat, record_ids_of_contacts, record_ids_of_keys, reference_values
-from crm_engine.base.related_columns import CONTACT_KEYS, cell, ensure_table, physical_names, remember_columns, usual_name
+from crm_engine.base.related_columns import CONTACT_KEYS, cell, ensure_table, known_columns, physical_names, remember_columns, usual_name
+from crm_engine.base.related_warnings import warn_of_other_keys
 from crm_engine.base.runs import Run, Writing
 from crm_engine.base.schema import OTHER_RECORD, RELATED_COLUMNS, RESERVED
 from crm_engine.base.suppression import IDENTIFYING, Suppression
 from crm_engine.config import load_mapping, nearest
 from crm_engine.errors import ConfigError, SchemaError
-from crm_engine.related_words import WITHOUT_CONTACTS
+from crm_engine.related_words import WITHOUT_CONTACTS, named_for, nouns_for, own_id_of, table_of
 from crm_engine.sources import Progress, Source, open_sources
 
 if TYPE_CHECKING:
@@ -80,15 +81,18 @@ def import_related(
         _name_source(writing, plan, source_name)
         n_erased = _keep_out(writing, plan)
         _refer(writing, plan)
+        has_new_columns = not set(plan.columns) <= known_columns(writing.transaction, plan.table)
         counts = _apply(writing, plan)
-        rejected, skipped = log_inputs(writing, plan.table, sources)
-        n_in = counts.pop("staged") + n_erased + rejected + skipped
-        writing.run.counts = {"rows_in": n_in, **counts, "rejected": rejected + n_erased, "skipped": skipped}
+        logged = log_inputs(writing, plan.table, sources)
+        n_in = counts.pop("staged") + n_erased + logged.n_rejected + logged.n_skipped
+        writing.run.counts = {"rows_in": n_in, **counts, "rejected": logged.n_rejected + n_erased, "skipped": logged.n_skipped}
+        writing.run.nothing_new = not (counts["new"] or counts["updated"] or has_new_columns or logged.has_news)
         if n_erased:
             writing.run.counts["erased"] = n_erased
             writing.run.warnings.append(f"{name}: {n_erased:,} rows belong to people who were erased; they were kept out")
         writing.run.source = plan.source_name
         _warn(writing, plan)
+        warn_of_other_keys(writing, plan)
     return writing.run
 
 
@@ -110,26 +114,41 @@ def _plan(writing: Writing, name: str, columns: list[str], row_key: str | None, 
                 f"{name} has no column '{column}' for {parameter}{nearest(column, columns)}; its columns are {', '.join(columns)}"
             )
     folded = {usual_name(column): column for column in reversed(columns)}
-    row_key = row_key or next((folded[usual] for usual in _row_keys(name) if usual in folded), None)
-    contact_key = contact_key or next((folded[usual] for usual in CONTACT_KEYS if usual in folded and folded[usual] != row_key), None)
-    reference = None
-    if contact_key is not None:
-        usual = usual_name(contact_key)
-        reference = "contact" if usual == "contact_id" else _BY_VALUE.get(usual, "key")
+    row_key = row_key or next(_row_keys(name, columns, folded), None)
+    contact_key = contact_key or next((column for column in _contact_keys(columns, folded) if column != row_key), None)
+    reference = _reference_of(contact_key) if contact_key is not None else None
     other_key = None
     if contact_key is not None and reference in ("key", "contact"):
+        usual = usual_name(contact_key)
         usual_names = (pattern.format(usual) for pattern in _OTHER)
         other_key = next((folded[usual] for usual in usual_names if usual in folded), None)
     return Plan(name, columns, physical_names(transaction, name, columns), row_key, contact_key, reference, other_key)
 
 
-def _row_keys(name: str) -> Iterator[str]:
+def _row_keys(name: str, columns: Sequence[str], folded: Mapping[str, str]) -> Iterator[str]:
+    """Columns that usually tell the rows of the table apart: by our names, then by the words that analyses know them by."""
     one = name.casefold().removesuffix("s")
-    yield "row_key"
-    for stem in (one, name.casefold(), one.replace("_", "")):
-        for ending in ("_id", "_no", "_number", "_key"):
-            yield stem + ending
-    yield "id"
+    stems = (one, name.casefold(), one.replace("_", ""))
+    usual = ["row_key", *(stem + ending for stem in stems for ending in ("_id", "_no", "_number", "_key")), "id"]
+    yield from (folded[each] for each in usual if each in folded)
+    if (own_id := own_id_of(name)) is not None:
+        yield from named_for(columns, own_id)
+
+
+def _contact_keys(columns: Sequence[str], folded: Mapping[str, str]) -> Iterator[str]:
+    """Columns that usually say whose row it is, in the same way."""
+    yield from (folded[usual] for usual in CONTACT_KEYS if usual in folded)
+    for ours in ("customer_no", "phone", "email"):
+        yield from named_for(columns, ours)
+
+
+def _reference_of(contact_key: str) -> str:
+    """What the values of the column are."""
+    usual = usual_name(contact_key)
+    if usual == "contact_id":
+        return "contact"
+    by_word = next((ours for ours in ("phone", "email") if named_for([contact_key], ours)), "key")
+    return _BY_VALUE.get(usual, by_word)
 
 
 def _name_source(writing: Writing, plan: Plan, source_name: str | None) -> None:
@@ -332,8 +351,10 @@ def _apply(writing: Writing, plan: Plan) -> dict[str, int]:
 
 def _warn(writing: Writing, plan: Plan) -> None:
     counts, run = writing.run.counts, writing.run
-    if plan.contact_key is None and plan.table not in WITHOUT_CONTACTS:
-        run.warnings.append(f"{plan.table}: no column says whose rows these are; name it with contact_key=...")
+    if plan.contact_key is None and table_of(plan.table) not in WITHOUT_CONTACTS:
+        perhaps = nouns_for(plan.columns, "customer_no")
+        hint = f" (perhaps '{perhaps[0]}', if it holds keys and not names)" if perhaps else ""
+        run.warnings.append(f"{plan.table}: no column says whose rows these are; name it with contact_key=...{hint}")
     elif plan.contact_key is not None and counts["without_reference"]:
         run.warnings.append(
             f"{plan.table}: {counts['without_reference']:,} rows have no value in '{plan.contact_key}' and belong to nobody; they are kept"

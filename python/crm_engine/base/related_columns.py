@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from crm_engine.base.lake import Transaction, literal, quoted, stored
+from crm_engine.base.lake import Cursor, Transaction, literal, quoted, stored
 from crm_engine.base.reading import decimal_type, related_names
 from crm_engine.base.schema import OTHER_RECORD, RELATED_COLUMNS, create_table, rows_to_table
 
@@ -31,6 +31,11 @@ def usual_name(column: str) -> str:
     ('customer_no', 'e_mail')
     """
     return re.sub(r"\W+", "_", column.casefold()).strip("_")
+
+
+def known_columns(cursor: Cursor, name: str) -> set[str]:
+    """The columns that imports of the table have had."""
+    return {row[0] for row in cursor.rows("SELECT DISTINCT column_name FROM related_tables WHERE table_name = ?", [name])}
 
 
 def physical_names(transaction: Transaction, name: str, columns: Sequence[str]) -> dict[str, str]:

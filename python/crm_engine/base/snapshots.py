@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from crm_engine.base.runs import Writing
 
 
-def reappear(writing: Writing, record_ids: Any) -> None:
-    """Records that came are there again."""
+def reappear(writing: Writing, record_ids: Any) -> int:
+    """Records that came are there again; returns how many were gone."""
     transaction = writing.transaction
-    if not transaction.value("SELECT EXISTS (SELECT 1 FROM gone_records)"):
-        return
+    n_gone = int(transaction.value("SELECT count(*) FROM gone_records"))
+    if not n_gone:
+        return 0
     with transaction.known(_came=pa.table({"record_id": record_ids})):
         transaction.execute("DELETE FROM gone_records WHERE record_id IN (SELECT record_id FROM _came)")
+    return n_gone - int(transaction.value("SELECT count(*) FROM gone_records"))
 
 
 def mark_gone(writing: Writing, sources: set[str], record_ids: Any) -> int:

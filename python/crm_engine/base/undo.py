@@ -99,6 +99,9 @@ def _take_away(writing: Writing, run: dict[str, Any]) -> dict[str, Any]:
         # The model goes with the only run that it was fitted on: the next import fits its own.
         writing.transaction.execute("DELETE FROM models WHERE run_id = ?", [run_id])
         return counts | rebuild(writing, None).counts
+    if writing.base._index.opened().model() is None:
+        # Words of people that came before any record: nothing was derived from them.
+        return counts
     return counts | derive(writing, change).counts
 
 

@@ -45,6 +45,11 @@ class Judged:
     #: All records of the input, each once.
     record_ids: Longs = field(default_factory=lambda: np.zeros(0, np.int64))
 
+    @property
+    def changes(self) -> bool:
+        """Whether the base has other versions, or others that are current, than before; else all of the input was known."""
+        return bool(self.stored.any()) or len(self.superseded[0]) > 0 or len(self.restored[0]) > 0
+
 
 def judge(cursor: Cursor, record_ids: Longs, hashes: Longs, statuses: npt.NDArray[np.int8], known: Any) -> Judged:
     """``known(record_ids)`` gives the hashes that were current before the run, and whether there was one."""

@@ -107,8 +107,8 @@ def main(args: list[str] | None = None) -> None:
 def run(args: list[str] | None = None) -> int:
     """Runs the command line; returns its exit code and never raises."""
     state: dict[str, Any] = {}
+    before = _handle_termination()
     try:
-        _handle_termination()
         code = crm_engine.main(args=args, prog_name="crm-engine", standalone_mode=False, obj=state)
         sys.stdout.flush()
         return code if isinstance(code, int) else exits.DONE
@@ -126,6 +126,9 @@ def run(args: list[str] | None = None) -> int:
         return _reader_is_gone() if "Pacify" in type(sys.stdout).__name__ else end.code if isinstance(end.code, int) else exits.FAILED
     except BaseException as error:
         return exits.report(error, debug=bool(state.get("debug")), command=state.get("command"))
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _reader_is_gone() -> int:
@@ -134,8 +137,8 @@ def _reader_is_gone() -> int:
     return exits.DONE
 
 
-def _handle_termination() -> None:
-    """SIGTERM unwinds like Ctrl-C, so that scratch files are removed."""
+def _handle_termination() -> Any:
+    """SIGTERM unwinds like Ctrl-C, so that scratch files are removed; returns the handler that was there, for a program that goes on."""
 
     def terminate(_signal: int, _frame: object) -> None:
         raise exits.Terminated
@@ -143,5 +146,6 @@ def _handle_termination() -> None:
     # Only the main thread may set handlers; elsewhere (a service, a test) the process keeps its own.
     import threading
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, terminate)
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    return signal.signal(signal.SIGTERM, terminate)

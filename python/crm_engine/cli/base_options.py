@@ -92,6 +92,7 @@ _TOLD = {
     "edits": ("cells set", ""),
     "orphans": ("orphans", "rows whose contact is not there yet"),
     "clashes": ("clashes", "rows that share another row's key and differ"),
+    "perhaps_changed": ("perhaps changed", "new rows that may be earlier ones with changes: there is no row key"),
     "without_reference": ("without a contact key", ""),
 }
 _ALWAYS = ("rows_in", "new", "updated", "unchanged")
@@ -117,8 +118,8 @@ def _account(console: Console, run: Run) -> None:
         if isinstance(value, dict):
             for part, count in value.items():
                 table.add_row(f"{label}: {part}", f"{count:,}" if isinstance(count, int) else str(count), "")
-        elif value or name in _ALWAYS:
-            style = "yellow" if name in ("rejected", "orphans", "clashes") else ""
+        elif value or (name in _ALWAYS and "rows_in" in run.counts):
+            style = "yellow" if name in ("rejected", "orphans", "clashes", "perhaps_changed") else ""
             table.add_row(label, Text(f"{value:,}" if isinstance(value, int) else str(value), style=style), note if value else "")
     if table.row_count:
         console.print(table)

@@ -10,6 +10,7 @@ import click
 from crm_engine.cli import exits
 from crm_engine.cli.base_options import changing_options, opened, show_run
 from crm_engine.cli.options import input_argument, mapping_option, memory_options, strict_option, terminal_options
+from crm_engine.cli.reading import read_options
 from crm_engine.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     help="What the rows' source is called, where they have no source column; each file's name otherwise.",
 )
 @mapping_option
+@read_options
 @click.option(
     "--snapshot",
     is_flag=True,
@@ -61,7 +63,7 @@ def command(
     wait: float,
     dry_run: bool,
     source_name: str | None,
-    mapping: Path | None,
+    mapping: Any,
     snapshot: bool,
     allow_large_merges: bool,
     table: str | None,
@@ -98,9 +100,9 @@ def command(
         if table is None and len(files) == 1 and _are_cards(base, files[0], inputs):
             from crm_engine.export import import_cards
 
-            for option, given in (("--snapshot", snapshot), ("--mapping", mapping)):
+            for told, given in (("--snapshot is", snapshot), ("--mapping, --encoding, --sheet and the like are", mapping)):
                 if given:
-                    raise click.UsageError(f"{option} is for sources' own files; {files[0]} holds cards that were exported from the base")
+                    raise click.UsageError(f"{told} for sources' own files; {files[0]} holds cards that were exported from the base")
             cards = import_cards(
                 base,
                 files[0],
@@ -132,7 +134,7 @@ def command(
         raise exits.RejectedRows(run.counts["rejected"])
 
 
-def _opened(files: tuple[str, ...], mapping: Path | None, progress: Any) -> list[Any]:
+def _opened(files: tuple[str, ...], mapping: Any, progress: Any) -> list[Any]:
     """What to import. One file is opened here, because its header tells whether it holds cards, and is not opened again."""
     from crm_engine.config import load_mapping
     from crm_engine.sources import open_sources

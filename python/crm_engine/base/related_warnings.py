@@ -1,0 +1,91 @@
+"""What to say where rows of a related table come again, but not by the keys by which they came before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crm_engine.base.lake import literal, stored
+
+if TYPE_CHECKING:
+    from crm_engine.base.related import Plan
+    from crm_engine.base.runs import Writing
+
+
+def warn_of_other_keys(writing: Writing, plan: Plan) -> None:
+    """Adds to the run's warnings; called when its rows were judged and put into the table."""
+    if plan.row_key is None:
+        _warn_of_changed(writing, plan)
+    else:
+        _warn_of_twice(writing, plan)
+    if plan.contact_key is not None:
+        _warn_of_other_references(writing, plan)
+
+
+#: Rows of the table that are current, came before this run, and have no key: they are known by their content.
+_EARLIER = """
+    SELECT t._row_id, t._content_hash, t._source_file, t._run_id, t._record_id, t._ref_value, greatest(t._run_id, coalesce(s.last_run, 0)) AS last_run
+    FROM {table} t LEFT JOIN (SELECT id, content_hash, max(run_id) AS last_run FROM sightings
+        WHERE table_name = {name} AND run_id < {run_id} GROUP BY ALL) s
+      ON s.id = t._row_id AND s.content_hash = t._content_hash
+    WHERE t._run_id < {run_id} AND starts_with(t._row_key, 'content ') AND t._row_source IN (SELECT _row_source FROM temp.judged)
+      AND NOT EXISTS (SELECT 1 FROM superseded o WHERE o.table_name = {name} AND o.id = t._row_id AND o.content_hash = t._content_hash)
+"""
+
+
+def _earlier(writing: Writing, plan: Plan) -> str:
+    return _EARLIER.format(table=stored(plan.table), name=literal(plan.table), run_id=writing.run_id)
+
+
+def _warn_of_changed(writing: Writing, plan: Plan) -> None:
+    """A list that comes again with some rows new, where rows of the same contacts that were in it the last time are missing, has rows that
+    were changed, or so it seems."""
+    transaction, counts = writing.transaction, writing.run.counts
+    if not counts["new"]:
+        return
+    # Where no row came again, and no file of that name came before, these are further rows rather than a list anew.
+    of_file = "true" if counts["unchanged"] else "_source_file IN (SELECT _file FROM temp.judged)"
+    n_missing, n_changed = transaction.rows(f"""
+        WITH earlier AS ({_earlier(writing, plan)}),
+        missing AS (SELECT * FROM earlier WHERE last_run = (SELECT max(last_run) FROM earlier) AND {of_file}
+                    AND _row_id NOT IN (SELECT _row_id FROM temp.judged WHERE _status = 'unchanged')),
+        fresh AS (SELECT _record_id, _ref_value FROM {stored(plan.table)} WHERE _run_id = {writing.run_id})
+        SELECT (SELECT count(*) FROM missing), count(*) FROM fresh f WHERE EXISTS (
+            SELECT 1 FROM missing m WHERE m._record_id IS NOT DISTINCT FROM f._record_id AND m._ref_value IS NOT DISTINCT FROM f._ref_value)""")[
+        0
+    ]
+    n_changed = min(int(n_changed), int(n_missing))
+    if n_changed:
+        counts["perhaps_changed"] = n_changed
+        writing.run.warnings.append(
+            f"{plan.table}: {n_changed:,} rows are new, and as many of the same contacts that came the last time did not come again. Without a row "
+            "key a row that was changed is a new one, and the earlier one stays beside it; where a column identifies the rows, undo the imports "
+            "of this table and name it with row_key=..."
+        )
+
+
+def _warn_of_twice(writing: Writing, plan: Plan) -> None:
+    """Rows that came without a key before, and have one now, are other rows."""
+    n_twice, first = writing.transaction.rows(f"""
+        SELECT count(*), min(e._run_id) FROM ({_earlier(writing, plan)}) e
+        WHERE e._content_hash IN (SELECT _content_hash FROM temp.judged WHERE _status = 'new')""")[0]
+    if n_twice:
+        writing.run.warnings.append(
+            f"{plan.table}: {int(n_twice):,} rows were taken in before without a row key, by run {first} first, and are now there twice; undo the "
+            "imports that had none"
+        )
+
+
+def _warn_of_other_references(writing: Writing, plan: Plan) -> None:
+    """A row that is known keeps what it was told of its contact, also where another column would say it now."""
+    n_other, first = writing.transaction.rows(f"""
+        SELECT count(*), min(t._run_id) FROM temp.judged j
+        JOIN {stored(plan.table)} t ON t._row_id = j._row_id AND t._content_hash = j._content_hash
+        LEFT JOIN temp.referred r ON r.source = j._row_source AND r.value = j._reference
+        WHERE j._status = 'unchanged'
+          AND (t._ref_kind IS DISTINCT FROM {literal(str(plan.reference))} OR t._record_id IS DISTINCT FROM r.record_id
+               OR (t._ref_kind = 'email' AND t._ref_value IS DISTINCT FROM r.ref_value))""")[0]
+    if n_other:
+        writing.run.warnings.append(
+            f"{plan.table}: {int(n_other):,} rows are known already and keep whose they are; to say it by '{plan.contact_key}' instead, undo the imports "
+            f"that brought them (run {first} was the first) and import the file again"
+        )
