@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,6 +32,27 @@ def shared() -> Path:
     if folder is None:
         pytest.skip("needs the folder `shared` beside the checkout, or CRM_SHARED")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _extensions_are_checked_elsewhere() -> Iterator[None]:
+    """DuckDB hashes its two extensions, 71 MB, whenever a base is opened: most of what opening takes, and tests open hundreds of bases.
+
+    Commands that tests run in processes of their own load them as users do, with their signatures checked.
+    """
+    try:
+        import duckdb
+    except ImportError:
+        yield
+        return
+    connect = duckdb.connect
+
+    def unchecked(database: str = ":memory:", *args: Any, config: dict[str, Any] | None = None, **options: Any) -> Any:
+        return connect(database, *args, config={**(config or {}), "allow_unsigned_extensions": "true"}, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duckdb, "connect", unchecked)
+        yield
 
 
 @pytest.fixture(scope="session")

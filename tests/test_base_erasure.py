@@ -112,6 +112,12 @@ def test_the_person_stays_out(template: Template, tmp_path: Path) -> None:
         assert (run.counts["rows_in"], run.counts["erased"], run.counts["rejected"], run.counts["unchanged"]) == (2, 1, 1, 1)
         run = base.import_related("interactions", pa.table({"phone": ["29 876 543"], "text": ["xyzzy again"]}))
         assert (run.counts["erased"], run.counts["new"]) == (1, 0)
+        # A file with a broken row of the person, once more: that the row was rejected is kept, its text is not.
+        again = base.import_contacts(template.folder / "broken.csv", source_name="old", mapping={"id": "source_key"})
+        assert (again.counts["rejected"], again.counts["unchanged"]) == (2, 2)
+        rejects = [row for row in base.table("rejects").read_all().to_pylist() if row["run_id"] == again.run_id]
+        assert [(row["row"], row["raw"] is None) for row in sorted(rejects, key=lambda row: row["row"])] == [(4, True), (5, False)]
+        base.undo(again.run_id)
         after = content(base)
         for name in ("contacts", "records", "rejects", "orders", "interactions"):
             assert after.get(name) == before.get(name)

@@ -85,7 +85,7 @@ def import_contacts(
         n_gone = mark_gone(writing, taking.sources, judged.record_ids) if snapshot else 0
         derived = derive(writing, taking.change, progress)
         _refuse_large_merges(writing, derived, allow=allow_large_merges)
-        logged = log_inputs(writing, "contacts", sources)
+        logged = log_inputs(writing, "contacts", sources, source_name)
         writing.run.warnings += tables_without_contacts(inputs)
         _account(writing, taking, judged, derived, logged)
         # The same file again: the base says all of it already, and a run that says it again would be a version of nothing.

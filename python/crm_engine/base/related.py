@@ -83,7 +83,7 @@ def import_related(
         _refer(writing, plan)
         has_new_columns = not set(plan.columns) <= known_columns(writing.transaction, plan.table)
         counts = _apply(writing, plan)
-        logged = log_inputs(writing, plan.table, sources)
+        logged = log_inputs(writing, plan.table, sources, plan.source_name)
         n_in = counts.pop("staged") + n_erased + logged.n_rejected + logged.n_skipped
         writing.run.counts = {"rows_in": n_in, **counts, "rejected": logged.n_rejected + n_erased, "skipped": logged.n_skipped}
         writing.run.nothing_new = not (counts["new"] or counts["updated"] or has_new_columns or logged.has_news)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,25 @@ class Suppression:
                 erased[rows[hit]] = True
         return pa.array(~erased)
 
+    def named(self, texts: Sequence[str | None], source: str) -> list[bool]:
+        """Which raw rows contain an identifier of somebody who was erased; ``source`` is whose keys they would have."""
+        if not self.is_needed:
+            return [False] * len(texts)
+        region = phone_region(self._base)
+        erased = np.zeros(len(texts), bool)
+        for kind, pattern in _IN_TEXT.items():
+            if kind not in self._known:
+                continue
+            found = [(place, part) for place, text in enumerate(texts) if text for part in dict.fromkeys(pattern.findall(text))]
+            places, parts = np.array([place for place, _ in found], np.int64), [part for _, part in found]
+            if kind == "source_key":
+                erased[places[self._hits(kind, [source_key(source, part) for part in parts])]] = True
+                continue
+            lists = pa.array(_core.normal_values(kind, pa.array(parts, pa.string()), region))
+            of = np.asarray(pc.list_parent_indices(lists).to_numpy(zero_copy_only=False))
+            erased[places[of[self._hits(kind, lists.flatten().to_pylist())]]] = True
+        return [bool(one) for one in erased]
+
     def _hits(self, kind: str, values: Sequence[str | None]) -> Any:
         known = self._known[kind]
         digests: dict[str, bool] = {}
@@ -63,6 +83,15 @@ class Suppression:
             if value is not None and value not in digests:
                 digests[value] = keyed_hash(self._secret, kind, value) in known
         return np.array([value is not None and digests[value] for value in values], bool)
+
+
+#: Parts of a raw row, whose delimiter is not known, that may be an identifier of the kind.
+_IN_TEXT = {
+    "source_key": re.compile(r"[^,;|\t\"\s]+"),
+    "tax_id": re.compile(r"\w[\w-]{3,}"),
+    "email": re.compile(r"[^,;|\t\"'<>()\s]+@[^,;|\t\"'<>()\s]+"),
+    "phone": re.compile(r"\+?\(?\d[\d ().-]{4,}\d"),
+}
 
 
 def source_key(source: str, key: str) -> str:
