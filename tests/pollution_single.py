@@ -87,6 +87,8 @@ def _shapes(table: Table) -> Iterator[tuple]:
         parts = [[f"{name} {number}" if name else "" for name in header] for number in range(1, n_rows + 1)]
         joined = [" ".join(part[idx] for part in parts) for idx in range(width)]
         yield f"header rows-{n_rows}", _dump([*parts, *rows]), joined, rows, table.is_typed
+    for n_rows in (2, 3):
+        yield f"header rows-same {n_rows}", _dump([*[header] * n_rows, *rows]), header, rows, table.is_typed
     preambles = {
         "one": "Monthly figures of the works department\r\n",
         "two": "Monthly figures\r\nProvisional, subject to revision\r\n\r\n",
@@ -127,7 +129,7 @@ def _dialects(table: Table) -> Iterator[tuple]:
     yield "quotation-single all", _dump([header, *rows], quote="'", always=True), header, rows
     yield "quotation-all", _dump([header, *rows], always=True), header, rows
     yield "quotation-semicolon all", _dump([header, *rows], ";", always=True), header, rows
-    for name, escape in (("backslash", "\\"), ("nul", "\0")):
+    for name, escape in (("backslash", "\\"), ("nul", "\0"), ("caret", "^")):
         yield f"escape-{name}", _dump([header, *rows], escape=escape), header, rows
         yield f"escape-{name} all", _dump([header, *rows], always=True, escape=escape), header, rows
     euro = [
@@ -212,6 +214,8 @@ def _damages(cells: list[str], col: int, width: int) -> Iterator[tuple[str, str,
         for name, delimiter in (("semicolon", ";"), ("tab", "\t"), ("blank", " ")):
             if not any(delimiter in text for text in cells):
                 yield f"row delimiter {name}", _line(cells, delimiter), [cells]
+        if all(cells[1:]):
+            yield "row delimiter comma blank", ", ".join(quoted), [cells]
         yield "row quotation", _line(cells, quote="'", always=True), [cells, [f"'{text}'" for text in cells]]
         yield "row delimiter first", "," + ",".join(quoted), [cells, ["", *cells]]
         yield "row delimiter last", ",".join(quoted) + ",", [cells]

@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from exported import HEADER, contacts, exports
@@ -35,6 +35,48 @@ def test_exports_are_read_as_they_were_meant(tmp_path: Path, name: str) -> None:
     assert source.columns == header
     assert found == rows
     assert source.rejects == []
+
+
+class Stranger(NamedTuple):
+    """A file, and the tables that it may be read as; the header is ``None`` where it has none."""
+
+    content: bytes
+    readings: list[tuple[list[str] | None, Rows]]
+
+
+def strangers() -> dict[str, Stranger]:
+    """The files of `strangers.txt` by name."""
+    found: dict[str, Stranger] = {}
+    name = ""
+    written = (Path(__file__).parent / "strangers.txt").read_text(encoding="utf-8")
+    for section in re.split("^===== ", written, flags=re.MULTILINE)[1:]:
+        head, _, body = section.partition("\n")
+        if head == "as":
+            lines = body.rstrip("\n").split("\n")
+            rows = [[_as_it_stands(cell) for cell in line.split("¦")] for line in lines]
+            found[name].readings.append((None if rows[0] == ["-"] else rows[0], rows[1:]))
+            continue
+        name, _, form = head.partition(" | ")
+        encoding, end, *is_open = form.split()
+        text = (body.removesuffix("\n") if is_open else body).replace("\n", {"lf": "\n", "crlf": "\r\n", "cr": "\r"}[end])
+        found[name] = Stranger(text.encode(encoding), [])
+    return found
+
+
+def _as_it_stands(cell: str) -> str:
+    return cell.replace("⏎", "\n").replace("␣", " ").replace("→", "\t")
+
+
+STRANGERS = strangers()
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_files_of_strangers_are_read_as_a_person_reads_them(tmp_path: Path, name: str) -> None:
+    stranger = STRANGERS[name]
+    (tmp_path / "export.csv").write_bytes(stranger.content)
+    [(source, found)] = read(tmp_path / "export.csv")
+    header = source.columns if source.report()["header_row"] else None
+    assert (header, found) in stranger.readings
 
 
 def test_rows_put_together_count_once(tmp_path: Path) -> None:
@@ -103,6 +145,16 @@ def test_spans_are_blanks_and_tables_in_cells_are_tables(tmp_path: Path) -> None
     [(source, rows)] = read(tmp_path / "a.xls", sheet="table 2", header_row=2)
     assert rows == [["Riga", "1", "2", "a1"], ["", "3", "4", "b2"], ["", "5", "6", "c3"], ["Cesis", "none", "", "d4"]]
     assert any("merged" in warning for warning in source.report()["warnings"])
+
+
+def test_merged_titles_and_headers_cost_nothing_and_are_not_told(tmp_path: Path) -> None:
+    text = """<table><tr><td colspan=3>Clients of 2024</td></tr><tr><td rowspan=2>City</td><td colspan=2>Sales</td></tr>
+      <tr><td>plan</td><td>fact</td></tr><tr><td>Riga</td><td>1</td><td>2</td></tr><tr><td>Cesis</td><td>3</td><td>4</td></tr>
+      <tr><td>Ogre</td><td>5</td><td>6</td></tr></table>"""
+    (tmp_path / "a.xls").write_text(text)
+    [(source, rows)] = read(tmp_path / "a.xls")
+    assert (source.columns, rows) == (["City", "Sales plan", "Sales fact"], [["Riga", "1", "2"], ["Cesis", "3", "4"], ["Ogre", "5", "6"]])
+    assert not any("merged" in warning for warning in source.report()["warnings"])
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,44 @@ pub(super) fn foreign_content(head: &[u8], is_packed: bool) -> Option<String> {
         [0x7F, b'E', b'L', b'F', ..] => ("a program", NO_TABLE),
         _ if head.starts_with(b"SQLite format 3\0") => ("an SQLite database", "export the table as CSV"),
         _ if head.starts_with(b"{\\rtf") => ("an RTF document", "save the table as CSV or XLSX"),
-        _ => return markup(head),
+        _ => match written_for_programs(head) {
+            Some(told) => told,
+            None => return markup(head),
+        },
     };
     Some(format!("is {what}, no table; {remedy}"))
+}
+
+/// Text that holds records, but not as rows and columns: by the words that it has to begin with.
+fn written_for_programs(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let begins = |words: &[u8]| head.len() >= words.len() && head[..words.len()].eq_ignore_ascii_case(words);
+    let is_one_line = |words: &[u8]| begins(words) && matches!(head.get(words.len()), Some(b'\r' | b'\n'));
+    if begins(b"MIME-Version:") {
+        Some(("a web archive (MHTML) or a mail", "open it in a spreadsheet and save it as XLSX or CSV"))
+    } else if begins(b"ID;P") && is_sylk(head) {
+        Some(("a SYLK file", "open it in a spreadsheet and save it as XLSX or CSV"))
+    } else if is_one_line(b"TABLE") && lines(head).nth(1).is_some_and(|line| line.trim_ascii() == b"0,1") {
+        Some(("a DIF file", "open it in a spreadsheet and save it as XLSX or CSV"))
+    } else if is_one_line(b"BEGIN:VCARD") {
+        Some(("a file of vCards", "export the contacts as CSV"))
+    } else if is_one_line(b"BEGIN:VCALENDAR") {
+        Some(("a calendar", "export it as CSV"))
+    } else if begins(b"INSERT INTO ") || begins(b"CREATE TABLE ") {
+        Some(("a list of SQL statements", "export the table as CSV"))
+    } else {
+        None
+    }
+}
+
+/// Whether the lines below the first are records of SYLK: a letter or two and fields behind semicolons.
+fn is_sylk(head: &[u8]) -> bool {
+    let mut records = lines(head).skip(1).filter(|line| !line.is_empty()).take(5).peekable();
+    records.peek().is_some()
+        && records.all(|line| {
+            let kind = line.split(|byte| *byte == b';').next().unwrap_or_default();
+            (1..=2).contains(&kind.len()) && kind.iter().all(u8::is_ascii_uppercase)
+        })
 }
 
 const NO_TABLE: &str = "give the export as CSV, XLSX, Parquet or JSON lines";
@@ -117,11 +152,16 @@ mod tests {
             (b"%PDF-1.7", "PDF"),
             (b"\xef\xbb\xbf <HTML><table>", "web page"),
             (b"<table border=1>", "web page"),
+            (b"MIME-Version: 1.0\nContent-Type: multipart/related", "MHTML"),
+            (b"ID;PWXL;N;E\r\nP;PGeneral\r\nC;Y1;X1;K1\r\nE\r\n", "SYLK"),
+            (b"TABLE\r\n0,1\r\n\"EXCEL\"", "DIF"),
+            (b"BEGIN:VCARD\r\nVERSION:3.0", "vCards"),
+            (b"insert into clients values (1)", "SQL"),
             (b"<?xml version=\"1.0\"?><Workbook xmlns=\"urn:schemas-microsoft-com:office:spreadsheet\">", "XML spreadsheet"),
         ] {
             assert!(foreign_content(head, false).is_some_and(|told| told.contains(what)), "{what}");
         }
-        for head in [&b"name,phone\n"[..], b"<id>,name\n", b"PK,name\n", b"BZh,x\n", b""] {
+        for head in [&b"name,phone\n"[..], b"ID;PLACE\n1;Riga\n", b"TABLE\n12\n", b"<id>,name\n", b"PK,name\n", b"BZh,x\n", b""] {
             assert_eq!(foreign_content(head, false), None);
         }
         assert!(foreign_content(b"PK\x03\x04", true).is_some());

@@ -36,7 +36,7 @@ pub(super) fn comment_prefix(text: &[u8]) -> Option<Vec<u8>> {
 
 /// Candidates with the trust they have beforehand.
 pub(super) fn delimiter_candidates(text: &[u8]) -> Vec<(Vec<u8>, f64)> {
-    const SINGLE: [(&str, f64); 26] = [
+    const SINGLE: [(&str, f64); 28] = [
         (",", 1.0),
         (";", 1.0),
         ("\t", 1.0),
@@ -51,6 +51,8 @@ pub(super) fn delimiter_candidates(text: &[u8]) -> Vec<(Vec<u8>, f64)> {
         ("¦", 0.97),
         ("¬", 0.97),
         ("¶", 0.97),
+        ("│", 1.0),
+        ("║", 1.0),
         ("þ", 0.9),
         ("\0", 0.9),
         (":", 0.88),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::columns::ColumnBuilder;
 use super::dialect::{LineEnd, Syntax};
-use super::layout::Layout;
+use super::layout::{ColumnLooks, Layout};
 use super::lines::Lines;
 use super::record::{Bounds, Parser, Quotes, Record, Step};
 use super::rows::{Rows, is_rule};
@@ -31,6 +31,8 @@ pub(super) struct Assembler {
     other_quote: Option<Parser>,
     other_delimiters: Vec<Parser>,
     marks: Option<Marks>,
+    /// Whether a row of which every cell begins with a blank was divided by a delimiter and a blank, unlike the others.
+    blanks_are_odd: bool,
 }
 
 /// Where careful reading has come to.
@@ -78,7 +80,13 @@ impl Assembler {
             .map(|delimiter| Parser::new(Syntax { delimiter: delimiter.to_vec(), ..syntax.clone() }, bounds))
             .collect();
         let parser = Parser::new(syntax.clone(), bounds);
-        Arc::new(Self { parser, other_quote, other_delimiters, layout, limits, lines, marks })
+        let behind = layout.columns.get(1..).unwrap_or_default();
+        let blanks_are_odd = is_usual
+            && !syntax.trim
+            && behind.len() >= 2
+            && behind.iter().any(ColumnLooks::is_always_filled)
+            && !behind.iter().any(ColumnLooks::often_begins_blank);
+        Arc::new(Self { parser, other_quote, other_delimiters, layout, limits, lines, marks, blanks_are_odd })
     }
 
     /// Reads `text` as whole records by the fast way; `None` where only the careful way is sure.
@@ -121,7 +129,8 @@ impl Assembler {
             if end - row_start >= max_bytes || n_inner_lines > self.limits.cell_lines || rows.n_left_out() > MAX_LEFT_OUT {
                 return false;
             }
-            if row_end - first_cell == n_columns && !rows.wants_care() && !self.needs_care(raw, n_columns) {
+            let is_spaced = self.blanks_are_odd && text.get(scan.cell_ends[first_cell] as usize + 1) == Some(&b' ');
+            if row_end - first_cell == n_columns && !is_spaced && !rows.wants_care() && !self.needs_care(raw, n_columns) {
                 if run_rows == 0 {
                     run_first_cell = first_cell;
                     rows.begins_regular.get_or_insert(true);

@@ -7,6 +7,9 @@ use super::kind::{Kind, kind_of};
 use super::layout::ColumnLooks;
 use super::shape::SampleRow;
 
+/// Why a row is a header that nothing else makes one.
+const BY_ITS_PLACE: &str = "the first row of the table; nothing below tells it from data, taken as its header";
+
 /// Rows that a header has, at most.
 const MAX_HEADER_ROWS: usize = 3;
 
@@ -15,7 +18,14 @@ pub(super) fn table_start(rows: &[SampleRow], first_allowed: usize, n_cells: usi
     let mut filled: Vec<usize> =
         rows.iter().filter(|row| row.cells.len() == n_cells && row.n_filled() > 0).map(SampleRow::n_filled).collect();
     filled.sort_unstable();
-    let typical = filled.get(filled.len() / 2).copied().unwrap_or(1);
+    // Half of all filled cells stand in rows of so many and more: padded titles and notes may be more rows than the table has.
+    let n_all: usize = filled.iter().sum();
+    let mut n_below = 0;
+    let mut half = filled.iter().skip_while(|n_filled| {
+        n_below += **n_filled;
+        n_below * 2 < n_all
+    });
+    let typical = half.next().copied().unwrap_or(1);
     let enough = if n_cells <= 2 { typical.min(n_cells) } else { (typical / 2).max(2).min(typical) };
     let is_data_like = |row: &SampleRow| !row.is_comment && !row.is_rule() && row.n_filled() > 0;
     (first_allowed..rows.len())
@@ -64,9 +74,12 @@ pub(super) fn find_header(
     // The same row again is the header of the next page.
     let body: Vec<&SampleRow> =
         rows[first + 1..].iter().filter(|other| other.n_filled() > 0 && !other.is_comment && other.cells != row.cells).take(300).collect();
-    // The header of a page stands above other rows; what stands twice in a row is data.
+    // Nothing says that it is a header: then what stands twice in a row is data.
     let is_twice = rows.get(first + 1).is_some_and(|next| next.cells == row.cells && rows.len() > first + 2);
-    let judged = if is_twice { Err(format!("row {} stands there twice in a row", row.line)) } else { judge_header(row, &body) };
+    let judged = match judge_header(row, &body) {
+        Ok(reason) if is_twice && reason == BY_ITS_PLACE => Err(format!("row {} stands there twice in a row", row.line)),
+        judged => judged,
+    };
     match judged {
         Err(reason) => {
             reasons.push(format!("no header row: {reason}"));
@@ -92,11 +105,12 @@ pub(super) fn find_header(
 fn is_group_row(rows: &[SampleRow], first: usize, first_allowed: usize) -> bool {
     let Some(above) = first.checked_sub(1).filter(|above| *above >= first_allowed).map(|above| &rows[above]) else { return false };
     let n_filled = above.n_filled();
+    let is_filled = |cell: &[u8]| !cell.trim_ascii().is_empty();
     above.cells.len() == rows[first].cells.len()
         && above.cells.len() >= 4
         && n_filled >= 2
         && !above.is_comment
-        && rows[first].n_filled() == rows[first].cells.len()
+        && rows[first].cells.iter().zip(&above.cells).all(|(name, title)| is_filled(name) || is_filled(title))
         && above
             .cells
             .iter()
@@ -116,6 +130,9 @@ fn judge_header(row: &SampleRow, body: &[&SampleRow]) -> Result<String, String> 
     let n_numbers = row.cells.iter().filter(|cell| kind_of(cell) == Kind::Number && !is_year(cell)).count();
     if n_kinds(&[Kind::Date]) > 0 && n_numbers > 0 && (n_kinds(&[Kind::Date]) + n_numbers) >= 3 {
         return Err(format!("row {} holds dates and numbers", row.line));
+    }
+    if names_itself(row, body) {
+        return Err(format!("every cell says what it is, as in row {}", row.line));
     }
     let words = row.cells.iter().filter(|cell| std::str::from_utf8(cell).is_ok_and(is_header_word)).count();
     let (mut speaks_for, mut speaks_against) = (0_usize, 0_usize);
@@ -180,7 +197,19 @@ fn judge_header(row: &SampleRow, body: &[&SampleRow]) -> Result<String, String> 
     if words == 0 && kinds.iter().all(|kind| matches!(kind, Kind::Number | Kind::Empty)) {
         return Err(format!("row {} is all numbers", row.line));
     }
-    Ok("the first row of the table; nothing below tells it from data, taken as its header".to_owned())
+    Ok(BY_ITS_PLACE.to_owned())
+}
+
+/// Whether all cells are a name and a value, `id=1`, and those below them begin with the same names.
+fn names_itself(row: &SampleRow, body: &[&SampleRow]) -> bool {
+    let name_of = |cell: &[u8]| cell.iter().position(|byte| *byte == b'=').filter(|at| *at > 0 && *at + 1 < cell.len());
+    let names: Option<Vec<&[u8]>> = row.cells.iter().map(|cell| Some(&cell[..=name_of(cell)?])).collect();
+    names.is_some_and(|names| {
+        !body.is_empty()
+            && body
+                .iter()
+                .all(|other| other.cells.len() == names.len() && other.cells.iter().zip(&names).all(|(cell, name)| cell.starts_with(name)))
+    })
 }
 
 /// The words of a column that has few and repeats them, and how often.

@@ -125,6 +125,11 @@ impl ColumnLooks {
         self.n_empty <= (self.n_filled / 20).max(1) && self.n_filled >= 3
     }
 
+    /// Whether more than one cell in fifty begins with a blank.
+    pub(super) fn often_begins_blank(&self) -> bool {
+        self.n_leading_blank > (self.n_filled / 50).max(1)
+    }
+
     /// Whether cells of this column begin with a blank as a habit.
     pub(super) fn may_begin_blank(&self) -> bool {
         self.n_leading_blank > 0

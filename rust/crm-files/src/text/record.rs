@@ -55,6 +55,8 @@ pub(super) struct Record {
     pub lacks_lead: bool,
     /// Bytes that were looked through for quotes that do not close.
     n_vain_bytes: usize,
+    /// Where the line ends that is being read, once that was asked.
+    line_ends_at: usize,
     /// How far the search for the quote went that made the last [`Step::Runaway`].
     pub runaway_end: usize,
 }
@@ -81,6 +83,27 @@ impl Record {
         if self.cell(input, idx).len() >= n_bytes {
             self.cells[idx].start += n_bytes;
         }
+    }
+
+    /// Whether a blank stands behind every delimiter, in the second cell without quotes.
+    pub(super) fn is_spaced(&self, input: &[u8]) -> bool {
+        let begins_blank = |idx: usize| self.cell(input, idx).first() == Some(&b' ');
+        self.cells.len() > 2 && begins_blank(1) && (1..self.cells.len()).all(|idx| self.cells[idx].quoted || begins_blank(idx))
+    }
+
+    /// Takes off the blank behind every delimiter.
+    pub(super) fn skip_spaces(&mut self, input: &[u8]) {
+        for idx in (1..self.cells.len()).filter(|idx| !self.cells[*idx].quoted).collect::<Vec<_>>() {
+            self.skip_bytes(idx, 1, input);
+        }
+    }
+
+    /// Whether quotes stand around cells, and nowhere else.
+    pub(super) fn is_well_quoted(&self, input: &[u8], quote: &[u8]) -> bool {
+        let holds_quote = |idx: usize| memmem::find(self.cell(input, idx), quote).is_some();
+        !self.stray_quote
+            && self.cells.iter().any(|cell| cell.quoted)
+            && !(0..self.cells.len()).any(|idx| !self.cells[idx].quoted && holds_quote(idx))
     }
 
     /// Whether every cell is blank.
@@ -190,6 +213,7 @@ impl Parser {
         record.other_delimiter = false;
         record.lacks_lead = false;
         record.n_vain_bytes = 0;
+        record.line_ends_at = 0;
         if pos >= input.len() {
             return if at_eof { Step::End } else { Step::NeedMore };
         }
@@ -283,9 +307,10 @@ impl Parser {
         Some(self.line_end(input, pos, at_eof)?.map(|len| (CellEnd::Line(len), 0)))
     }
 
-    /// Past the blanks from here on.
+    /// Past the delimiters from here on: blanks and tabs, or tabs alone.
     fn after_run(&self, input: &[u8], pos: usize) -> usize {
-        pos + input[pos..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+        let with_blanks = self.syntax.delimiter.first() == Some(&b' ');
+        pos + input[pos..].iter().take_while(|byte| **byte == b'\t' || with_blanks && **byte == b' ').count()
     }
 
     /// As `boundary`, where runs of blanks divide the cells; a run before a line end belongs to it.

@@ -289,8 +289,18 @@ impl Rows {
 
 /// A line that is drawn: `---+------+---`.
 pub(super) fn is_rule(raw: &[u8]) -> bool {
-    raw.iter().all(|byte| matches!(byte, b'-' | b'=' | b'_' | b'+' | b'|' | b':' | b' ' | b'\t' | b',' | b';'))
-        && raw.iter().filter(|byte| matches!(byte, b'-' | b'=' | b'_')).count() >= 6
+    is_box_rule(raw)
+        || raw.iter().all(|byte| matches!(byte, b'-' | b'=' | b'_' | b'+' | b'|' | b':' | b' ' | b'\t' | b',' | b';'))
+            && raw.iter().filter(|byte| matches!(byte, b'-' | b'=' | b'_')).count() >= 6
+}
+
+/// A line of characters that boxes are drawn with, `├──┼──┤`, and blanks.
+fn is_box_rule(raw: &[u8]) -> bool {
+    let Some(text) = raw.trim_ascii().first().filter(|byte| **byte == 0xE2).and_then(|_| std::str::from_utf8(raw).ok()) else {
+        return false;
+    };
+    let is_drawn = |char: char| ('\u{2500}'..='\u{257F}').contains(&char);
+    text.chars().all(|char| is_drawn(char) || char == ' ') && text.chars().filter(|char| matches!(char, '─' | '━' | '═')).count() >= 3
 }
 
 fn is_header_again(header: &[Vec<u8>], input: &[u8], record: &Record) -> bool {

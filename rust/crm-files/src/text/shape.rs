@@ -279,10 +279,11 @@ fn body_cells(body: &[SampleRow], header_cells: Option<usize>) -> usize {
     header_cells.filter(|width| count(*width) > 0 && count(*width) * 2 >= count(modal)).unwrap_or(modal)
 }
 
-/// The rows before the first blank one, where they are most: what follows may be another table.
+/// The rows before the first blank one, where they hold most of the values: what follows may be notes or another table.
 fn first_block(body: &[SampleRow]) -> &[SampleRow] {
     let end = body.iter().position(|row| row.n_filled() == 0).unwrap_or(body.len());
-    if end * 2 > body.len() { &body[..end] } else { body }
+    let n_values = |rows: &[SampleRow]| rows.iter().map(SampleRow::n_filled).sum::<usize>();
+    if n_values(&body[..end]) > n_values(&body[end..]) { &body[..end] } else { body }
 }
 
 /// Titles of a header with more cells than every row has: an empty one is left out, and one cut in two is put together, where that

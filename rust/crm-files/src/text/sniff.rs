@@ -6,6 +6,7 @@ use super::escape::text_or_escaped;
 use super::kind::{Kind, kind_of};
 use super::lines::lines;
 use super::record::{Bounds, Parser, Quotes, Record, Step};
+use super::rows::is_rule;
 
 /// Bytes and records of the sample that candidates are tried on.
 const TRIAL_BYTES: usize = 96 << 10;
@@ -54,6 +55,10 @@ pub(super) fn sniff(text: &[u8], is_whole: bool, fixed: &Fixed) -> Sniffed {
         // Two blanks divide cells that hold single ones.
         delimiters.extend([(b" ".to_vec(), Some(1), 0.82), (b" ".to_vec(), Some(2), 0.9)]);
     }
+    if memchr::memmem::find(text, b"\t\t").is_some() && fixed.delimiter.is_none() {
+        // Tabs that bring cells below each other: as many as it takes.
+        delimiters.push((b"\t".to_vec(), Some(1), 0.9));
+    }
     let quotes = match &fixed.quote {
         Some(quote) => vec![quote.clone()],
         None => quote_candidates(text),
@@ -80,7 +85,7 @@ pub(super) fn sniff(text: &[u8], is_whole: bool, fixed: &Fixed) -> Sniffed {
                         // A later candidate assumes more: it has to be clearly better, or to explain quotes that are odd without it.
                         let is_better = |(other, known): &(Syntax, Score)| {
                             score.total > known.total * 1.002 + 1e-9
-                                || escape == Some(b'\\')
+                                || (escape == Some(b'\\') || escape.is_some() && score.n_stray == 0 && known.n_stray > 1)
                                     && (Syntax { escape: None, ..syntax.clone() }) == *other
                                     && score.n_stray < known.n_stray
                                     && score.total > known.total * 0.99
@@ -171,6 +176,7 @@ fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
     // Per record: cells, mean weight of the cells, whether quotes were odd.
     let mut rows: Vec<(usize, f64, Stray)> = Vec::new();
     let (mut n_quoted, mut n_values) = (0_usize, 0_usize);
+    let (mut n_texts, mut is_needed) = (0_usize, false);
     while rows.len() < TRIAL_RECORDS {
         let quotes = if at < in_line_to { Quotes::InLine } else { Quotes::AtEdges };
         let mut step = parser.parse(text, at, is_whole, quotes, &mut record);
@@ -187,10 +193,12 @@ fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
         }
         let raw = &text[at..record.end];
         at = record.next;
-        if raw.trim_ascii().is_empty() || syntax.comment.as_ref().is_some_and(|comment| raw.starts_with(comment)) {
+        if raw.trim_ascii().is_empty() || is_rule(raw) || syntax.comment.as_ref().is_some_and(|comment| raw.starts_with(comment)) {
             continue;
         }
         n_quoted += record.cells.iter().filter(|cell| cell.quoted).count();
+        n_texts += record.iter(text).filter(|cell| kind_of(cell) >= Kind::Code).count();
+        is_needed |= (0..record.cells.len()).any(|idx| record.cells[idx].quoted && needs_quotes(record.cell(text, idx), syntax));
         let n_cells = record.cells.len();
         let stray = match record.stray_quote || runaway {
             false => Stray::None,
@@ -222,7 +230,20 @@ fn score(text: &[u8], is_whole: bool, syntax: &Syntax) -> Score {
     let gain = if n_cells == 1 && n_values * 10 >= rows.len() * 7 { 0.95 } else { gain(n_cells) };
     // Quotes that quote something speak for themselves: without them the cells would carry them.
     let quoted = if n_quoted > 0 { 1.01 } else { 1.0 };
+    // Typographic ones are marks of the text itself, unless they hold a delimiter or nearly every text stands in them.
+    if n_quoted > 0 && is_typographic(syntax) && !is_needed && n_quoted * 5 < n_texts * 4 {
+        return Score { total: 0.0, n_cells, share, n_stray };
+    }
     Score { total: consistency.powf(1.5) * looks * gain * (1.0 - 0.5 * stray) * quoted, n_cells, share, n_stray }
+}
+
+fn is_typographic(syntax: &Syntax) -> bool {
+    syntax.quote.as_ref().is_some_and(|(open, _)| open.len() > 1)
+}
+
+/// Whether a cell would come apart without the quotes around it.
+fn needs_quotes(cell: &[u8], syntax: &Syntax) -> bool {
+    !syntax.delimiter.is_empty() && memchr::memmem::find(cell, &syntax.delimiter).is_some() || memchr::memchr2(b'\n', b'\r', cell).is_some()
 }
 
 /// What dividing lines into so many cells is worth.

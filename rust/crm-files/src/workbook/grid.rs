@@ -31,6 +31,8 @@ pub(super) struct SheetReader {
     rows: Option<Box<dyn RowSource>>,
     /// Rows read from the source so far; a source that was closed is opened again and passes over them.
     n_read: u64,
+    /// Row of the sheet in which the data begins.
+    first_row: u64,
     report: FileReport,
     schema: SchemaRef,
     /// Per column of the sheet the column of the table.
@@ -95,6 +97,7 @@ impl SheetReader {
         }
         let Shape { schema, header_row, header, first_data, skipped, reasons, warnings } =
             shape_of(sample.make_contiguous(), &columns, options);
+        let first_row = sample.get(first_data).map_or(u64::MAX, |row| row.number);
         // Columns whose only values stand above the table are none of it.
         columns.truncate(schema.fields().len());
         sample.drain(..first_data);
@@ -113,6 +116,7 @@ impl SheetReader {
             open,
             rows: Some(rows),
             n_read,
+            first_row,
             report,
             schema,
             slots,
@@ -202,7 +206,7 @@ impl SheetReader {
     /// Brings the warnings up to what was met.
     fn tell_notes(&mut self) {
         if let Some(rows) = &self.rows {
-            self.sentences = rows.notes().sentences();
+            self.sentences = rows.notes().sentences(self.first_row);
         }
         let sheet = self.report.sheet.clone().unwrap_or_default();
         let prefix = format!("sheet {sheet:?}: ");

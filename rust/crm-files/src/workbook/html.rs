@@ -144,7 +144,7 @@ impl HtmlRows {
         self.taken_to[first..end].iter_mut().for_each(|last| *last = (*last).max(last_row));
         self.next_column = end;
         if (cell.columns > 1 || cell.rows > 1) && !cell.text.is_empty() {
-            self.notes.merged.add(|| place(cell.row, first as u32));
+            self.notes.merged.add(cell.row, || place(cell.row, first as u32));
         }
         let begin = row.text.len();
         row.text.push_str(&cell.text);

@@ -1,4 +1,6 @@
 //! What the readers of all workbook formats hand on: rows of cells that have a value, and notes on what was met.
+use std::collections::BTreeMap;
+
 use crm_core::{Control, Error, Result};
 
 use super::WorkbookLimits;
@@ -7,6 +9,9 @@ use super::shown::{Shown, is_beyond_digits, is_exponent_text, is_rounded_by_expo
 /// Rows and columns that the formats can address.
 pub(super) const MAX_ROWS: u64 = 1 << 20;
 pub(super) const MAX_COLUMNS: u32 = 16_384;
+
+/// Rows at the beginning of a sheet that a header may stand in.
+const TITLE_ROWS: u64 = 1_000;
 
 /// The cells of one row that have a value, in one text buffer that is used again and again.
 #[derive(Debug, Clone, Default)]
@@ -77,7 +82,7 @@ pub(super) trait RowSource: Send {
 pub(super) struct Notes {
     pub hidden_rows: Note,
     pub hidden_columns: Note,
-    pub merged: Note,
+    pub merged: Merged,
     pub errors: Note,
     pub uncalculated: Note,
     pub exponents: Note,
@@ -101,9 +106,35 @@ impl Note {
     }
 }
 
+/// Merged ranges by the row they begin in: those of titles and headers cost no value, and where the data begins shows later.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Merged {
+    /// Of rows that a header may stand in, by row.
+    early: BTreeMap<u64, Note>,
+    later: Note,
+}
+
+impl Merged {
+    pub fn add(&mut self, row: u64, place: impl FnOnce() -> String) {
+        let note = if row <= TITLE_ROWS { self.early.entry(row).or_default() } else { &mut self.later };
+        note.add(place);
+    }
+
+    /// Those that begin in the rows of the data.
+    fn from_row(&self, first: u64) -> Note {
+        let mut all = Note::default();
+        for note in self.early.range(first..).map(|(_, note)| note).chain([&self.later]).filter(|note| note.count > 0) {
+            all.add(|| note.first.clone());
+            all.count += note.count - 1;
+        }
+        all
+    }
+}
+
 impl Notes {
-    /// The warnings, one sentence each.
-    pub fn sentences(&self) -> Vec<String> {
+    /// The warnings, one sentence each; `first_row` is where the data begins.
+    pub fn sentences(&self, first_row: u64) -> Vec<String> {
+        let merged = self.merged.from_row(first_row);
         let tell = |note: &Note, one: &str, many: &str, rest: &str| match note.count {
             0 => None,
             1 => Some(format!("1 {one} ({}) {rest}", note.first)),
@@ -112,7 +143,7 @@ impl Notes {
         [
             tell(&self.hidden_rows, "hidden row", "hidden rows", "were read like the others"),
             tell(&self.hidden_columns, "hidden column", "hidden columns", "were read like the others"),
-            tell(&self.merged, "merged range", "merged ranges", "hold their value in the top left cell only"),
+            tell(&merged, "merged range", "merged ranges", "hold their value in the top left cell only"),
             tell(&self.errors, "cell holds", "cells hold", "an error such as #N/A, kept as that text"),
             tell(
                 &self.uncalculated,
@@ -259,6 +290,19 @@ impl CellBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn merged_ranges_above_the_data_are_not_told() {
+        let mut notes = Notes::default();
+        for row in [1, 3, 5, 5, 2_000] {
+            notes.merged.add(row, || format!("A{row}"));
+        }
+        let told = |first_row| notes.sentences(first_row).join(" ");
+        assert!(told(1).starts_with("5 merged ranges (the first A1)"));
+        assert!(told(4).starts_with("3 merged ranges (the first A5)"));
+        assert!(told(6).starts_with("1 merged range (A2000)"));
+        assert_eq!(Notes::default().sentences(1), Vec::<String>::new());
+    }
 
     #[test]
     fn places() {

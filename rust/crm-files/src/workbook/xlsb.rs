@@ -335,7 +335,7 @@ impl XlsbRows {
             if kind == 176 {
                 let payload = &self.records.payload;
                 let (row, column) = (u64::from(u32_at(payload, 0)) + 1, u32_at(payload, 8));
-                self.notes.merged.add(|| place(row, column));
+                self.notes.merged.add(row, || place(row, column));
             }
         }
         Ok(())

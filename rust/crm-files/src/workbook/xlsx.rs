@@ -245,7 +245,9 @@ impl RowSource for XlsxRows {
                 }
                 Token::Open { name: b"mergeCell", attributes } | Token::Empty { name: b"mergeCell", attributes } => {
                     let range = attribute_text(attributes, b"ref").unwrap_or_default();
-                    self.notes.merged.add(|| range.into_owned());
+                    let row =
+                        range.trim_start_matches(|char: char| !char.is_ascii_digit()).split(':').next().and_then(|row| row.parse().ok());
+                    self.notes.merged.add(row.unwrap_or(u64::MAX), || range.into_owned());
                     continue;
                 }
                 Token::End => {

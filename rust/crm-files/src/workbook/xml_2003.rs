@@ -149,7 +149,7 @@ impl XmlRows {
             }
         }
         if row.cells.len() > n_before && (cell.across > 0 || cell.down > 0) {
-            self.notes.merged.add(|| place(row.number, column));
+            self.notes.merged.add(row.number, || place(row.number, column));
         }
         Ok(())
     }

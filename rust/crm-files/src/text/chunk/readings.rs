@@ -20,6 +20,10 @@ impl Assembler {
         if record.stray_quote {
             rows.notes.stray_quote.add(row);
         }
+        if self.blanks_are_odd && self.layout.fits(text, record) && record.is_spaced(text) {
+            record.skip_spaces(text);
+            record.other_delimiter = true;
+        }
         if record.other_delimiter {
             rows.notes.other_delimiter.add(row);
         }
@@ -47,7 +51,10 @@ impl Assembler {
         let is_well_formed = first_reading.n_lines > 1 && !first_reading.stray_quote;
         let goes_on = |record: &Record| !is_well_formed || record.next >= first_reading.next || self.is_row(text, record.next, at_eof);
         let fits = |record: &Record| self.layout.fits(text, record) && goes_on(record);
-        if self.layout.syntax.quote.is_some() {
+        // Quotes that keep the rules in one line are none of the damage.
+        let is_well_quoted = first_reading.n_lines == 1
+            && self.layout.syntax.quote.as_ref().is_some_and(|(open, _)| first_reading.is_well_quoted(text, open));
+        if self.layout.syntax.quote.is_some() && !is_well_quoted {
             let line = self.layout.syntax.line_end.next_line(&text[at..]).map_or(text.len(), |offset| at + offset);
             let mut attempts = vec![Quotes::InLine];
             attempts.extend(self.parser.quotes_at_edges(&text[..line], at).into_iter().map(Quotes::LiteralAt));
@@ -75,15 +82,30 @@ impl Assembler {
             for parser in &self.other_delimiters {
                 // Blanks divide words too: only values can tell.
                 let is_certain = parser.syntax.delimiter != b" " || self.n_strict_columns() * 2 >= n_columns;
-                if is_certain
-                    && parser.parse(text, at, at_eof, Quotes::InLine, record) == Step::Done
-                    && fits(record)
-                    && record.iter(text).zip(&self.layout.columns).all(|(cell, looks)| looks.accepts(cell))
-                {
-                    record.other_delimiter = true;
-                    return;
+                // By the rules first, within the line: tried anew, quotes that are doubled before a blank would close.
+                let line = self.layout.syntax.line_end.next_line(&text[at..]).map_or(text.len(), |offset| at + offset);
+                let readings = [(&text[..line], at_eof || line < text.len(), Quotes::AtEdges), (text, at_eof, Quotes::InLine)];
+                for (text, at_eof, quotes) in readings {
+                    if is_certain
+                        && parser.parse(text, at, at_eof, quotes, record) == Step::Done
+                        && fits(record)
+                        && record.iter(text).zip(&self.layout.columns).all(|(cell, looks)| looks.accepts(cell))
+                    {
+                        record.other_delimiter = true;
+                        return;
+                    }
                 }
             }
+        }
+        // A quote that closes by chance lines further down has swallowed the rows between.
+        let has_swallowed = first_reading.n_lines > 1 && first_reading.stray_quote;
+        if has_swallowed
+            && self.parser.parse(text, at, at_eof, Quotes::InLine, record) == Step::Done
+            && record.next < first_reading.next
+            && self.is_row(text, record.next, at_eof)
+        {
+            record.stray_quote = true;
+            return;
         }
         *record = first_reading;
     }

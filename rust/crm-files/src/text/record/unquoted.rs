@@ -46,7 +46,11 @@ impl Parser {
             {
                 // To the closing quote, which is content here, as the opening one is.
                 let from = at + open.len();
-                let line = self.syntax.line_end.next_line(&input[from..]).map_or(input.len(), |offset| from + offset);
+                // Looked for once in a line, whatever quotes it has.
+                if record.line_ends_at <= from {
+                    record.line_ends_at = self.syntax.line_end.next_line(&input[from..]).map_or(input.len(), |offset| from + offset);
+                }
+                let line = record.line_ends_at;
                 if record.n_vain_bytes <= MAX_VAIN_BYTES {
                     if let Some(offset) = memmem::find(&input[from..line], close) {
                         at = from + offset + close.len();

@@ -62,7 +62,7 @@ impl CellHead {
         let number = row.number;
         let column = column.min(u64::from(MAX_COLUMNS)) as u32;
         if self.is_merged {
-            notes.merged.add(|| place(number, column));
+            notes.merged.add(number, || place(number, column));
         }
         let shown = row.text[begin..].trim().to_owned();
         let replace = |row: &mut Row, text: &str| {

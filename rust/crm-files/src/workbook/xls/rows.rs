@@ -76,7 +76,8 @@ impl XlsRows {
                 }
                 0xe5 => {
                     for range in record.data.get(2..).unwrap_or_default().chunks_exact(8) {
-                        rows.notes.merged.add(|| place(u64::from(u16_at(range, 0)) + 1, u16_at(range, 4).into()));
+                        let (row, column) = (u64::from(u16_at(range, 0)) + 1, u16_at(range, 4).into());
+                        rows.notes.merged.add(row, || place(row, column));
                     }
                 }
                 _ => {
