@@ -34,6 +34,8 @@ pub(super) struct Cell {
     resolved: bool,
     /// Whether it stood in quotes.
     pub quoted: bool,
+    /// Whether blanks stood before these.
+    after_blank: bool,
 }
 
 /// The cells of the record parsed last; reused between records.
@@ -85,10 +87,13 @@ impl Record {
         }
     }
 
-    /// Whether a blank stands behind every delimiter, in the second cell without quotes.
+    /// Whether a blank stands behind every delimiter.
     pub(super) fn is_spaced(&self, input: &[u8]) -> bool {
-        let begins_blank = |idx: usize| self.cell(input, idx).first() == Some(&b' ');
-        self.cells.len() > 2 && begins_blank(1) && (1..self.cells.len()).all(|idx| self.cells[idx].quoted || begins_blank(idx))
+        let begins_blank = |idx: usize| match self.cells[idx] {
+            Cell { quoted: true, after_blank, .. } => after_blank,
+            _ => self.cell(input, idx).first() == Some(&b' '),
+        };
+        self.cells.len() > 2 && (1..self.cells.len()).all(begins_blank)
     }
 
     /// Takes off the blank behind every delimiter.
@@ -257,6 +262,9 @@ impl Parser {
             } else if input[at..].starts_with(open) {
                 match self.quoted_cell(input, at + open.len(), at_eof, quotes, record) {
                     QuotedEnd::Closed(end, cell_end) => {
+                        if let Some(cell) = record.cells.last_mut() {
+                            cell.after_blank = at > start;
+                        }
                         *pos = end;
                         return cell_end;
                     }
@@ -355,7 +363,7 @@ fn unwrap_record(parser: &Parser, input: &[u8], record: &mut Record) {
     for (idx, cell) in unwrapped.cells.iter().enumerate() {
         let start = record.resolved.len();
         record.resolved.extend_from_slice(unwrapped.cell(&whole, idx));
-        record.cells.push(Cell { start, end: record.resolved.len(), resolved: true, quoted: cell.quoted });
+        record.cells.push(Cell { start, end: record.resolved.len(), resolved: true, quoted: cell.quoted, after_blank: false });
     }
 }
 

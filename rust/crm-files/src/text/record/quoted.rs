@@ -119,7 +119,7 @@ impl Parser {
                     } else {
                         (start, at)
                     };
-                    record.cells.push(Cell { start, end, resolved: is_copied, quoted: true });
+                    record.cells.push(Cell { start, end, resolved: is_copied, quoted: true, after_blank: false });
                     return QuotedEnd::Closed(after_blanks + skip, cell_end);
                 }
                 Some(None) => {

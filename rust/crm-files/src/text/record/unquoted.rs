@@ -79,6 +79,6 @@ impl Parser {
             start += blanks;
             end -= behind;
         }
-        record.cells.push(Cell { start, end, resolved, quoted: false });
+        record.cells.push(Cell { start, end, resolved, quoted: false, after_blank: false });
     }
 }
