@@ -216,6 +216,22 @@ def test_a_file_is_opened_once(template: Template, tmp_path: Path, monkeypatch: 
         assert base.table("records").read_all().num_rows == 1
 
 
+def test_a_file_is_read_as_the_options_say(template: Template, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of contacts and of a related table, one file or several; the options win over the mapping file."""
+    contacts, orders, mapping = tmp_path / "people.txt", tmp_path / "orders.txt", tmp_path / "map.yaml"
+    # In each case something else would be read than is meant: a letter, a delimiter within a name, a header below another.
+    contacts.write_bytes("made;by;us\nid|name|email\n7|'Anna|Ķirse'|anna@inbox.lv\n".encode("cp1257"))
+    orders.write_bytes("note\nnr|customer_no|what\n1|7|Ķekars\n".encode("cp1257"))
+    mapping.write_text("encoding: utf-8\nskip_rows: 5\n", "utf-8")
+    read = ["--encoding", "cp1257", "--delimiter", "|", "--quote", "'", "--skip-rows", "0", "--header-row", "2", "--mapping", str(mapping)]
+    with template.copy() as base:
+        given = ["--base", str(base.path), "--source", "erp", *read]
+        assert run(["import", str(contacts), *given]) == 0, capfd.readouterr().err
+        assert run(["import", str(orders), "--table", "orders", *given]) == 0, capfd.readouterr().err
+        assert base.contacts(["full_name"]).read_all()["full_name"].to_pylist() == ["Anna|Ķirse"]
+        assert base.table("orders", ["nr", "what"]).read_all().to_pylist() == [{"nr": 1, "what": "Ķekars"}]
+
+
 def test_an_import_that_merges_suspiciously_much_stops(template: Template) -> None:
     rows = [{"id": str(n), "name": "Anna Ozola", "email": "info@firma.lv", "phone": "29123456", "city": "Riga"} for n in range(300)]
     with template.copy() as base:
