@@ -21,33 +21,32 @@ def warn_of_other_keys(writing: Writing, plan: Plan) -> None:
         _warn_of_other_references(writing, plan)
 
 
-#: Rows of the table that are current, came before this run, and have no key: they are known by their content.
-_EARLIER = """
-    SELECT t._row_id, t._content_hash, t._source_file, t._run_id, t._record_id, t._ref_value, greatest(t._run_id, coalesce(s.last_run, 0)) AS last_run
-    FROM {table} t LEFT JOIN (SELECT id, content_hash, max(run_id) AS last_run FROM sightings
-        WHERE table_name = {name} AND run_id < {run_id} GROUP BY ALL) s
-      ON s.id = t._row_id AND s.content_hash = t._content_hash
-    WHERE t._run_id < {run_id} AND starts_with(t._row_key, 'content ') AND t._row_source IN (SELECT _row_source FROM temp.judged)
-      AND NOT EXISTS (SELECT 1 FROM superseded o WHERE o.table_name = {name} AND o.id = t._row_id AND o.content_hash = t._content_hash)
-"""
-
-
-def _earlier(writing: Writing, plan: Plan) -> str:
-    return _EARLIER.format(table=stored(plan.table), name=literal(plan.table), run_id=writing.run_id)
+def _keyless(writing: Writing, plan: Plan) -> str:
+    """Rows of the table that are current, came before this run, and have no key: they are known by their content."""
+    name = literal(plan.table)
+    return f"""
+        SELECT t.* FROM {stored(plan.table)} t
+        WHERE t._run_id < {writing.run_id} AND starts_with(t._row_key, 'content ') AND t._row_source IN (SELECT _row_source FROM temp.judged)
+          AND NOT EXISTS (SELECT 1 FROM superseded s WHERE s.table_name = {name} AND s.id = t._row_id AND s.content_hash = t._content_hash)
+    """
 
 
 def _warn_of_changed(writing: Writing, plan: Plan) -> None:
     """A list that comes again with some rows new, where rows of the same contacts that were in it the last time are missing, has rows that
     were changed, or so it seems."""
     transaction, counts = writing.transaction, writing.run.counts
-    if not counts["new"]:
+    last = transaction.value(
+        "SELECT max(run_id) FROM related_tables JOIN runs USING (run_id) WHERE table_name = ? AND run_id < ? AND source IS NOT DISTINCT FROM ?",
+        [plan.table, writing.run_id, plan.source_name],
+    )
+    if not counts["new"] or last is None:
         return
     # Where no row came again, and no file of that name came before, these are further rows rather than a list anew.
     of_file = "true" if counts["unchanged"] else "_source_file IN (SELECT _file FROM temp.judged)"
+    seen = f"SELECT id FROM sightings WHERE table_name = {literal(plan.table)} AND run_id = {last}"
     n_missing, n_changed = transaction.rows(f"""
-        WITH earlier AS ({_earlier(writing, plan)}),
-        missing AS (SELECT * FROM earlier WHERE last_run = (SELECT max(last_run) FROM earlier) AND {of_file}
-                    AND _row_id NOT IN (SELECT _row_id FROM temp.judged WHERE _status = 'unchanged')),
+        WITH missing AS (SELECT _record_id, _ref_value FROM ({_keyless(writing, plan)}) WHERE (_run_id = {last} OR _row_id IN ({seen})) AND {of_file}
+                         AND _row_id NOT IN (SELECT _row_id FROM temp.judged WHERE _status = 'unchanged')),
         fresh AS (SELECT _record_id, _ref_value FROM {stored(plan.table)} WHERE _run_id = {writing.run_id})
         SELECT (SELECT count(*) FROM missing), count(*) FROM fresh f WHERE EXISTS (
             SELECT 1 FROM missing m WHERE m._record_id IS NOT DISTINCT FROM f._record_id AND m._ref_value IS NOT DISTINCT FROM f._ref_value)""")[
@@ -66,7 +65,7 @@ def _warn_of_changed(writing: Writing, plan: Plan) -> None:
 def _warn_of_twice(writing: Writing, plan: Plan) -> None:
     """Rows that came without a key before, and have one now, are other rows."""
     n_twice, first = writing.transaction.rows(f"""
-        SELECT count(*), min(e._run_id) FROM ({_earlier(writing, plan)}) e
+        SELECT count(*), min(e._run_id) FROM ({_keyless(writing, plan)}) e
         WHERE e._content_hash IN (SELECT _content_hash FROM temp.judged WHERE _status = 'new')""")[0]
     if n_twice:
         writing.run.warnings.append(
