@@ -160,6 +160,24 @@ def test_any_split_and_order_gives_what_one_import_gives(tmp_path: Path, fitted:
         parts.native.verify()
 
 
+def test_thousands_of_splits_of_few_rows_give_what_one_import_gives(tmp_path: Path, fitted: str) -> None:
+    """Few rows, so that there are many cases; some rows come twice."""
+    for seed in range(2_000 if LONG else 15):
+        draw = random.Random(seed)
+        rows = rows_of(draw.randrange(3, 40), seed)
+        whole = Index(tmp_path / f"whole{seed}", fitted)
+        whole.add(rows)
+        shuffled = draw.sample(rows, len(rows))
+        parts = Index(tmp_path / f"parts{seed}", fitted)
+        while shuffled:
+            n = draw.randrange(1, 12)
+            # What came before may come again, and says nothing new.
+            parts.add([*shuffled[:n], *draw.sample(rows, 2)] if draw.random() < 0.3 else shuffled[:n])
+            shuffled = shuffled[n:]
+        assert parts.partition() == whole.partition(), seed
+        assert parts.edges == whole.edges, seed
+
+
 def test_historical_people_in_ten_shuffled_imports(tmp_path: Path, shared: Path) -> None:
     text = pa.csv.ConvertOptions(column_types=dict.fromkeys(["id", "dob", "postcode_fake"], pa.string()), strings_can_be_null=True)
     table = pa.csv.read_csv(shared / "data" / "historical_50k" / "records.csv", convert_options=text)
