@@ -70,10 +70,25 @@ pub fn key_of(bytes: &[u8]) -> u32 {
 /// Nothing that is decided may depend on the numbers themselves, only on equality, since another order of rows numbers differently.
 #[derive(Debug, Clone)]
 pub struct Dictionary {
-    table: HashTable<ValueId>,
+    table: HashTable<Slot>,
     hashes: Vec<u64>,
     bytes: Vec<u8>,
     entries: Vec<Entry>,
+}
+
+/// A value's place in the table. Half of its hash stands beside its number, so that neither a growing table nor a value of another hash
+/// has to be looked up elsewhere in memory.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    half: u32,
+    id: ValueId,
+}
+
+impl Slot {
+    /// What the table goes by: the half spread over all bits.
+    fn place(half: u32) -> u64 {
+        u64::from(half).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
 }
 
 /// What comparing needs of a value, together in memory: aligned, so that it takes one cache line and not two.
@@ -109,11 +124,13 @@ impl Dictionary {
             return 0;
         }
         let hash = content_hash(&draft.text);
+        let half = (hash >> 32) as u32;
         let (hashes, next) = (&self.hashes, self.hashes.len() as u32);
-        match self.table.entry(hash, |id| hashes[*id as usize] == hash, |id| hashes[*id as usize]) {
-            hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
+        let is_same = |slot: &Slot| slot.half == half && hashes[slot.id as usize] == hash;
+        match self.table.entry(Slot::place(half), is_same, |slot| Slot::place(slot.half)) {
+            hashbrown::hash_table::Entry::Occupied(entry) => entry.get().id,
             hashbrown::hash_table::Entry::Vacant(entry) => {
-                entry.insert(next);
+                entry.insert(Slot { half, id: next });
                 self.hashes.push(hash);
                 self.bytes.extend_from_slice(&draft.text);
                 let end = self.bytes.len() as u32;
@@ -178,7 +195,7 @@ impl Dictionary {
 
     /// Bytes held, about.
     pub fn memory_bytes(&self) -> usize {
-        let table = self.table.capacity() * (size_of::<ValueId>() + 1);
+        let table = self.table.capacity() * (size_of::<Slot>() + 1);
         self.hashes.len() * 8 + self.bytes.len() + self.entries.len() * size_of::<Entry>() + table
     }
 

@@ -182,11 +182,7 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
     if cell.len() > 48 {
         return if cell.chars().any(char::is_alphanumeric) { None } else { Some(Reason::Empty) };
     }
-    // Most cells begin with four letters or digits as none of the words does.
-    if let Some(first) = cell.as_bytes().first_chunk::<4>()
-        && first.iter().all(u8::is_ascii_alphanumeric)
-        && !begins_word(first.map(|byte| byte.to_ascii_lowercase()))
-    {
+    if begins_as_no_word(cell.as_bytes()) {
         return None;
     }
     // Folding into a small buffer: the words are short.
@@ -246,6 +242,33 @@ pub fn placeholder_reason(cell: &str) -> Option<Reason> {
     }
     let word = std::str::from_utf8(&folded[..len]).ok()?;
     is_word(word).then_some(Reason::Placeholder)
+}
+
+/// Whether the first few bytes show that the cell is no word, as those of most cells do.
+fn begins_as_no_word(cell: &[u8]) -> bool {
+    let unsigned = cell.strip_prefix(b"+").unwrap_or(cell);
+    match unsigned {
+        // Of the words that begin with a digit one begins with 1, and none with a greater one.
+        [b'2'..=b'9', ..] | [b'1', b'0'..=b'9', ..] => true,
+        [a, b, c, d, ..] if [a, b, c, d].iter().all(|byte| byte.is_ascii_alphanumeric()) => {
+            !begins_word([*a, *b, *c, *d].map(|byte| byte.to_ascii_lowercase()))
+        }
+        [a, b, c, d, ..] => match (lower_cyrillic(*a, *b), lower_cyrillic(*c, *d)) {
+            (Some([a, b]), Some([c, d])) => !begins_word([a, b, c, d]),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// A Russian letter in UTF-8 as the words have it; `None` for all else.
+fn lower_cyrillic(first: u8, second: u8) -> Option<[u8; 2]> {
+    match (first, second) {
+        (0xd0, 0xb0..=0xbf) | (0xd1, 0x80..=0x8f) => Some([first, second]),
+        (0xd0, 0x90..=0x9f) => Some([0xd0, second + 0x20]),
+        (0xd0, 0xa0..=0xaf) => Some([0xd1, second - 0x20]),
+        _ => None,
+    }
 }
 
 /// Whether any of the words begins with these four bytes; a few others pass for one.
@@ -370,6 +393,19 @@ mod tests {
                 assert_eq!(placeholder_reason(&written), Some(Reason::Placeholder), "{written}");
             }
             assert_eq!(placeholder_reason(&format!("{word}q")), None, "{word}q");
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_never_rule_a_word_out() {
+        for word in WORDS.iter().filter(|word| !word.is_empty()) {
+            let upper = word.to_uppercase();
+            for written in [(*word).to_owned(), upper.replace('Е', "Ё"), format!("+{word}"), upper, word.replace(' ', ".")] {
+                assert!(!begins_as_no_word(written.as_bytes()), "{written}");
+            }
+        }
+        for value in ["8 (912) 345-67-89", "+7912", "15.09.1950", "Kungu iela", "Щербаков", "ИВАНОВ"] {
+            assert!(begins_as_no_word(value.as_bytes()), "{value}");
         }
     }
 }
