@@ -79,6 +79,30 @@ def test_files_of_strangers_are_read_as_a_person_reads_them(tmp_path: Path, name
     assert (header, found) in stranger.readings
 
 
+@pytest.mark.parametrize("text", ['{"id": 1, "name": "Ann"}\n{"id": 2}\n', '\n[\n {"id": 1, "name": "Ann"},\n {"id": 2}\n]\n'])
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.dump"])
+def test_json_is_read_as_such_whatever_its_name(tmp_path: Path, text: str, name: str) -> None:
+    (tmp_path / name).write_text(text)
+    [(source, rows)] = read(tmp_path / name)
+    assert (source.report()["format"], source.columns, rows) == ("jsonl", ["id", "name"], [["1", "Ann"], ["2", ""]])
+    [streamed] = open_sources([io.BytesIO(text.encode())], ReadOptions())
+    assert sum(len(batch) for batch, _ in streamed.batches()) == 2
+
+
+@pytest.mark.parametrize("text", ['{"id"}\n{"x"}\n', "{1,2}\n{3,4}\n", '"{""id"": 1}"\n', "[1] first\n[2] second\n"])
+def test_braces_alone_are_no_json(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    [(source, _)] = read(tmp_path / "a.csv")
+    assert source.report()["format"] == "csv"
+
+
+@pytest.mark.parametrize("delimiter", ["\x02", "\x03", "\x07", "\x0b", "\x1c", "\x1d", "\x1e", "\x1f"])
+def test_control_characters_divide_cells(tmp_path: Path, delimiter: str) -> None:
+    (tmp_path / "a.txt").write_text("\n".join(delimiter.join(row) for row in [HEADER, *contacts()]) + "\n", newline="")
+    [(source, rows)] = read(tmp_path / "a.txt")
+    assert (source.columns, rows) == (HEADER, contacts())
+
+
 def test_rows_put_together_count_once(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(EXPORTS["line-breaks-without-quotes"][0])
     [(source, rows)] = read(tmp_path / "a.csv")

@@ -56,6 +56,15 @@ impl Format {
         (is_page || begins(&["<?xml"]) && holds("<html")).then_some(Self::Html)
     }
 
+    /// Whether a text that begins with `head` is JSON: an object, or an array of objects, whose first key stands there.
+    pub fn json_from_content(head: &[u8]) -> Option<Self> {
+        let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+        let inner = head.strip_prefix(b"[").unwrap_or(head).trim_ascii_start();
+        let key = inner.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
+        let end = memchr::memchr2(b'"', b'\n', key).filter(|end| key[*end] == b'"')?;
+        key[end + 1..].trim_ascii_start().starts_with(b":").then_some(Self::Jsonl)
+    }
+
     /// The format that a file name claims.
     pub fn from_name(name: &str) -> Option<Self> {
         let lower = name.to_ascii_lowercase();

@@ -27,7 +27,9 @@ pub fn open_path(path: &Path, options: &ReadOptions, control: &dyn Control) -> R
         Some(format) => format,
         None => match Format::workbook_from_content(&head, &name).or_else(|| Format::markup_from_content(&head)) {
             Some(format) => format,
-            None => Format::from_name(&name).filter(|format| !format.is_workbook()).unwrap_or(Format::Csv),
+            None => Format::json_from_content(&head)
+                .or_else(|| Format::from_name(&name).filter(|format| !format.is_workbook()))
+                .unwrap_or(Format::Csv),
         },
     };
     if format.is_workbook() {
@@ -40,12 +42,16 @@ pub fn open_path(path: &Path, options: &ReadOptions, control: &dyn Control) -> R
 /// Opens a stream (standard input, say), which cannot be a workbook: those are read by seeking.
 pub fn open_stream(
     name: &str,
-    input: Box<dyn Read + Send>,
+    mut input: Box<dyn Read + Send>,
     options: &ReadOptions,
     control: &dyn Control,
 ) -> Result<Vec<Box<dyn TableReader>>> {
-    let format = options.format.or_else(|| Format::from_name(name)).filter(|format| !format.is_workbook()).unwrap_or(Format::Csv);
-    text::open(name, format, input, options, control)
+    let mut head = vec![0_u8; Format::HEAD_BYTES];
+    let n_head = read_up_to(&mut *input, &mut head).map_err(|error| Error::os(&error, name))?;
+    head.truncate(n_head);
+    let format = options.format.or_else(|| Format::json_from_content(&head)).or_else(|| Format::from_name(name));
+    let format = format.filter(|format| !format.is_workbook()).unwrap_or(Format::Csv);
+    text::open(name, format, Box::new(std::io::Cursor::new(head).chain(input)), options, control)
 }
 
 fn read_up_to(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {

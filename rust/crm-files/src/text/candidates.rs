@@ -36,7 +36,7 @@ pub(super) fn comment_prefix(text: &[u8]) -> Option<Vec<u8>> {
 
 /// Candidates with the trust they have beforehand.
 pub(super) fn delimiter_candidates(text: &[u8]) -> Vec<(Vec<u8>, f64)> {
-    const SINGLE: [(&str, f64); 28] = [
+    const SINGLE: [(&str, f64); 36] = [
         (",", 1.0),
         (";", 1.0),
         ("\t", 1.0),
@@ -44,7 +44,15 @@ pub(super) fn delimiter_candidates(text: &[u8]) -> Vec<(Vec<u8>, f64)> {
         ("\u{1}", 1.0),
         ("\u{1f}", 1.0),
         ("\u{1e}", 0.98),
+        ("\u{1c}", 0.98),
+        ("\u{1d}", 0.98),
         ("\u{2}", 0.98),
+        ("\u{3}", 0.98),
+        ("\u{4}", 0.98),
+        ("\u{6}", 0.98),
+        ("\u{7}", 0.98),
+        ("\u{8}", 0.98),
+        ("\u{b}", 0.98),
         ("~", 0.97),
         ("^", 0.97),
         ("§", 0.97),

@@ -121,7 +121,7 @@ impl Merged {
     }
 
     /// Those that begin in the rows of the data.
-    fn from_row(&self, first: u64) -> Note {
+    fn since(&self, first: u64) -> Note {
         let mut all = Note::default();
         for note in self.early.range(first..).map(|(_, note)| note).chain([&self.later]).filter(|note| note.count > 0) {
             all.add(|| note.first.clone());
@@ -134,7 +134,7 @@ impl Merged {
 impl Notes {
     /// The warnings, one sentence each; `first_row` is where the data begins.
     pub fn sentences(&self, first_row: u64) -> Vec<String> {
-        let merged = self.merged.from_row(first_row);
+        let merged = self.merged.since(first_row);
         let tell = |note: &Note, one: &str, many: &str, rest: &str| match note.count {
             0 => None,
             1 => Some(format!("1 {one} ({}) {rest}", note.first)),
