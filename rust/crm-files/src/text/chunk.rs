@@ -29,6 +29,7 @@ pub(super) struct Assembler {
     pub lines: Lines,
     parser: Parser,
     other_quote: Option<Parser>,
+    other_quote_byte: Option<u8>,
     other_delimiters: Vec<Parser>,
     marks: Option<Marks>,
     /// Whether a row of which every cell begins with a blank was divided by a delimiter and a blank, unlike the others.
@@ -72,6 +73,7 @@ impl Assembler {
             Some((open, _)) if open == b"'" => Some(b"\"".to_vec()),
             _ => None,
         };
+        let other_quote_byte = other_quote.as_ref().map(|quote| quote[0]);
         let other_quote = other_quote.map(|quote| Parser::new(Syntax { quote: Some((quote.clone(), quote)), ..syntax.clone() }, bounds));
         let is_usual = [&b","[..], b";", b"\t", b"|"].contains(&syntax.delimiter.as_slice());
         let other_delimiters = [&b";"[..], b"\t", b",", b"|", b" "]
@@ -86,7 +88,7 @@ impl Assembler {
             && behind.len() >= 2
             && behind.iter().any(ColumnLooks::is_always_filled)
             && !behind.iter().any(ColumnLooks::often_begins_blank);
-        Arc::new(Self { parser, other_quote, other_delimiters, layout, limits, lines, marks, blanks_are_odd })
+        Arc::new(Self { parser, other_quote, other_quote_byte, other_delimiters, layout, limits, lines, marks, blanks_are_odd })
     }
 
     /// Reads `text` as whole records by the fast way; `None` where only the careful way is sure.
@@ -178,6 +180,7 @@ impl Assembler {
         raw.len() < n_columns
             || is_drawn
             || n_mark_bytes(raw) > 0
+            || self.other_quote_byte == Some(*first)
             || (is_edge || first.is_ascii_whitespace()) && self.is_blank(raw)
             || syntax.comment.as_ref().is_some_and(|comment| raw.starts_with(comment))
             || self.layout.header_starts.iter().any(is_header_start)

@@ -166,7 +166,15 @@ fn with_options(text: &[u8], options: ReadOptions) -> Result<Table, String> {
 #[test]
 fn quotes_that_never_close_take_no_square_of_the_line() {
     let rows: String = (0..50).map(|number| format!("{number},b,c\n")).collect();
-    for hostile in ["\"a,".repeat(200_000), "\"a\n".repeat(100_000), "\"\"a,\"".repeat(100_000), "a\"b, ".repeat(100_000)] {
+    let hostile = [
+        "\"a,".repeat(200_000),
+        "\"a\n".repeat(100_000),
+        "\"\"a,\"".repeat(100_000),
+        "a\"b, ".repeat(100_000),
+        "\"a".repeat(2_000_000),
+        "a\"b\"c,".repeat(300_000),
+    ];
+    for hostile in hostile {
         let table = read(&format!("id,name,city\n{rows}{hostile}\n60,d,e\n"));
         assert!(table.rows.len() + table.rejects.len() >= 51);
         assert!(table.rows.contains(&vec![Some("60".to_owned()), Some("d".to_owned()), Some("e".to_owned())]));

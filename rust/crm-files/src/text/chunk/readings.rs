@@ -10,6 +10,7 @@ impl Assembler {
         if !self.layout.fits(text, record) || record.stray_quote && record.n_lines > 1 {
             self.try_other_readings(text, cursor.at, at_eof, record);
         }
+        self.try_other_quotes(text, cursor.at, at_eof, record);
         if let Some((inner, unwrapped)) = self.unwrapped(text, record) {
             rows.notes.stray_quote.add(row);
             rows.add(&self.layout, &inner, &unwrapped, &text[cursor.at..record.end], row);
@@ -30,6 +31,26 @@ impl Assembler {
         rows.add(&self.layout, text, record, &text[cursor.at..record.end], row);
         cursor.line += record.n_lines;
         cursor.at = record.next;
+    }
+
+    /// Reads a record of which every cell stands in quotes of another kind, the numbers too, without them.
+    fn try_other_quotes(&self, text: &[u8], at: usize, at_eof: bool, record: &mut Record) {
+        let Some((parser, quote)) = self.other_quote.as_ref().zip(self.other_quote_byte) else { return };
+        let is_quoted = |cell: &[u8]| cell.len() >= 2 && cell.first() == Some(&quote) && cell.last() == Some(&quote);
+        if record.cells.len() < 3 || !self.layout.fits(text, record) || !record.iter(text).all(is_quoted) {
+            return;
+        }
+        let refuses = |record: &Record| record.iter(text).zip(&self.layout.columns).any(|(cell, looks)| looks.refuses(cell));
+        let mut other = Record::default();
+        if refuses(record)
+            && parser.parse(text, at, at_eof, Quotes::InLine, &mut other) == Step::Done
+            && self.layout.fits(text, &other)
+            && other.cells.iter().all(|cell| cell.quoted)
+            && !refuses(&other)
+        {
+            other.stray_quote = true;
+            *record = other;
+        }
     }
 
     /// A row that stands in quotes as a whole, `"1,""Smith, J."",2"`, as its text and the cells within it.
