@@ -122,3 +122,24 @@ def test_a_related_table_is_named_once(tmp_path: Path, capsys: pytest.CaptureFix
     assert "--related orders is given twice" in capsys.readouterr().err
     assert run([*asked[:-1], file]) == 2
     assert "--related takes NAME=FILE" in capsys.readouterr().err
+
+
+def test_tables_and_columns_of_a_base_are_found_by_their_words(base: crm.Base) -> None:
+    calls = pa.table(
+        {"customer_no": ["0", "0", "1"], "Тип": ["Звонок", "Письмо", "Звонок"], "Дата и время": ["2026-04-03", "2026-04-04", "2027-01-01"]}
+    )
+    rules = {
+        "segments": {
+            "called": "count(interactions) filter (where kind = 'Звонок') > 0",
+            "late": "last(interactions.occurred_at) > date '2026-04-03'",
+        }
+    }
+    with base:
+        base.import_related("звонки", calls, source_name="erp")
+        assert base.segment(rules, today="2026-11-01", keep=False).counts == {"called": 1, "late": 1}
+        # What the base has under the rules' own name counts; two words for it are no answer.
+        base.import_related("обращения", calls, source_name="erp")
+        with pytest.raises(crm.ConfigError, match="'звонки' and 'обращения' may each be 'interactions'"):
+            base.segment(rules, keep=False)
+        base.import_related("interactions", calls, source_name="erp")
+        assert base.segment(rules, today="2026-11-01", keep=False).counts == {"called": 1, "late": 1}

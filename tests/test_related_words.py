@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 import crm_engine as crm
+from crm_engine.analyses.related import Related
 from crm_engine.analyze import ANALYSES
 from crm_engine.cli import run
 from crm_engine.related_words import _OF_TABLE, _read, known_columns, plain, table_of, words_of
@@ -220,3 +221,102 @@ def test_periods_as_people_write_them(period: str, first: tuple[int, int, int], 
 
     [target] = targets_of({"period": [period], "metric": ["calls"], "target": ["1"]})
     assert target["span"] == (dt.date(*first), dt.date(*end))
+
+
+def test_one_currency_is_one_however_its_column_calls_it() -> None:
+    deals = pa.table(
+        {"deal_id": [1, 2, 3, 4], "stage": ["won"] * 4, "amount": ["10", "20", "5", "1"], "currency": ["€", "EUR", "eur", None]}
+    )
+    found = crm.pipeline_funnel(deals, None, {"default_currency": "руб."}).amounts.to_pylist()
+    assert {row["currency"]: row["reached_amount"] for row in found if row["stage"] == "won"} == {"EUR": 35, "RUB": 1}
+    payments = pa.table({"deal_id": [1, 2], "status": ["received"] * 2, "amount": ["10", "20"], "currency": ["Евро", "€"]})
+    [paid] = crm.pipeline_funnel(deals.slice(0, 3), payments=payments).payments.to_pylist()
+    assert (paid["currency"], paid["received"], paid["unpaid_deals"]) == ("EUR", 30, 1)
+    orders = {"contact_id": ["a", "b"], "amount": ["5", "6"], "currency": ["руб.", "RUB"], "placed_at": ["2026-10-05"] * 2}
+    assert crm.analyze("value", {"orders": orders}, today=TODAY).table["currency"].to_pylist() == ["RUB", "RUB"]
+    plans = {"period": ["2026"], "metric": ["revenue"], "target": ["10"], "currency": ["₽"]}
+    assert crm.plan(plans, {"orders": orders}, today=TODAY).table["fact"].to_pylist() == [11]
+
+
+def test_a_target_in_another_currency_than_its_column_says_is_an_error() -> None:
+    plans = {"period": ["2025", "2026"], "metric": ["revenue"] * 2, "target": ["5 ₽", "10 €"], "currency": ["RUB", "RUB"]}
+    with pytest.raises(crm.SchemaError, match="plans: row 2 has an amount in EUR, and the currency RUB in its column"):
+        crm.plan(plans, {"orders": {"contact_id": [], "placed_at": []}})
+
+
+@pytest.mark.parametrize(
+    ("columns", "n_open"),
+    [
+        ({"done": ["yes", "no", ""]}, 2),
+        ({"done": [True, False, None]}, 2),
+        ({"Выполнено": ["Да", "Нет", "Нет"]}, 2),
+        ({"Task status": ["COMPLETED", "NOT_STARTED", "WAITING"]}, 2),
+        ({"Statuss": ["Izpildīts", "Pabeigts", "procesā"]}, 1),
+        ({"done": ["31.01.2026", "", ""], "status": ["open", "closed", "open"]}, 1),
+        ({"status": ["hot", "cold", "warm"]}, 3),
+    ],
+)
+def test_tasks_are_done_by_a_time_a_yes_or_a_status(columns: dict[str, list[Any]], n_open: int) -> None:
+    tasks = {"contact_id": ["a", "b", "c"], "owner": ["Anna"] * 3, "due_at": ["2026-10-01"] * 3, **columns}
+    found = crm.analyze("reminders", {"tasks": tasks}, today=TODAY)
+    assert found.table.num_rows == n_open
+    deals = {"contact_id": ["a"], "stage": ["won"], "owner": ["Anna"], "amount": ["5"], "created_at": ["2026-10-05"]}
+    [owner] = crm.analyze("owners", {"tasks": tasks, "deals": deals}, today=TODAY).table.to_pylist()
+    assert (owner["open_tasks"], owner["overdue_tasks"]) == (n_open, n_open)
+
+
+def test_events_in_a_stream_tell_what_was_read_by_words() -> None:
+    events = pa.table({"Клиент": ["a", "a"], "Дата": ["2026-01-05", "2026-01-06"], "kind": ["x", "y"]})
+    told = [
+        crm.event_funnel(events, {"steps": ["kind = 'x'", "kind = 'y'"], "grouped": grouped}).summary["read_as"]
+        for grouped in (True, False)
+    ]
+    assert told == [{"events": {"customer_no": "Клиент", "occurred_at": "Дата"}}] * 2
+
+
+PIPEDRIVE = """Deal - ID,Deal - Title,Deal - Stage,Deal - Status,Deal - Value,Deal - Currency of Value,Deal - Owner,Deal - Deal created,Deal - Lost reason,Person - Email
+1,Acme,Proposal Made,Won,1200,EUR,Jane,2026-01-05 10:00:00,,a@acme.com
+2,Beta,Contact Made,Lost,700,EUR,Jane,2026-01-09 10:00:00,No budget,b@beta.com
+3,Gamma,Negotiations Started,Open,3000,USD,Bob,2026-02-01 10:00:00,,c@gamma.com
+4,Delta,Qualified,Won,500,USD,Bob,2026-02-10 10:00:00,,a@acme.com
+"""  # noqa: E501
+
+
+def test_deals_that_are_won_by_a_column_beside_their_stage(tmp_path: Path) -> None:
+    (tmp_path / "deals.csv").write_text(PIPEDRIVE)
+    config = {"stages": ["Qualified", "Contact Made", "Proposal Made", "Negotiations Started", "Won"]}
+    found = crm.pipeline_funnel(tmp_path / "deals.csv", None, config)
+    assert (found.summary["won"], found.summary["lost"], found.summary["open"]) == (2, 1, 1)
+    assert {row["currency"]: row["reached_amount"] for row in found.amounts.to_pylist() if row["stage"] == "Won"} == {
+        "EUR": 1200,
+        "USD": 500,
+    }
+    owners = crm.analyze("owners", tmp_path, today=TODAY)
+    assert [(row["owner"], row["won"], row["lost"]) for row in owners.table.to_pylist()] == [("Bob", 1, 0), ("Jane", 1, 1)]
+    assert "warnings" not in owners.summary
+    # What tells of something else besides says nothing of the outcome.
+    (tmp_path / "deals.csv").write_text(PIPEDRIVE.replace("Open", "Hot"))
+    assert crm.pipeline_funnel(tmp_path / "deals.csv", None, config).summary["won"] == 0
+
+
+def test_amounts_that_nobody_knows_are_told() -> None:
+    deals = pa.table({"№ сделки": ["1"], "Стадия": ["won"], "Чек": ["5"]})
+    assert "no column is known to be the amounts" in crm.pipeline_funnel(deals).summary["warnings"][-1]
+    assert (
+        crm.pipeline_funnel(deals, None, {"amount": "Чек"}).summary["warnings"]
+        == crm.pipeline_funnel(deals.rename_columns(["№ сделки", "Стадия", "Бюджет"])).summary["warnings"]
+    )
+
+
+def test_words_for_no_date_are_none_and_a_decision_is_the_last_day() -> None:
+    deals = {
+        "ID": ["1", "2", "3"], "Этап сделки": ["Успешно реализовано", "Переговоры", "Переговоры"], "Бюджет": ["100", "5", "6"],
+        "Рабочий телефон": ["+7 916 123-45-67", "+7 916 123-45-68", ""], "Источник": ["Сайт"] * 3, "Ответственный": ["Анна"] * 3,
+        "Дата создания": ["05.01.2026", "06.01.2026", "07.01.2026"], "Дата закрытия": ["20.03.2026", "не закрыта", "-"],
+    }  # fmt: skip
+    found = crm.analyze("channels", {"deals": deals})
+    assert [(row["channel"], row["won"], row["revenue"]) for row in found.table.to_pylist()] == [("Сайт", 1, Decimal(100))]
+    assert found.summary["read_as"]["deals"]["closed_at"] == "Дата закрытия"
+    # An open deal closes when somebody hopes so: that is no day on which anything happened.
+    hoped = {**deals, "Дата закрытия": ["20.01.2026", "01.12.2026", "01.12.2026"]}
+    assert Related({"deals": hoped}).today == dt.date(2026, 1, 20)

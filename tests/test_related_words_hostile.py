@@ -64,9 +64,9 @@ def test_titles_are_no_ids_of_deals() -> None:
 @pytest.mark.parametrize("word", ["done", "completed", "выполнено"])
 def test_yes_and_no_are_no_times(word: str) -> None:
     tasks = {"contact_id": ["a", "b"], "title": ["x", "y"], "due_at": ["2026-10-01", "2026-10-02"], word: ["yes", "no"]}
-    assert len(crm.analyze("reminders", {"tasks": tasks}, today=TODAY).table)
-    assert known_columns(pa.table(tasks), "tasks") == {}
-    assert known_columns(pa.table({**tasks, word: [True, False]}), "tasks") == {}
+    assert crm.analyze("reminders", {"tasks": tasks}, today=TODAY).table["contact"].to_pylist() == ["b"]
+    assert known_columns(pa.table(tasks), "tasks") == {"is_done": word}
+    assert known_columns(pa.table({**tasks, word: [True, False]}), "tasks") == {"is_done": word}
     assert known_columns(pa.table({**tasks, word: ["", "01.10.2026"]}), "tasks") == {"done_at": word}
 
 

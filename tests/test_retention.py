@@ -123,6 +123,17 @@ def test_a_map_of_many_cohorts_shows_the_last():
     assert '"2026-01-05"' not in drawn
 
 
+def test_nobody_who_came_back_is_zero_and_not_still_to_come():
+    pytest.importorskip("altair")
+    months = [("a", 1), ("a", 2), ("a", 3), ("b", 2), ("c", 3)]
+    events = pa.table({"contact_id": [who for who, _ in months], "time": [dt.datetime(2026, month, 5) for _, month in months]})
+    [shown] = crm.draw(crm.retention(events)).to_dict()["datasets"].values()
+    assert {(row["cohort"], row["period"], row["text"]) for row in shown} == {
+        ("2026-01", 0, "100%"), ("2026-01", 1, "100%"), ("2026-01", 2, "100%"),
+        ("2026-02", 0, "100%"), ("2026-02", 1, "0.0%"), ("2026-03", 0, "100%"),
+    }  # fmt: skip
+
+
 def test_a_mapping_of_tables_without_events_is_one_of_interactions():
     made = EVENTS.rename_columns(["contact_id", "occurred_at", "kind"])
     expected = rows(crm.retention(EVENTS))

@@ -28,6 +28,7 @@ _MOST_ROWS = 24
 
 def _heat(alt: Any, rows: list[dict[str, Any]], look: dict[str, Any]) -> Any:
     subtitle = look.get("subtitle", "")
+    rows = rows + _nothing_yet(rows, look)
     if look.get("y_digits"):
         # Dates as short as their period allows.
         rows = [{**row, look["y"]: row[look["y"]][: look["y_digits"]]} for row in rows]
@@ -39,6 +40,14 @@ def _heat(alt: Any, rows: list[dict[str, Any]], look: dict[str, Any]) -> Any:
         row["text"] = percent(row[look["value"]]) if look.get("percent", True) else str(row[look["value"]])
     order = look.get("order", sorted({row[look["x"]] for row in rows}))
     return heat_map(alt, rows, look["x"], order, look["y"], look["value"], look["title"], subtitle, titled=True)
+
+
+def _nothing_yet(rows: list[dict[str, Any]], look: dict[str, Any]) -> list[dict[str, Any]]:
+    """Zeros up to the last column that each row of a map can have: there a gap would look like what is still to come."""
+    seen = {(row[look["y"]], row[look["x"]]) for row in rows}
+    ends = [(_plain(y), last) for y, last in look.get("ends", [])][-_MOST_ROWS:]
+    columns = {x for _, x in seen}
+    return [{look["y"]: y, look["x"]: x, look["value"]: 0.0} for y, last in ends for x in columns if x <= last and (y, x) not in seen]
 
 
 def _tooltip(alt: Any, rows: list[dict[str, Any]]) -> list[Any]:
@@ -138,6 +147,9 @@ def _plan_bars(alt: Any, rows: list[dict[str, Any]], title: Any) -> Any:
     bars = base.mark_bar(cornerRadius=3, size=12).encode(
         y=y, x=x, color=alt.Color("state:N", scale=alt.Scale(domain=list(_PLAN_COLOURS), range=list(_PLAN_COLOURS.values())))
     )
-    labels = base.mark_text(align="left", dx=6, fontSize=12, color=INK).encode(y=y, x=alt.X("forecast:Q"), text="label:N")
+    places = {"y": y, "x": alt.X("forecast:Q"), "text": "label:N"}
+    # A white edge keeps the line of the plan off the letters.
+    edges = base.mark_text(align="left", dx=6, fontSize=12, color="white", stroke="white", strokeWidth=5).encode(**places)
+    labels = base.mark_text(align="left", dx=6, fontSize=12, color=INK).encode(**places)
     line = alt.Chart(alt.InlineData([{"plan": 1}])).mark_rule(color=INK, strokeWidth=1.5, strokeDash=[4, 3]).encode(x="plan:Q")
-    return (ghost + bars + labels + line).properties(width=560, height=max(60, 26 * len(shown)), title=title)
+    return (ghost + bars + line + edges + labels).properties(width=560, height=max(60, 26 * len(shown)), title=title)

@@ -18,7 +18,7 @@ from crm_engine.columns import check_options, column, load_config, load_table, t
 from crm_engine.config import nearest
 from crm_engine.errors import ConfigError
 from crm_engine.related_words import known_columns, own_name, with_columns, words_of
-from crm_engine.written_currencies import without_currencies
+from crm_engine.written_currencies import currencies, without_currencies
 
 #: What can be planned, and what it counts.
 METRICS = {
@@ -61,10 +61,11 @@ def targets_of(plans: Any) -> list[dict[str, Any]]:
         column(given, name, "plans")
     columns = {name: texts(given[name]).to_pylist() if name in given.column_names else [None] * len(given) for name in _OPTIONS}
     columns["metric"] = words_of(np.array(columns["metric"], object), "metric").tolist()
-    amounts, currencies = without_currencies(given["target"])
+    amounts, named = without_currencies(given["target"])
     goals = amounts_of(amounts, own_name(given, "target"), "plans")[0].to_pylist()
-    if currencies is not None:
-        columns["currency"] = [said or named for said, named in zip(columns["currency"], currencies.to_pylist(), strict=True)]
+    found = currencies(given["currency"] if "currency" in given.column_names else None, named, "plans")
+    if found is not None:
+        columns["currency"] = found.to_pylist()
     rows = [dict(zip(_OPTIONS, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     targets: list[dict[str, Any]] = []
     by_key: dict[tuple[Any, ...], list[tuple[int, tuple[dt.date, dt.date]]]] = defaultdict(list)

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_engine.columns import are_mostly_times
+from crm_engine.columns import are_mostly_times, is_text, texts
 from crm_engine.yaml_tree import plain_yaml
 
 #: The stages of the pipeline that is taken where nobody names another, and those at which a deal ends.
@@ -31,12 +31,15 @@ _OF_TABLE = {
     "contacts": (*_WHO, "created_at", "owner", "channel"),
     "orders": ("order_id", *_WHO, "amount", "currency", "placed_at", "status", "product", "quantity", "owner"),
     "payments": ("order_id", "deal_id", "amount", "currency", "status", "paid_at", "due_at"),
-    "deals": ("deal_id", *_WHO, "stage", "amount", "currency", "owner", "channel", "product", "created_at", "closed_at", "lost_reason"),
+    "deals": (
+        "deal_id", *_WHO, "stage", "amount", "currency", "owner", "channel", "product", "created_at", "closed_at", "lost_reason",
+        "deal_status",
+    ),
     "deal_stages": ("deal_id", "stage", "entered_at"),
     "interactions": (
         *_WHO, "kind", "direction", "channel", "owner", "occurred_at", "outcome", "response_minutes", "solution_minutes", "satisfaction",
     ),
-    "tasks": (*_WHO, "owner", "title", "due_at", "done_at"),
+    "tasks": (*_WHO, "owner", "title", "due_at", "done_at", "is_done"),
     "notes": (*_WHO, "text", "created_at"),
     "documents": (*_WHO, "title", "created_at"),
     "campaigns": ("campaign_id", "name", "channel", "cost", "currency"),
@@ -54,7 +57,7 @@ _INSTEAD = {
 }
 #: The column that tells the rows of a table apart may be called by these alone.
 _OWN_ID = {"contacts": "customer_no", "orders": "order_id", "deals": "deal_id"}
-_NUMBER = ("id", "ид", "номер", "no", "nr", "number")
+_NUMBER = ("id", "record id", "ид", "номер", "no", "nr", "number")
 
 
 def plain(text: str) -> str:
@@ -185,10 +188,40 @@ class _Headers:
     def may_be(self, column: str, own: str) -> bool:
         """Whether the values allow it: times are times, and what tells rows apart does not repeat where a number does it."""
         if column.endswith("_at"):
-            return are_mostly_times(self.values(own))
+            return are_mostly_times(_dated(self.values(own)))
+        if column == "is_done":
+            # A status says it too, where one of its values is known.
+            return bool(pc.any(pc.is_in(_plain_texts(self.values(own)), value_set=pa.array(list(_words()[2]["is_done"])))).as_py())
+        if column == "deal_status":
+            # Where it tells of something else the stage is all that is known.
+            known = pc.is_in(_plain_texts(self.values(own)), value_set=pa.array(list(_words()[2]["deal_status"])))
+            return len(known) > 0 and bool(pc.all(known).as_py())
         if column == self._own_id and self._numbers and own not in self._numbers:
             return bool(pc.count_distinct(self.values(own), mode="all").as_py() == len(self._table))
         return True
+
+
+def _plain_texts(values: pa.ChunkedArray) -> pa.Array:
+    return pa.array([plain(value) for value in pc.unique(texts(values)).to_pylist() if value is not None], pa.string())
+
+
+def _dated(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of dates without the words that say that there is none."""
+    if not is_text(values.type):
+        return values
+    undated = {plain(word) for word in _read()["undated"]} | {""}
+    said = [value for value in pc.unique(values).to_pylist() if value is not None and plain(value) in undated]
+    return pc.if_else(pc.is_in(values, value_set=pa.array(said, values.type)), pa.scalar(None, values.type), values) if said else values
+
+
+def deal_outcomes(deals: pa.Table) -> np.ndarray | None:
+    """``won`` or ``lost`` of each deal as a column beside its stage says it, ``open`` or none otherwise; nothing without such a column.
+
+    Some systems keep a won deal at the stage where it was won.
+    """
+    if "deal_status" not in deals.column_names:
+        return None
+    return words_of(texts(deals["deal_status"]).to_numpy(zero_copy_only=False), "deal_status")
 
 
 #: Where a column's metadata keep the name that the file has for it.
@@ -199,6 +232,8 @@ def with_columns(table: pa.Table, found: Mapping[str, str]) -> pa.Table:
     """The table with our names beside those that it has for the same columns."""
     for column, own in found.items():
         values = table.column(table.column_names.index(own))
+        if column.endswith("_at"):
+            values = _dated(values)
         table = table.append_column(pa.field(column, values.type, metadata={_OWN_NAME: own.encode()}), values)
     return table
 

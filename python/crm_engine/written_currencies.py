@@ -47,16 +47,28 @@ def without_currencies(values: Any) -> tuple[pa.ChunkedArray, pa.ChunkedArray | 
     return pc.utf8_trim_whitespace(number), pa.chunked_array([pa.array(list(known.values()))]).take(place)
 
 
-def currencies(said: Any, named: pa.ChunkedArray | None, of: str) -> pa.ChunkedArray | None:
-    """The currency of each amount: what its column says, or else the sign beside the amount; where the two differ it is an error."""
-    if said is None or named is None:
-        return named if said is None else texts(said)
+def currency_codes(said: Any) -> pa.ChunkedArray:
+    """A column of currencies as codes, so that one currency is one whatever its rows call it; what is none that is known stays as it is.
+
+    >>> currency_codes(pa.chunked_array([["руб.", "₽", "RUB", "eur", "points", None]])).to_pylist()
+    ['RUB', 'RUB', 'RUB', 'EUR', 'points', None]
+    """
     said, known = texts(said), currency_signs()
     sign = pc.utf8_rtrim(pc.utf8_lower(trimmed(said)), characters=".")
-    code = pc.coalesce(pa.chunked_array([pa.array(list(known.values()))]).take(pc.index_in(sign, value_set=pa.array(list(known)))), said)
-    row = pc.index(pc.fill_null(pc.not_equal(code, named), False), True).as_py()
+    codes = pa.chunked_array([pa.array(list(known.values()))]).take(pc.index_in(sign, value_set=pa.array(list(known))))
+    return pc.coalesce(codes, said)
+
+
+def currencies(said: Any, named: pa.ChunkedArray | None, of: str) -> pa.ChunkedArray | None:
+    """The currency of each amount: what its column says, or else the sign beside the amount; where the two differ it is an error."""
+    if said is None:
+        return named
+    codes = currency_codes(said)
+    if named is None:
+        return codes
+    row = pc.index(pc.fill_null(pc.not_equal(codes, named), False), True).as_py()
     if row >= 0:
         raise SchemaError(
-            f"{of}: row {row + 1} has an amount in {named[row]}, and the currency {said[row]} in its column; correct one of the two"
+            f"{of}: row {row + 1} has an amount in {named[row]}, and the currency {texts(said)[row]} in its column; correct one of the two"
         )
-    return pc.coalesce(said, named)
+    return pc.coalesce(codes, named)

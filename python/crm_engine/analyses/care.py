@@ -108,13 +108,12 @@ def reminders(related: Related, *, ahead_days: int = 7, neglected_after_days: in
     rows: list[dict[str, Any]] = []
     tasks = related.find("tasks")
     if tasks is not None:
-        done = tasks.time("done_at") if tasks.has("done_at") else np.full(len(tasks), NEVER)
         title = tasks.text("title", "task") if tasks.has("title") else np.full(len(tasks), "task", object)
         owner = tasks.text("owner") if tasks.has("owner") else np.full(len(tasks), None)
-        for person, due, end, text, who in zip(
-            tasks.contact.tolist(), tasks.time("due_at").tolist(), done.tolist(), title, owner, strict=True
+        for person, due, is_open, text, who in zip(
+            tasks.contact.tolist(), tasks.time("due_at").tolist(), tasks.open_tasks().tolist(), title, owner, strict=True
         ):
-            if end == NEVER and due != NEVER and due < related.now + ahead_days * DAY:
+            if is_open and due != NEVER and due < related.now + ahead_days * DAY:
                 late = days_late(due, related.now)
                 rows.append({"kind": "task", "due": day_of(due), "owner": who, "contact": person, "what": text, "days_late": late})
     last: dict[int, tuple[int, str | None]] = {}

@@ -148,11 +148,10 @@ def _tasks(related: Related, found: dict[str, _Owner]) -> None:
     rows = related.find("tasks")
     if rows is None or not rows.has("owner"):
         return
-    done = rows.time("done_at") if rows.has("done_at") else np.full(len(rows), NEVER)
-    for name, due, end in zip(rows.text("owner"), rows.time("due_at").tolist(), done.tolist(), strict=True):
+    for name, due, is_open in zip(rows.text("owner"), rows.time("due_at").tolist(), rows.open_tasks().tolist(), strict=True):
         if name is not None:
-            found[name].counts["open_tasks"] += end == NEVER
-            found[name].counts["overdue_tasks"] += end == NEVER and is_overdue(due, related.now)
+            found[name].counts["open_tasks"] += is_open
+            found[name].counts["overdue_tasks"] += is_open and is_overdue(due, related.now)
 
 
 def _row(own: _Owner, limit: int) -> dict[str, Any]:

@@ -20,7 +20,17 @@ from crm_engine.analyses.table_sources import TableSources
 from crm_engine.columns import codes, column, first_column, ids, load_table, local, months, texts, times
 from crm_engine.config import nearest
 from crm_engine.errors import ConfigError, SchemaError
-from crm_engine.related_words import DECIDED, STAGES, WITHOUT_CONTACTS, known_columns, own_name, table_of, with_columns, words_of
+from crm_engine.related_words import (
+    DECIDED,
+    STAGES,
+    WITHOUT_CONTACTS,
+    deal_outcomes,
+    known_columns,
+    own_name,
+    table_of,
+    with_columns,
+    words_of,
+)
 from crm_engine.written import check_date_order
 from crm_engine.written_currencies import currencies, without_currencies
 
@@ -73,8 +83,20 @@ class Related:
                 and columns in rows.table.column_names
                 and len(values := rows.time(columns)[rows.time(columns) != NEVER])
             ]
+            last += self._last_decision()
             self._today = dt.date(1970, 1, 1) + dt.timedelta(days=max(last) // DAY) if last else dt.date.today()
         return self._today.date() if isinstance(self._today, dt.datetime) else self._today
+
+    def _last_decision(self) -> list[int]:
+        """When the last deal was won or lost; until then the day on which a deal closes is what somebody hopes for."""
+        deals = self.find("deals")
+        if deals is None or not (deals.has("closed_at") and deals.has("stage")):
+            return []
+        with contextlib.suppress(SchemaError):
+            closed = deals.time("closed_at")
+            closed = closed[np.isin(deals.word("stage"), DECIDED) & (closed != NEVER)]
+            return [int(closed.max())] if len(closed) else []
+        return []
 
     @property
     def now(self) -> int:
@@ -294,6 +316,11 @@ class Rows:
                     found = np.where(found == NEVER, self.time(other), found)
         return found
 
+    def open_tasks(self) -> np.ndarray:
+        """Which tasks are not done: those that no time says of, nor a yes or a status."""
+        found = self.time("done_at") == NEVER if self.has("done_at") else np.ones(len(self), bool)
+        return found & (self.word("is_done") != "yes") if self.has("is_done") else found
+
     def money(self, name: str = "amount") -> np.ndarray:
         """Cents; none is 0."""
         return self._cached("money", name, self._money)
@@ -343,6 +370,8 @@ class Rows:
             return words_of(values, name)
         outcomes = self.related.outcomes
         found = words_of(np.array([outcomes.get(value, value) for value in values.tolist()], object), name)
+        if (told := deal_outcomes(self.table)) is not None:
+            found = np.where(np.isin(told, DECIDED), told, found)
         self.related.note_stages(set(found.tolist()) - {None, missing})
         return found
 

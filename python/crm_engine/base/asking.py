@@ -8,7 +8,9 @@ import pyarrow as pa
 
 from crm_engine.base.reading import related_names
 from crm_engine.base.schema import TABLES
-from crm_engine.rules import load_rules
+from crm_engine.errors import ConfigError
+from crm_engine.related_words import known_columns, table_of, with_columns
+from crm_engine.rules import RuleFile, load_rules
 from crm_engine.segment import SegmentResult
 from crm_engine.segment import segment as segment_tables
 from crm_engine.text_columns import typed_columns
@@ -33,13 +35,34 @@ def segment(base: Base, rules: Any, *, today: Any, date_order: str | None, keep:
         return typed_columns(base.table(name).read_all(), name, date_order, are_stored=True)
 
     # Only tables that the rules speak of are read.
-    related = {name: typed(name) for name in names if file.speaks_of(name)}
+    related = {ours: _with_known_columns(typed(own), ours) for ours, own in _spoken_of(file, names).items()}
     known = previous if previous.num_rows else None
     result = segment_tables(typed("contacts"), file, related, today=today, previous=known, **options)
     if keep:
         with base._writing("segment", target=", ".join(result.segments)[:200], wait=wait) as writing:
             _keep(writing, result)
     return result
+
+
+def _spoken_of(file: RuleFile, names: list[str]) -> dict[str, str]:
+    """The tables that the rules speak of, with what the base calls them: the same, or as well a word for it (``заказы`` for ``orders``)."""
+    found = {name: name for name in names if file.speaks_of(name)}
+    taken = {name.casefold() for name in names}
+    for name in names:
+        ours = table_of(name)
+        if ours in taken or not file.speaks_of(ours):
+            continue
+        if ours in found:
+            raise ConfigError(
+                f"the base's tables {found[ours]!r} and {name!r} may each be {ours!r}; the rules should name the one that is meant"
+            )
+        found[ours] = name
+    return found
+
+
+def _with_known_columns(table: pa.Table, name: str) -> pa.Table:
+    """The table with our columns beside those that it has under other names, as funnels and analyses read it."""
+    return with_columns(table, known_columns(table, table_of(name)))
 
 
 #: A base knows a segment by its name, whichever rules file defines it and whatever else stands there.

@@ -14,8 +14,8 @@ from crm_engine.amounts import finite, money
 from crm_engine.columns import PERIODS, check_options, codes, column, ids, period, period_codes, times
 from crm_engine.errors import ConfigError, SchemaError
 from crm_engine.funnels.options import breakdowns, names, text, whole_number
-from crm_engine.related_words import own_name
-from crm_engine.written_currencies import currencies, without_currencies
+from crm_engine.related_words import deal_outcomes, own_name
+from crm_engine.written_currencies import currencies, currency_codes, without_currencies
 
 #: Ticks in a second by the unit of a timestamp.
 TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -95,7 +95,7 @@ class DealColumns:
         elif named is not None and "currency" not in options:
             # Where no column says it the amounts do.
             deals = deals.append_column(currency, named)
-        self.currency_codes, self.currencies = self._optional(deals, options, "currency", n_rows, default)
+        self.currency_codes, self.currencies = _one_of_each(*self._optional(deals, options, "currency", n_rows, default))
         self.reason_codes, self.reasons = self._optional(deals, options, "lost_reason", n_rows, None)
         created = options.get("created_at", "created_at")
         self.created = None
@@ -117,6 +117,17 @@ class DealColumns:
         return number, [*values.cast(pa.string()).to_pylist(), missing]
 
 
+def _one_of_each(number: np.ndarray, values: list[str | None]) -> tuple[np.ndarray, list[str | None]]:
+    """Numbered currencies as codes, so that ``€`` and ``EUR`` are one; the last stays the last."""
+    codes_ = currency_codes(pa.array(values, pa.string())).to_pylist()
+    codes_[-1] = codes_[-1] or values[-1]
+    if codes_ == values:
+        return number, values
+    distinct = [*dict.fromkeys(codes_[:-1]), codes_[-1]]
+    of_value = np.array([*(distinct.index(code) for code in codes_[:-1]), len(distinct) - 1], number.dtype)
+    return of_value[number], distinct
+
+
 def stage_numbers(deals: pa.Table, options: dict[str, Any], stages: list[str], lost: list[str]) -> np.ndarray:
     name = options.get("stage", "stage")
     if name not in deals.column_names:
@@ -134,7 +145,11 @@ def stage_numbers(deals: pa.Table, options: dict[str, Any], stages: list[str], l
                 f"row {row + 1} of the deals has the stage {value!r}, which the pipeline does not know; its stages are "
                 f"{', '.join([*stages, *lost])}. Name yours in their order as 'stages' of the config, and as 'lost' what is lost"
             )
-    return np.asarray(np.array([*of_value, 0], np.uint8)[number])
+    found = np.asarray(np.array([*of_value, 0], np.uint8)[number])
+    told = deal_outcomes(deals) if lost else None
+    if told is not None:
+        found = np.where(told == "won", len(stages), np.where(told == "lost", len(stages) + 1, found)).astype(np.uint8)
+    return found
 
 
 class Breakdowns:

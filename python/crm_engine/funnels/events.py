@@ -266,7 +266,9 @@ def _grouped(
         if failures:
             raise failures[0] from None
         raise
-    return _funnel(options, steps, found, plan, dimensions, None, None if values_of is None else numbers.values())
+    funnel = _funnel(options, steps, found, plan, dimensions, None, None if values_of is None else numbers.values())
+    funnel.summary |= read_by_words(head, (contact_name, time_name), options)
+    return funnel
 
 
 def _steps(steps: Any) -> list[dict[str, Any]]:

@@ -111,6 +111,9 @@ def pipeline_funnel(
     funnel = PipelineFunnel(make(deal_table, stage_table, options, payment_table, today, progress))
     if read_as:
         funnel.summary["read_as"] = read_as
+    if read_as.get("deals") and "amount" not in [*deal_table.column_names, *options]:
+        told = "deals: no column is known to be the amounts, so that all are without one; say which it is by the option 'amount'"
+        funnel.summary["warnings"] = [*funnel.summary.get("warnings", []), told]
     return funnel
 
 

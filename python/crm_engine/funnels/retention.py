@@ -78,6 +78,7 @@ def retention(events: Any, config: Any = None, *, today: dt.date | None = None) 
         "x": "period",
         "y": "cohort",
         "value": "share",
+        "ends": _ends(found, unit),
         "y_digits": {"year": 4, "month": 7, "quarter": 7}.get(unit, 10),
         "title": summary["name"].capitalize(),
         "subtitle": f"share of those who began in each {unit} that came back, by {unit}s since",
@@ -137,6 +138,13 @@ def _wide(found: pa.Table, unit: str) -> pa.Table:
             rows.append({"cohort": row["cohort"], "contacts": row["contacts"], **seen})
     schema = [("cohort", DATE), ("contacts", INT), *((_after(unit, after), FLOAT) for after in range(1, last + 1))]
     return pa.Table.from_pylist(rows, pa.schema(schema))
+
+
+def _ends(found: pa.Table, unit: str) -> list[tuple[Any, int]]:
+    """Each cohort with the last period that it can have come back in by now."""
+    numbers = _period_numbers(found["cohort"], unit)
+    latest = int((numbers + found["period"].to_numpy()).max(initial=0))
+    return [(cohort, latest - number) for cohort, number in dict(zip(found["cohort"].to_pylist(), numbers.tolist(), strict=True)).items()]
 
 
 def _after(unit: str, number: int) -> str:
