@@ -88,3 +88,13 @@ def test_a_breakdown_of_events_may_not_have_the_name_of_a_table_of_the_funnel(br
     events = pa.table({"contact_id": [1], "time": pa.array([0], pa.timestamp("s")), "kind": ["a"], "levels": ["b"]})
     with pytest.raises(crm.ConfigError, match="is the name of a table"):
         crm.event_funnel(events, {"steps": [{"name": "a", "where": "kind = 'a'"}], "breakdowns": breakdowns})
+
+
+def test_deals_that_say_no_stage_need_a_history():
+    deals = pa.table({"deal_id": [1, 2], "stge": ["won", "lost"]})
+    with pytest.raises(crm.SchemaError, match="deals has no column 'stage', did you mean 'stge'"):
+        crm.pipeline_funnel(deals)
+    history = pa.table({"deal_id": [1], "stage": ["won"], "entered_at": ["2026-01-05"]})
+    assert crm.pipeline_funnel(deals, history).summary["won"] == 1
+    with pytest.raises(crm.SchemaError, match="deals has no column 'phase'"):
+        crm.pipeline_funnel(deals, None, {"stage": "phase"})

@@ -104,6 +104,9 @@ def pipeline_funnel(
     read_as = {name: found for name, table in tables.items() if (found := known_columns(table, name))}
     tables = {name: with_columns(table, read_as.get(name, {})) for name, table in tables.items()}
     deal_table, stage_table, payment_table = tables["deals"], tables.get("deal_stages"), tables.get("payments")
+    if stage_table is None or ("stage" in options and options["stage"] not in stage_table.column_names):
+        # Only a history tells the stages of deals that do not say it themselves.
+        column(deal_table, str(options.get("stage") or "stage"), "deals")
     check_timezone(options.get("timezone"))
     check_date_order(options.get("date_order"))
     check_breakdown_names(options.get("breakdowns"), PipelineFunnel.TABLES)
