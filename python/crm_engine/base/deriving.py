@@ -124,7 +124,10 @@ class _Golden:
 def _physical(transaction: Transaction, table: str, schema: pa.Schema) -> list[str]:
     """The catalog's names of golden columns, which are added where they are new, and dropped where no source has them any more."""
     fixed = TABLES[table].names
-    known = dict(transaction.rows("SELECT column_name, physical FROM golden_columns WHERE table_name = ?", [table]))
+    there = transaction.rows(
+        "SELECT table_name, position, column_name, physical FROM golden_columns WHERE table_name = ? ORDER BY position", [table]
+    )
+    known = {name: own for _, _, name, own in there}
     taken = {name.casefold() for name in (*fixed, *known.values())}
     physical = []
     for column in schema:
@@ -143,9 +146,10 @@ def _physical(transaction: Transaction, table: str, schema: pa.Schema) -> list[s
         physical.append(known[column.name])
     for gone in set(known) - set(schema.names):
         transaction.execute(f"ALTER TABLE {quoted(table)} DROP COLUMN {quoted(known[gone])}")
-    transaction.execute("DELETE FROM golden_columns WHERE table_name = ?", [table])
     rows = [(table, place, name, known[name]) for place, name in enumerate(n for n in schema.names if n not in fixed)]
-    transaction.insert("golden_columns", rows_to_table("golden_columns", rows))
+    if rows != there:
+        transaction.execute("DELETE FROM golden_columns WHERE table_name = ?", [table])
+        transaction.insert("golden_columns", rows_to_table("golden_columns", rows))
     return physical
 
 
