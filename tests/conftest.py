@@ -35,10 +35,12 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _extensions_are_checked_elsewhere() -> Iterator[None]:
-    """DuckDB hashes its two extensions, 71 MB, whenever a base is opened: most of what opening takes, and tests open hundreds of bases.
+def _small_duckdb() -> Iterator[None]:
+    """Opens bases cheaply. DuckDB hashes its two extensions, 71 MB, whenever a base is opened, and to hand a small query to its threads
+    takes as long as the query: two thirds of what the tests of bases took.
 
-    Commands that tests run in processes of their own load them as users do, with their signatures checked.
+    Commands that tests run in processes of their own are as users have them: signatures checked, all threads. With full counts queries have
+    all threads here too.
     """
     try:
         import duckdb
@@ -46,12 +48,13 @@ def _extensions_are_checked_elsewhere() -> Iterator[None]:
         yield
         return
     connect = duckdb.connect
+    small = {"allow_unsigned_extensions": "true"} if LONG else {"allow_unsigned_extensions": "true", "threads": "1"}
 
-    def unchecked(database: str = ":memory:", *args: Any, config: dict[str, Any] | None = None, **options: Any) -> Any:
-        return connect(database, *args, config={**(config or {}), "allow_unsigned_extensions": "true"}, **options)
+    def connect_small(database: str = ":memory:", *args: Any, config: dict[str, Any] | None = None, **options: Any) -> Any:
+        return connect(database, *args, config={**(config or {}), **small}, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(duckdb, "connect", unchecked)
+        patch.setattr(duckdb, "connect", connect_small)
         yield
 
 
