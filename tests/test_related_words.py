@@ -320,3 +320,15 @@ def test_words_for_no_date_are_none_and_a_decision_is_the_last_day() -> None:
     # An open deal closes when somebody hopes so: that is no day on which anything happened.
     hoped = {**deals, "Дата закрытия": ["20.01.2026", "01.12.2026", "01.12.2026"]}
     assert Related({"deals": hoped}).today == dt.date(2026, 1, 20)
+
+
+def test_a_file_of_calls_needs_no_kind(tmp_path: Path) -> None:
+    (tmp_path / "звонки.csv").write_text(
+        "Дата и время;Тип звонка;Телефон;Менеджер;Результат\n19.01.2026 10:00;Исходящий;+79161234567;Орлова;Дозвонились\n"
+        "20.01.2026 11:00;Входящий;+79161234568;Орлова;Пропущен\n"
+    )
+    [owner] = crm.analyze("owners", tmp_path).table.to_pylist()
+    assert (owner["owner"], owner["calls"], owner["contacts_kept"]) == ("Орлова", 2, 2)
+    (tmp_path / "звонки.csv").rename(tmp_path / "активности.csv")
+    with pytest.raises(crm.SchemaError, match="interactions has no column 'kind'"):
+        crm.analyze("owners", tmp_path)

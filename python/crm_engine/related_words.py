@@ -102,6 +102,15 @@ def table_of(name: str) -> str:
     return _words()[1].get(plain(name), name.casefold())
 
 
+def kind_of_table(name: str) -> str | None:
+    """The kind that all interactions of a table of this name are.
+
+    >>> kind_of_table("Звонки"), kind_of_table("activities")
+    ('call', None)
+    """
+    return next((kind for kind, words in _read()["kinds_of_tables"].items() if plain(name) in words), None)
+
+
 def named_for(columns: Sequence[str], ours: str) -> list[str]:
     """The columns that bear a word for one of ours, the likeliest first; bare nouns, which may be names, come without.
 

@@ -25,6 +25,7 @@ from crm_engine.related_words import (
     STAGES,
     WITHOUT_CONTACTS,
     deal_outcomes,
+    kind_of_table,
     known_columns,
     own_name,
     table_of,
@@ -113,7 +114,9 @@ class Related:
     def _open(self, table: pa.Table, name: str) -> Rows:
         if other_names := known_columns(table, table_of(name), _tell_apart if name == "contacts" else self._are_contacts):
             self.read_as[name] = other_names
-        rows = Rows(self, name, with_columns(table, other_names))
+        table = with_columns(table, other_names)
+        kind = kind_of_table(str(self._sources.called(name))) if name == "interactions" and "kind" not in table.column_names else None
+        rows = Rows(self, name, table if kind is None else table.append_column("kind", pa.array([kind] * len(table), pa.string())))
         self._note_repeats(rows)
         return rows
 

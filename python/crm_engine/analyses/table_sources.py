@@ -60,7 +60,7 @@ class TableSources:
         """A table as it was given, or nothing; of a base's only these columns."""
         if self._base is not None:
             return self._of_base(name, columns)
-        own = self._called(name)
+        own = self.called(name)
         if own is None:
             return None
         return self._file(own, name) if self._mapping is None else self._mapping[own]
@@ -74,13 +74,13 @@ class TableSources:
         except (ConfigError, SchemaError, KeyError):
             # A base says so of tables that it does not have; what is wrong with the base itself is told.
             pass
-        own = self._called(name)
+        own = self.called(name)
         try:
             return None if own is None else asked(own)
         except (ConfigError, SchemaError, KeyError):
             return None
 
-    def _called(self, name: str) -> str | None:
+    def called(self, name: str) -> str | None:
         """What the table is called here: by its own name, or else by a word for it."""
         names = self.names()
         own = next((each for each in (name, name.casefold()) if each in names), None)
