@@ -258,19 +258,23 @@ def codes(values: Any) -> tuple[np.ndarray, pa.Array]:
         given = pc.and_(given, pc.fill_null(pc.not_equal(ordered, ""), False))
     valid = given.to_numpy(zero_copy_only=False)
     n_values = int((first & valid).sum())
-    rank = np.empty(len(order) + 1, np.uint32)
+    rank = np.full(len(order) + 1, n_values, np.uint32)
     rank[order] = np.where(valid, np.cumsum(first & valid) - 1, n_values)
-    rank[-1] = n_values
-    parts = []
+    found = np.empty(len(values), np.uint32)
+    end = 0
     for chunk in values.chunks:
-        indices = chunk.indices
-        if indices.null_count:
-            indices = indices.fill_null(len(order) if len(order) <= np.iinfo(indices.type.to_pandas_dtype()).max else 0)
-        part = rank[indices.to_numpy()] if len(order) else np.full(len(chunk), n_values, np.uint32)
-        if chunk.null_count:
-            part = np.where(chunk.is_valid().to_numpy(zero_copy_only=False), part, n_values)
-        parts.append(part)
-    return np.concatenate(parts).astype(np.uint32), ordered.filter(pa.array(first & valid))
+        part = found[end : end + len(chunk)]
+        end += len(chunk)
+        if len(chunk):
+            indices = chunk.indices
+            numbers_ = np.frombuffer(indices.buffers()[1], indices.type.to_pandas_dtype())[indices.offset : indices.offset + len(indices)]
+            # Where there is no value the index may be anything.
+            np.take(rank, numbers_, out=part, mode="clip")
+            if indices.null_count:
+                # The number after the last is the greatest: what has no value rises to it, without asking row by row.
+                absent = indices.is_null().to_numpy(zero_copy_only=False).view(np.uint8)
+                np.maximum(part, absent * np.uint32(n_values), out=part)
+    return found, ordered.filter(pa.array(first & valid))
 
 
 def local(values: pa.ChunkedArray, timezone: str | None) -> pa.ChunkedArray:
@@ -320,13 +324,15 @@ def period_codes(values: pa.ChunkedArray, unit: str, timezone: str | None = None
         pa.chunked_array([pa.array(np.arange(low, high + 1, dtype=np.int32), pa.int32()).cast(pa.date32()).cast(pa.timestamp("s"))]), unit
     )
     of_day, starts = codes(calendar)
-    found = of_day[np.clip(numbers_ - low, 0, high - low)]
+    seen = np.zeros(high - low + 1, bool)
+    seen[known - low] = True
     used = np.zeros(len(starts), bool)
-    used[found if valid is None else found[valid]] = True
+    used[of_day[seen]] = True
     rank = (np.cumsum(used) - 1).astype(np.uint32)
-    result = rank[found]
+    # Days of rows without a time lie anywhere.
+    result = np.take(rank[of_day], numbers_ - low, mode="clip")
     if valid is not None:
-        result = np.where(valid, result, int(used.sum())).astype(np.uint32)
+        np.copyto(result, int(used.sum()), where=~valid)
     return result, starts.filter(pa.array(used))
 
 

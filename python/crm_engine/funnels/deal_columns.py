@@ -145,7 +145,7 @@ def stage_numbers(deals: pa.Table, options: dict[str, Any], stages: list[str], l
                 f"row {row + 1} of the deals has the stage {value!r}, which the pipeline does not know; its stages are "
                 f"{', '.join([*stages, *lost])}. Name yours in their order as 'stages' of the config, and as 'lost' what is lost"
             )
-    found = np.asarray(np.array([*of_value, 0], np.uint8)[number])
+    found = np.take(np.array([*of_value, 0], np.uint8), number, mode="clip")
     told = deal_outcomes(deals) if lost else None
     if told is not None:
         found = np.where(told == "won", len(stages), np.where(told == "lost", len(stages) + 1, found)).astype(np.uint8)

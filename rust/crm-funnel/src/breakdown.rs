@@ -150,6 +150,19 @@ impl Groups {
         own
     }
 
+    /// Whether all words are one group.
+    pub fn is_whole(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Where a word's only dimension begins, its mask, and the group of each value: nothing unless the group is read off like that.
+    pub fn by_one_value(&self) -> Option<(u32, u64, &[u32])> {
+        match (self.parts.as_slice(), &self.ranks) {
+            ([Part { shift, mask, to: 0, counts_as: None }], Ranks::Table(table)) => Some((*shift, *mask, table)),
+            _ => None,
+        }
+    }
+
     /// The group of a word that was among those given at first.
     #[inline(always)]
     pub fn of(&self, word: u64) -> usize {

@@ -17,11 +17,11 @@ pub struct Durations {
     words: Words,
 }
 
-/// `duration << mark_bits | mark`.
+/// `duration << mark_bits | mark`: a list, and others that were appended, which are not copied before they are sorted.
 #[derive(Debug, Clone)]
 enum Words {
-    Narrow(Vec<u64>),
-    Wide(Vec<u128>),
+    Narrow(Vec<u64>, Vec<Vec<u64>>),
+    Wide(Vec<u128>, Vec<Vec<u128>>),
 }
 
 /// Per cell: how many durations, their median, 90 % quantile and sum, in ticks.
@@ -54,15 +54,24 @@ impl Durations {
     pub fn new(mark_bits: u32, greatest: u64) -> Self {
         let value_bits = 64 - greatest.leading_zeros();
         let narrow = mark_bits < 64 && mark_bits + value_bits <= 64;
-        Self { mark_bits, value_bits, words: if narrow { Words::Narrow(Vec::new()) } else { Words::Wide(Vec::new()) } }
+        let words = if narrow { Words::Narrow(Vec::new(), Vec::new()) } else { Words::Wide(Vec::new(), Vec::new()) };
+        Self { mark_bits, value_bits, words }
+    }
+
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, n: usize) {
+        match &mut self.words {
+            Words::Narrow(words, _) => words.reserve(n),
+            Words::Wide(words, _) => words.reserve(n),
+        }
     }
 
     /// Adds one.
     #[inline(always)]
     pub fn push(&mut self, mark: u64, duration: u64) {
         match &mut self.words {
-            Words::Narrow(words) => words.push(duration << self.mark_bits | mark),
-            Words::Wide(words) => words.push(u128::from(duration) << self.mark_bits | u128::from(mark)),
+            Words::Narrow(words, _) => words.push(duration << self.mark_bits | mark),
+            Words::Wide(words, _) => words.push(u128::from(duration) << self.mark_bits | u128::from(mark)),
         }
     }
 
@@ -75,19 +84,30 @@ impl Durations {
     pub fn append_scaled(&mut self, other: &mut Self, scale: u64) {
         let marks = other.mark_bits;
         match (&mut self.words, &mut other.words) {
-            (Words::Narrow(words), Words::Narrow(more)) if scale == 1 && words.is_empty() => std::mem::swap(words, more),
-            (Words::Narrow(words), Words::Narrow(more)) if scale == 1 => words.append(more),
-            (Words::Wide(words), Words::Wide(more)) if scale == 1 => words.append(more),
-            (_, Words::Narrow(more)) => more.iter().for_each(|&word| self.push(word.mark(marks), word.value(marks) * scale)),
-            (_, Words::Wide(more)) => more.iter().for_each(|&word| self.push(word.mark(marks), word.value(marks) * scale)),
+            (Words::Narrow(_, lists), Words::Narrow(more, others)) if scale == 1 => {
+                lists.push(std::mem::take(more));
+                lists.append(others);
+            }
+            (Words::Wide(_, lists), Words::Wide(more, others)) if scale == 1 => {
+                lists.push(std::mem::take(more));
+                lists.append(others);
+            }
+            (_, Words::Narrow(more, others)) => {
+                let words = more.iter().chain(others.iter().flatten());
+                words.for_each(|&word| self.push(word.mark(marks), word.value(marks) * scale));
+            }
+            (_, Words::Wide(more, others)) => {
+                let words = more.iter().chain(others.iter().flatten());
+                words.for_each(|&word| self.push(word.mark(marks), word.value(marks) * scale));
+            }
         }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
         match &self.words {
-            Words::Narrow(words) => words.len(),
-            Words::Wide(words) => words.len(),
+            Words::Narrow(words, lists) => words.len() + lists.iter().map(Vec::len).sum::<usize>(),
+            Words::Wide(words, lists) => words.len() + lists.iter().map(Vec::len).sum::<usize>(),
         }
     }
 
@@ -97,42 +117,57 @@ impl Durations {
     }
 
     /// Brings them into ascending order.
-    pub fn sort(mut self) -> SortedDurations {
-        match &mut self.words {
-            Words::Narrow(words) => sort(words, self.mark_bits, self.value_bits),
-            Words::Wide(words) => sort(words, self.mark_bits, self.value_bits),
-        }
-        SortedDurations(self)
+    pub fn sort(self) -> SortedDurations {
+        let (mark_bits, value_bits) = (self.mark_bits, self.value_bits);
+        let words = match self.words {
+            Words::Narrow(words, lists) => SortedWords::Narrow(sort(words, lists, mark_bits, value_bits)),
+            Words::Wide(words, lists) => SortedWords::Wide(sort(words, lists, mark_bits, value_bits)),
+        };
+        SortedDurations { mark_bits, value_bits, words }
     }
 }
 
 /// [`Durations`] in ascending order.
 #[derive(Debug, Clone)]
-pub struct SortedDurations(Durations);
+pub struct SortedDurations {
+    mark_bits: u32,
+    value_bits: u32,
+    words: SortedWords,
+}
+
+#[derive(Debug, Clone)]
+enum SortedWords {
+    Narrow(Vec<u64>),
+    Wide(Vec<u128>),
+}
 
 impl SortedDurations {
     /// The quantiles of each of `n_cells` cells; `cell_of` says to which a mark belongs. `edges` ascend.
     pub fn per_cell(&self, n_cells: usize, edges: &[u64], cell_of: impl Fn(u64) -> usize) -> CellDurations {
-        if let Words::Narrow(words) = &self.0.words
-            && n_cells > 4 << NEAR_CELLS_SHIFT
-            && self.0.value_bits + NEAR_CELLS_SHIFT <= 64
-            && edges.is_empty()
-        {
-            return sweep_parts(words, self.0.mark_bits, n_cells, cell_of);
+        match &self.words {
+            SortedWords::Narrow(words)
+                if n_cells > 4 << NEAR_CELLS_SHIFT && self.value_bits + NEAR_CELLS_SHIFT <= 64 && edges.is_empty() =>
+            {
+                sweep_parts(words, self.mark_bits, self.value_bits, n_cells, cell_of)
+            }
+            SortedWords::Narrow(words) => {
+                let counts = counts(words, self.mark_bits, n_cells, &cell_of);
+                sweep(words, self.mark_bits, self.value_bits, counts, edges, cell_of)
+            }
+            SortedWords::Wide(words) => {
+                let counts = counts(words, self.mark_bits, n_cells, &cell_of);
+                sweep(words, self.mark_bits, self.value_bits, counts, edges, cell_of)
+            }
         }
-        let counts = match &self.0.words {
-            Words::Narrow(words) => counts(words, self.0.mark_bits, n_cells, &cell_of),
-            Words::Wide(words) => counts(words, self.0.mark_bits, n_cells, &cell_of),
-        };
-        self.per_counted_cell(counts, edges, cell_of)
     }
 
-    /// [`SortedDurations::per_cell`] where it is known how many durations each cell has.
-    pub fn per_counted_cell(&self, counts: Vec<u32>, edges: &[u64], cell_of: impl Fn(u64) -> usize) -> CellDurations {
-        match &self.0.words {
-            Words::Narrow(words) => sweep(words, self.0.mark_bits, counts, edges, cell_of),
-            Words::Wide(words) => sweep(words, self.0.mark_bits, counts, edges, cell_of),
-        }
+    /// [`SortedDurations::per_cell`] where it is known how many durations each cell has, and what they add up to.
+    pub fn per_counted_cell(&self, count: Vec<u64>, sum: Vec<u128>, cell_of: impl Fn(u64) -> usize) -> CellDurations {
+        let picked = match &self.words {
+            SortedWords::Narrow(words) => pick(words, self.mark_bits, &count, cell_of),
+            SortedWords::Wide(words) => pick(words, self.mark_bits, &count, cell_of),
+        };
+        quantiles(count, sum, &picked, Vec::new())
     }
 }
 
@@ -165,30 +200,50 @@ impl Word for u128 {
     }
 }
 
-/// Few words by comparing, many by their digits from the lowest up, each pass keeping the order of the one before.
-fn sort<W: Word>(words: &mut Vec<W>, mark_bits: u32, value_bits: u32) {
-    if words.len() < 1 << 12 {
+/// All words of some lists. Few are sorted by comparing, many by their digits from the lowest up, each pass keeping the order of the one before.
+fn sort<W: Word>(words: Vec<W>, mut lists: Vec<Vec<W>>, mark_bits: u32, value_bits: u32) -> Vec<W> {
+    lists.insert(0, words);
+    let n_words = lists.iter().map(Vec::len).sum();
+    if n_words < 1 << 12 {
+        let mut words = lists.concat();
         words.sort_unstable();
-        return;
+        return words;
     }
     let n_passes = value_bits.div_ceil(DIGIT_BITS);
-    let digit_bits = if n_passes == 0 { 0 } else { value_bits.div_ceil(n_passes) };
-    let mut spare = vec![W::default(); words.len()];
-    for pass in 0..n_passes {
-        let digit = |word: W| (word.value(mark_bits) >> (pass * digit_bits)) as usize & ((1 << digit_bits) - 1);
-        let mut next = vec![0_usize; 1 << digit_bits];
-        words.iter().for_each(|&word| next[digit(word)] += 1);
+    if n_passes == 0 {
+        return lists.concat();
+    }
+    let digit_bits = value_bits.div_ceil(n_passes);
+    let digit = |word: W, pass: u32| (word.value(mark_bits) >> (pass * digit_bits)) as usize & ((1 << digit_bits) - 1);
+    // How often each digit comes is the same whatever the order: one look at the words tells it for all passes.
+    let mut next = vec![vec![0_usize; 1 << digit_bits]; n_passes as usize];
+    for &word in lists.iter().flatten() {
+        (0..).zip(&mut next).for_each(|(pass, next)| next[digit(word, pass)] += 1);
+    }
+    for next in &mut next {
         let mut total = 0;
-        for count in &mut next {
+        for count in next {
             (*count, total) = (total, total + *count);
         }
-        for &word in words.iter() {
-            let at = &mut next[digit(word)];
-            spare[*at] = word;
+    }
+    let mut spread = |words: &[W], pass: u32, to: &mut [W]| {
+        let next = &mut next[pass as usize];
+        for &word in words {
+            let at = &mut next[digit(word, pass)];
+            to[*at] = word;
             *at += 1;
         }
-        std::mem::swap(words, &mut spare);
+    };
+    let mut sorted = vec![W::default(); n_words];
+    for list in lists {
+        spread(&list, 0, &mut sorted);
     }
+    let mut spare = vec![W::default(); if n_passes > 1 { n_words } else { 0 }];
+    for pass in 1..n_passes {
+        spread(&sorted, pass, &mut spare);
+        std::mem::swap(&mut sorted, &mut spare);
+    }
+    sorted
 }
 
 /// What is known of a cell while its durations come by.
@@ -199,6 +254,9 @@ struct Seen {
     wanted: u32,
     sum: u64,
 }
+
+/// No place that a quantile rests on.
+const NOWHERE: u32 = u32::MAX;
 
 /// The places that the median and the 90 % quantile of `n` durations rest on.
 fn places(n: u32) -> [u32; 4] {
@@ -217,7 +275,7 @@ fn counts<W: Word>(words: &[W], mark_bits: u32, n_cells: usize, cell_of: &impl F
 }
 
 /// [`sweep`] over many cells, whose words are first put into parts: in each part they still ascend.
-fn sweep_parts(words: &[u64], mark_bits: u32, n_cells: usize, cell_of: impl Fn(u64) -> usize) -> CellDurations {
+fn sweep_parts(words: &[u64], mark_bits: u32, value_bits: u32, n_cells: usize, cell_of: impl Fn(u64) -> usize) -> CellDurations {
     let part_cells = 1 << NEAR_CELLS_SHIFT;
     let mut next = vec![0_usize; n_cells.div_ceil(part_cells)];
     words.iter().for_each(|word| next[cell_of(word.mark(mark_bits)) >> NEAR_CELLS_SHIFT] += 1);
@@ -237,16 +295,66 @@ fn sweep_parts(words: &[u64], mark_bits: u32, n_cells: usize, cell_of: impl Fn(u
     for (part, end) in next.into_iter().enumerate() {
         let (own, local) = (&parted[from..end], |mark: u64| mark as usize);
         let counts = counts(own, NEAR_CELLS_SHIFT, part_cells.min(n_cells - part * part_cells), &local);
-        found.append(sweep(own, NEAR_CELLS_SHIFT, counts, &[], local));
+        found.append(sweep(own, NEAR_CELLS_SHIFT, value_bits, counts, &[], local));
         from = end;
     }
     found
 }
 
-fn sweep<W: Word>(words: &[W], mark_bits: u32, counts: Vec<u32>, edges: &[u64], cell_of: impl Fn(u64) -> usize) -> CellDurations {
+/// What the quantiles of each cell rest on: a cell counts down to the next such place.
+fn pick<W: Word>(words: &[W], mark_bits: u32, counts: &[u64], cell_of: impl Fn(u64) -> usize) -> Vec<[u64; 4]> {
+    let mut left: Vec<u32> = counts.iter().map(|&n| if n == 0 { 0 } else { places(n as u32)[0] + 1 }).collect();
+    let mut reached: Vec<u32> = left.clone();
+    let mut picked = vec![[0_u64; 4]; counts.len()];
+    for word in words {
+        let cell = cell_of(word.mark(mark_bits));
+        let left = &mut left[cell];
+        *left = left.wrapping_sub(1);
+        if *left == 0 {
+            let here = reached[cell] - 1;
+            let next = note(&mut picked[cell], counts[cell] as u32, here, word.value(mark_bits));
+            // Beyond the last place so many follow at most that it never counts down to none.
+            (*left, reached[cell]) = if next == NOWHERE { (NOWHERE, NOWHERE) } else { (next - here, next + 1) };
+        }
+    }
+    picked
+}
+
+/// Notes the value at place `here` of a cell of `n` durations, and says which place is wanted next.
+#[inline(never)]
+fn note(picked: &mut [u64; 4], n: u32, here: u32, value: u64) -> u32 {
+    let places = places(n);
+    (0..4).filter(|&place| places[place] == here).for_each(|place| picked[place] = value);
+    places.into_iter().find(|&place| place > here).unwrap_or(NOWHERE)
+}
+
+fn sweep<W: Word>(
+    words: &[W],
+    mark_bits: u32,
+    value_bits: u32,
+    counts: Vec<u32>,
+    edges: &[u64],
+    cell_of: impl Fn(u64) -> usize,
+) -> CellDurations {
+    // No cell has more than 2^32 durations.
+    if value_bits <= 32 {
+        sweep_summing::<W, false>(words, mark_bits, counts, edges, cell_of)
+    } else {
+        sweep_summing::<W, true>(words, mark_bits, counts, edges, cell_of)
+    }
+}
+
+/// Finds the quantiles in one go; `CARRY` says that sums may exceed 64 bits.
+fn sweep_summing<W: Word, const CARRY: bool>(
+    words: &[W],
+    mark_bits: u32,
+    counts: Vec<u32>,
+    edges: &[u64],
+    cell_of: impl Fn(u64) -> usize,
+) -> CellDurations {
     let n_cells = counts.len();
     let mut cells: Vec<Seen> = counts.iter().map(|&n| Seen { n: 0, wanted: if n == 0 { 0 } else { places(n)[0] }, sum: 0 }).collect();
-    let mut carries = vec![0_u32; n_cells];
+    let mut carries = vec![0_u32; if CARRY { n_cells } else { 0 }];
     let mut picked = vec![[0_u64; 4]; n_cells];
     let n_bins = if edges.is_empty() { 0 } else { edges.len() + 1 };
     let mut histogram = vec![0_u64; n_cells * n_bins];
@@ -260,33 +368,37 @@ fn sweep<W: Word>(words: &[W], mark_bits: u32, counts: Vec<u32>, edges: &[u64], 
             let (value, cell) = (word.value(mark_bits), cell_of(word.mark(mark_bits)));
             let seen = &mut cells[cell];
             if seen.n == seen.wanted {
-                let places = places(counts[cell]);
-                (0..4).filter(|&place| places[place] == seen.n).for_each(|place| picked[cell][place] = value);
-                seen.wanted = places.into_iter().find(|&place| place > seen.n).unwrap_or(u32::MAX);
+                seen.wanted = note(&mut picked[cell], counts[cell], seen.n, value);
             }
             seen.n += 1;
             let (sum, over) = seen.sum.overflowing_add(value);
             seen.sum = sum;
-            carries[cell] += u32::from(over);
+            if CARRY {
+                carries[cell] += u32::from(over);
+            }
         }
         for (cell, before) in before.iter_mut().enumerate() {
             histogram[cell * n_bins + bin] = u64::from(cells[cell].n - *before);
             *before = cells[cell].n;
         }
     }
-    let mut found = CellDurations { histogram, ..CellDurations::default() };
-    for (cell, &n) in counts.iter().enumerate() {
-        found.count.push(u64::from(n));
-        found.sum.push(u128::from(carries[cell]) << 64 | u128::from(cells[cell].sum));
-        let between = |share: f64, low: u64, high: u64| {
-            let place = share * (f64::from(n) - 1.0);
-            low as f64 + (high - low) as f64 * (place - place.floor())
+    let carry = |cell: usize| u128::from(carries.get(cell).copied().unwrap_or(0)) << 64;
+    let sum = cells.iter().enumerate().map(|(cell, seen)| carry(cell) | u128::from(seen.sum)).collect();
+    quantiles(counts.into_iter().map(u64::from).collect(), sum, &picked, histogram)
+}
+
+/// The quantiles that lie between what was picked.
+fn quantiles(count: Vec<u64>, sum: Vec<u128>, picked: &[[u64; 4]], histogram: Vec<u64>) -> CellDurations {
+    let of = |share: f64, first: usize| {
+        let between = |(&n, picked): (&u64, &[u64; 4])| {
+            let (low, high) = (picked[first], picked[first + 1]);
+            let place = share * (n as f64 - 1.0);
+            if n == 0 { f64::NAN } else { low as f64 + (high - low) as f64 * (place - place.floor()) }
         };
-        let [low, high, low_90, high_90] = picked[cell];
-        found.median.push(if n == 0 { f64::NAN } else { between(0.5, low, high) });
-        found.p90.push(if n == 0 { f64::NAN } else { between(0.9, low_90, high_90) });
-    }
-    found
+        count.iter().zip(picked).map(between).collect()
+    };
+    let (median, p90) = (of(0.5, 0), of(0.9, 2));
+    CellDurations { count, median, p90, sum, histogram }
 }
 
 #[cfg(test)]
@@ -349,7 +461,7 @@ mod tests {
         let durations = |narrow: bool| {
             let mut durations = Durations::new(15, if narrow { 1 << 14 } else { u64::MAX });
             pairs.iter().for_each(|&(mark, value)| durations.push(mark, value));
-            assert_eq!(matches!(durations.words, Words::Narrow(_)), narrow);
+            assert_eq!(matches!(durations.words, Words::Narrow(..)), narrow);
             durations.sort()
         };
         let cell_of = |mark: u64| (mark as usize * 5) % n_cells;

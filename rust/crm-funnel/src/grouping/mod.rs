@@ -3,6 +3,7 @@
 //! Rows are packed into small records and scattered by key into pieces that fit the cache; inside a piece a counting sort brings
 //! a key's records together, and only those few are sorted. Dense integer keys whose (key, time, code) fit 64 bits take 8 bytes a
 //! row, other keys 16, and rows that must be found again afterwards 24.
+mod few;
 mod pieces;
 mod scatter;
 mod sorter;
@@ -61,6 +62,8 @@ pub struct Stretch {
     pub span: Span,
     /// The first key and the number of keys that the visitor may see, where keys are dense.
     pub keys: Option<(i64, usize)>,
+    /// How many rows the visitor is going to see.
+    pub rows: usize,
 }
 
 /// Collects what the rows of some keys come to.

@@ -3,6 +3,7 @@ use crm_core::{Control, Result};
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
+use super::few::sort_few;
 use super::pieces::{Layout, Pieces, Record};
 use super::scatter::Scattered;
 use super::{Event, Stretch, Visit};
@@ -21,7 +22,8 @@ pub(super) fn visit_pieces<R: Record, V: Visit>(
         .map(|stretch| {
             let (from, to) = (stretch * pieces.n_pieces / n_stretches, (stretch + 1) * pieces.n_pieces / n_stretches);
             let keys = pieces.base.map(|base| (base.wrapping_add(((from as u64) << pieces.shift) as i64), (to - from) << pieces.shift));
-            let mut visitor = start(Stretch { span: layout.span, keys });
+            let rows = scattered.iter().flat_map(|share| (from..to).map(|piece| share.piece(piece).len())).sum();
+            let mut visitor = start(Stretch { span: layout.span, keys, rows });
             let mut sorter = Sorter::default();
             for piece in from..to {
                 control.check()?;
@@ -68,7 +70,7 @@ impl<R: Record> Sorter<R> {
             from = end;
             let codes = records.iter().fold(0_u64, |codes, record| codes | 1 << record.event(layout).code.min(63));
             if visitor.needs_order(codes) {
-                records.sort_unstable();
+                sort_few(records);
             }
             self.events.clear();
             self.events.extend(records.iter().map(|record| record.event(layout)));

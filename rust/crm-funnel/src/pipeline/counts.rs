@@ -94,7 +94,7 @@ pub fn count(followed: &Followed, groups: &Groups, group_of: &[u32], n_stages: u
 /// The counts of coarser groups, each of which is made of whole groups of `fine`.
 pub fn fold(fine: &Counts, fine_groups: &Groups, words: &[u64], followed: &Followed, groups: &Groups, n_stages: usize) -> Counts {
     let mut cells = vec![Cell::default(); groups.len() * n_stages];
-    let mut visits = vec![0_u32; cells.len()];
+    let (mut visits, mut sums) = (vec![0_u64; cells.len()], vec![0_u128; cells.len()]);
     for (group, &word) in words.iter().enumerate().take(fine_groups.len()) {
         let (from, to) = (group * n_stages, groups.of(word) * n_stages);
         for stage in 0..n_stages {
@@ -104,10 +104,21 @@ pub fn fold(fine: &Counts, fine_groups: &Groups, words: &[u64], followed: &Follo
             sum.current += cell.current;
             sum.lost += cell.lost;
             sum.skipped += cell.skipped;
-            visits[to + stage] += fine.visits.count[from + stage] as u32;
+            visits[to + stage] += fine.visits.count[from + stage];
+            sums[to + stage] += fine.visits.sum[from + stage];
         }
     }
-    let visits = followed.visits.per_counted_cell(visits, &[], |mark| cell_of(mark, followed, groups, n_stages));
+    let (bits, mask) = (followed.stage_bits, (1_u64 << followed.stage_bits) - 1);
+    let stage = |mark: u64| (mark & mask) as usize - 1;
+    // All deals, or by one column: that costs less than what serves for any.
+    let visits = match groups.by_one_value() {
+        _ if groups.is_whole() => followed.visits.per_counted_cell(visits, sums, stage),
+        Some((shift, values, of_value)) => {
+            let group = |mark: u64| of_value[(mark >> (bits + shift) & values) as usize] as usize;
+            followed.visits.per_counted_cell(visits, sums, |mark| group(mark) * n_stages + stage(mark))
+        }
+        None => followed.visits.per_counted_cell(visits, sums, |mark| cell_of(mark, followed, groups, n_stages)),
+    };
     Counts { cells, visits }
 }
 
@@ -214,19 +225,15 @@ fn losses(deals: &Deals<'_>, followed: &Followed, group_of: &[u32], n_stages: us
         bits(followed.deals.len()),
     ];
     let shifts = [widths[1] + widths[2] + widths[3] + widths[4], widths[2] + widths[3] + widths[4], widths[3] + widths[4], widths[4]];
-    let fits = widths.iter().sum::<u32>() <= 64;
     let mut losses: Vec<(LossKey, u64, i128)> = Vec::new();
-    let mut add = |row: usize| {
-        let (key, amount) = (of_row(row), deals.amounts[row]);
-        match losses.last_mut() {
-            Some(last) if last.0 == key => {
-                last.1 += 1;
-                last.2 += amount;
-            }
-            _ => losses.push((key, 1, amount)),
+    let mut add = |key: LossKey, row: usize| match losses.last_mut() {
+        Some(last) if last.0 == key => {
+            last.1 += 1;
+            last.2 += deals.amounts[row];
         }
+        _ => losses.push((key, 1, deals.amounts[row])),
     };
-    if fits {
+    if widths.iter().sum::<u32>() <= 64 {
         let word = |row: usize| {
             let (group, stage, reason, currency) = of_row(row);
             u64::from(group) << shifts[0]
@@ -237,11 +244,16 @@ fn losses(deals: &Deals<'_>, followed: &Followed, group_of: &[u32], n_stages: us
         };
         let mut words: Vec<u64> = rows().map(word).collect();
         words.sort_unstable();
-        words.iter().for_each(|word| add((word & ((1 << widths[4]) - 1)) as usize));
+        // The key is read off the word again: the rows of one key lie far apart.
+        let part = |word: u64, place: usize| word >> shifts[place] & ((1 << widths[place]) - 1);
+        for word in words {
+            let key = (part(word, 0) as u32, part(word, 1) as u8, part(word, 2) as u16, part(word, 3) as u16);
+            add(key, (word & ((1 << widths[4]) - 1)) as usize);
+        }
     } else {
         let mut keyed: Vec<(LossKey, usize)> = rows().map(|row| (of_row(row), row)).collect();
         keyed.sort_unstable();
-        keyed.iter().for_each(|&(_, row)| add(row));
+        keyed.iter().for_each(|&(key, row)| add(key, row));
     }
     losses
 }

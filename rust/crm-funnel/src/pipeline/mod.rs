@@ -113,19 +113,23 @@ pub fn follow(deals: &Deals<'_>, rows: Vec<Rows<'_>>, n_stages: usize, check_tim
         }
     }
     let width = n_stages + 2;
-    let walkers = visit_keys(rows, false, control, |stretch| Walker {
-        deals,
-        row_of: &row_of,
-        check_times,
-        lost: n_stages as u8 + 1,
-        stage_bits,
-        span: stretch.span,
-        walked: Vec::with_capacity(stretch.keys.map_or(0, |keys| keys.1.min(deals.ids.len()))),
-        visits: Durations::new(deals.attribute_bits + stage_bits, stretch.span.last),
-        back_moves: Vec::new(),
-        moves: vec![0; width * width],
-        orphan_rows: 0,
-        forecast: Forecast::new(check_times.len(), n_stages, deals.n_currencies),
+    let walkers = visit_keys(rows, false, control, |stretch| {
+        let mut visits = Durations::new(deals.attribute_bits + stage_bits, stretch.span.last);
+        visits.reserve(stretch.rows);
+        Walker {
+            deals,
+            row_of: &row_of,
+            check_times,
+            lost: n_stages as u8 + 1,
+            stage_bits,
+            span: stretch.span,
+            walked: Vec::with_capacity(stretch.keys.map_or(0, |keys| keys.1.min(deals.ids.len()))),
+            visits,
+            back_moves: Vec::new(),
+            moves: vec![0; width * width],
+            orphan_rows: 0,
+            forecast: Forecast::new(check_times.len(), n_stages, deals.n_currencies),
+        }
     })?;
     Ok(gather(deals, walkers, n_stages, stage_bits, !check_times.is_empty()))
 }
@@ -135,7 +139,7 @@ fn gather(deals: &Deals<'_>, walkers: Vec<Walker<'_>>, n_stages: usize, stage_bi
     let mut visits: Option<Durations> = None;
     let mut forecast: Option<Forecast> = None;
     let mut followed = Followed {
-        deals: vec![Deal::default(); deals.ids.len()],
+        deals: Vec::with_capacity(deals.ids.len()),
         visits: Durations::new(0, 0).sort(),
         back_moves: Vec::new(),
         moves: vec![0; width * width],
@@ -157,13 +161,20 @@ fn gather(deals: &Deals<'_>, walkers: Vec<Walker<'_>>, n_stages: usize, stage_bi
         for (row, deal) in part.walked {
             let row = row as usize;
             followed.disagreeing += u64::from(deals.stage[row] != 0 && deals.stage[row] != deal.current);
-            followed.deals[row] = deal;
+            // Deals mostly come in their order: then nothing is written twice.
+            if row >= followed.deals.len() {
+                followed.deals.resize(row, Deal::default());
+                followed.deals.push(deal);
+            } else {
+                followed.deals[row] = deal;
+            }
         }
         match &mut visits {
             Some(visits) => visits.append(&mut part.visits),
             None => visits = Some(part.visits),
         }
     }
+    followed.deals.resize(deals.ids.len(), Deal::default());
     let lost = n_stages as u8 + 1;
     for (deal, &stage) in followed.deals.iter_mut().zip(deals.stage).filter(|(deal, _)| !deal.has_history) {
         deal.current = stage;

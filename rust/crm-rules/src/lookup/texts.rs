@@ -5,7 +5,7 @@ use arrow_array::Array;
 use arrow_buffer::ArrowNativeType;
 
 use super::Group;
-use super::exact::{Exact, ExactBuilder};
+use super::exact::{Exact, ExactBuilder, KEPT};
 use super::planes::{Planes, write_bits};
 use crate::bits::{self, words_for};
 use crate::column::{Column, Texts};
@@ -46,6 +46,8 @@ pub(crate) struct TextScratch {
     bytes: Vec<u8>,
     hits: Hits,
     classes: Vec<u32>,
+    /// Per item the questions that it answers, where they are few.
+    masks: Vec<u8>,
     answers: Vec<Vec<u64>>,
 }
 
@@ -106,9 +108,7 @@ impl TextPlan {
             let numbers: Vec<SignalId> = (0..self.questions as SignalId).collect();
             for (word, bounds) in chunks_of_64(offsets).enumerate() {
                 let mut classes = [0u32; 64];
-                for (class, pair) in classes.iter_mut().zip(bounds.windows(2)) {
-                    *class = exact.find(data, pair[0], pair[1]);
-                }
+                exact.find_each(data, bounds, |row, class| classes[row & 63] = class);
                 planes.write(&classes, bounds.len() - 1, word, &numbers, answers);
             }
         }
@@ -134,10 +134,31 @@ impl TextPlan {
         scratch: &mut TextScratch,
         all: &mut [Vec<u64>],
     ) {
-        let TextScratch { offsets, bytes, classes, answers, .. } = scratch;
+        let TextScratch { offsets, bytes, classes, masks: few, answers, .. } = scratch;
         let rows = bounds.len() - 1;
         let (first, last) = (bounds[0] as usize, bounds[rows] as usize);
         self.clear(answers, rows);
+        if let Some((exact, masks, _)) = self.exact.as_ref().filter(|_| self.questions <= 8) {
+            let mask = |class: u32| masks.get(class as usize).map_or(0, |mask| *mask as u8);
+            few.clear();
+            match items {
+                Column::Text(texts) => {
+                    let data = contiguous(texts, first, last - first, offsets, bytes);
+                    few.resize(last - first, 0);
+                    let few = few.as_mut_slice();
+                    exact.find_each(data, offsets, |item, class| few[item] = mask(class));
+                }
+                Column::Dictionary { keys, values, .. } => {
+                    let data = contiguous(values, 0, values.len(), offsets, bytes);
+                    let of_value: Vec<u8> = offsets.windows(2).map(|pair| mask(exact.find(data, pair[0], pair[1]))).collect();
+                    few.extend(keys[first..last].iter().map(|key| of_value.get(*key as usize).copied().unwrap_or_default()));
+                }
+                _ => few.resize(last - first, 0),
+            }
+            self.fold_few(few, bounds, answers);
+            self.derive(group, rows, valid, answers, all);
+            return;
+        }
         classes.clear();
         if let (Some((exact, masks, _)), Column::Text(texts)) = (&self.exact, items) {
             let data = contiguous(texts, first, last - first, offsets, bytes);
@@ -152,6 +173,31 @@ impl TextPlan {
             self.fold_items(classes, masks, bounds, answers);
         }
         self.derive(group, rows, valid, answers, all);
+    }
+
+    /// Rows as the union of their items, each of which answers eight questions at most.
+    fn fold_few(&self, items: &mut Vec<u8>, bounds: &[i32], answers: &mut [Vec<u64>]) {
+        let numbers: Vec<SignalId> = (0..self.questions as SignalId).collect();
+        let first = bounds[0];
+        // Eight items are one number, wherever they begin.
+        items.resize(items.len() + 8, 0);
+        for (word, chunk) in (0..bounds.len() - 1).step_by(64).enumerate() {
+            let ends = &bounds[chunk..=(chunk + 64).min(bounds.len() - 1)];
+            let mut found = [0u8; 64];
+            for (found, pair) in found.iter_mut().zip(ends.windows(2)) {
+                let (from, len) = ((pair[0] - first) as usize, (pair[1] - pair[0]) as usize);
+                *found = match items.get(from..from + 8).and_then(|eight| eight.try_into().ok()) {
+                    Some(eight) if len <= 8 => {
+                        let eight = u64::from_le_bytes(eight) & KEPT[len];
+                        let four = eight | eight >> 32;
+                        let two = four | four >> 16;
+                        (two | two >> 8) as u8
+                    }
+                    _ => items[from..from + len].iter().fold(0, |mask, item| mask | item),
+                };
+            }
+            write_bits(&found, word, &numbers, answers);
+        }
     }
 
     /// Rows as the union of their items.
