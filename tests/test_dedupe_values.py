@@ -188,6 +188,16 @@ def test_explain_and_evaluate_know_the_sheets_of_a_workbook(tmp_path: Path) -> N
     assert crm.evaluate(tmp_path / "out", truth).labelled == 3
 
 
+def test_explain_of_two_files_of_which_neither_has_the_column_that_was_left_out(tmp_path: Path) -> None:
+    rows = [[str(number), f"Person {number}", f"p{number}@inbox.lv"] for number in range(1, 9)]
+    counted = table(rows, ["№", "full_name", "email"])
+    others = [table([["Anna Ozola", "anna@inbox.lv"]], ["full_name", "email"]), table([["A. Ozola", "anna@inbox.lv"]], ["Name", "E-mail"])]
+    result = crm.dedupe([counted, *others], {"ignore": ["№"]})
+    result.write(tmp_path / "out")
+    ids = [row["record_id"] for row in result.records.to_pylist() if row["№"] is None]
+    assert explain_pair(tmp_path / "out", *ids)["comparisons"] == result.explain(*ids)["comparisons"]
+
+
 def test_explain_tells_what_was_not_compared(tmp_path: Path) -> None:
     rows = [["1", "Anna", "Ozola", "000-00-00"], ["2", "Anna", "Ozola", "+371 29123456"]]
     result = crm.dedupe(table(rows, ["source_key", "given_name", "family_name", "phone"]))

@@ -106,6 +106,9 @@ def explain_records(
     ``not_compared`` lists the values that took no part: ``record`` (a or b), ``column``, ``role``, and the ``doubt``: a ``filler`` such as
     0000000, or ``unreadable``.
     """
+    # A column that the run left out may stand in files of neither record.
+    present = {name for _, _, columns in declared for column in columns for name in column}
+    resolve = {**resolve, "ignore": [name for name in resolve.get("ignore", []) if name in present]}
     options = {"tmp_dir": tempfile.gettempdir(), "resolve": resolve}
     run = _core.DedupeRun(json.dumps(options), declared, model.text)
     for number, batch in enumerate(batches):

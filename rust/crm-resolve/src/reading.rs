@@ -28,6 +28,9 @@ pub struct Reading {
 pub struct Conventions {
     /// Country of its national telephone numbers.
     pub phone_region: Option<String>,
+    /// Whether its numbers begin with their country code though no plus says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bare_country_codes: bool,
     /// Order of its birth dates that can be read in two ways.
     pub birth_dates: Option<DateOrder>,
     /// Order of its times that can be read in two ways.

@@ -1,181 +1,27 @@
 //! Golden values in the form that the normalizers give: E.164, ISO dates, addresses of mailboxes.
+mod conventions;
 mod lists;
-
-use std::collections::{BTreeMap, BinaryHeap};
 
 use crm_core::Role;
 
+use crate::Conventions;
 use crate::merge::canonical::{Canonicalizer, MICROS, MICROS_PER_DAY, iso_micros, tidy};
 use crate::normalize::{
-    DateOptions, DateOrder, DateValue, Region, TaxIdValidity, clock_seconds, count_phones_of, infer_phone_region, is_empty_like,
-    is_no_name, is_placeholder, parse_country, parse_date, parse_gender, parse_tax_id, settle_date_order,
+    DateOptions, DateValue, Region, TaxIdValidity, clock_seconds, is_empty_like, is_no_name, is_placeholder, parse_date, parse_gender,
+    parse_tax_id,
 };
 use crate::records::value::order_of;
-use crate::{Conventions, DateOrder as ConfiguredOrder, ResolveConfig};
+pub use conventions::{ConventionSample, settle_conventions};
 use lists::{emails, parts, phones, websites};
 
-/// Cells that a source's conventions are found from.
-const SAMPLED_CELLS: usize = 1_000;
 /// No placeholder (`n/a`, `unknown`, `не указано`) is longer.
 const LONGEST_PLACEHOLDER: usize = 40;
-
-/// Telephones and dates of one source, a sample that does not depend on the order of its rows.
-#[derive(Debug, Default, Clone)]
-pub struct ConventionSample {
-    phones: LowestHashes,
-    birth_dates: LowestHashes,
-    times: LowestHashes,
-    countries: LowestHashes,
-    emails: LowestHashes,
-    unreadable_times: u64,
-}
-
-#[derive(Debug, Default, Clone)]
-struct LowestHashes(BinaryHeap<(u64, String)>);
-
-impl LowestHashes {
-    #[inline]
-    fn add(&mut self, row_hash: u64, text: &str) {
-        if self.0.len() < SAMPLED_CELLS {
-            self.0.push((row_hash, text.to_owned()));
-        } else if self.0.peek().is_some_and(|highest| row_hash < highest.0) {
-            self.0.pop();
-            self.0.push((row_hash, text.to_owned()));
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        other.0.iter().for_each(|(hash, text)| self.add(*hash, text));
-    }
-
-    fn cells(&self) -> Vec<&str> {
-        let mut cells: Vec<&(u64, String)> = self.0.iter().collect();
-        cells.sort_unstable();
-        cells.into_iter().map(|(_, text)| text.as_str()).collect()
-    }
-}
-
-impl ConventionSample {
-    /// Roles that [`ConventionSample::add`] takes.
-    pub const ROLES: [Role; 6] = [Role::Phone, Role::BirthDate, Role::CreatedAt, Role::UpdatedAt, Role::Country, Role::Email];
-
-    /// Adds a filled cell of a row with this content hash.
-    #[inline]
-    pub fn add(&mut self, role: Role, row_hash: u64, text: &str) {
-        match role {
-            Role::Phone => self.phones.add(row_hash, text),
-            Role::BirthDate => self.birth_dates.add(row_hash, text),
-            Role::CreatedAt | Role::UpdatedAt => {
-                self.times.add(row_hash, text);
-                self.unreadable_times += u64::from(!is_time(text));
-            }
-            Role::Country => self.countries.add(row_hash, text),
-            Role::Email => self.emails.add(row_hash, text),
-            _ => {}
-        }
-    }
-}
-
-impl ConventionSample {
-    /// Adds another sample, of the same source or of another.
-    pub fn merge(&mut self, other: &Self) {
-        self.phones.merge(&other.phones);
-        self.birth_dates.merge(&other.birth_dates);
-        self.times.merge(&other.times);
-        self.countries.merge(&other.countries);
-        self.emails.merge(&other.emails);
-        self.unreadable_times += other.unreadable_times;
-    }
-
-    /// The country of the national telephone numbers: the one that most rows name, if numbers are written as there; then the one that the
-    /// numbers themselves fit best, unless those of the mailboxes' country fit nearly as well.
-    fn phone_region(&self) -> Option<String> {
-        let phones = self.phones.cells();
-        let supporting = |region: Region| count_phones_of(phones.iter().copied(), region);
-        let countries = self.countries.cells();
-        let named =
-            commonest(countries.iter().filter_map(|cell| parse_country(cell).ok()).filter_map(|country| Region::new(country.as_str())));
-        if let Some((region, n_rows)) = named
-            && n_rows * 10 >= countries.len() * 6
-            && supporting(region) * 2 >= phones.len()
-        {
-            return Some(region.as_str().to_owned());
-        }
-        let guess = infer_phone_region(phones.iter().copied())?;
-        let emails = self.emails.cells();
-        let domain =
-            |cell: &&str| cell.trim_end().rsplit_once('.').and_then(|(_, domain)| Region::new(if domain == "uk" { "gb" } else { domain }));
-        let mailed = commonest(emails.iter().filter_map(domain));
-        if let Some((region, n_rows)) = mailed
-            && n_rows >= 2
-            && n_rows * 4 >= emails.len()
-            && supporting(region) * 10 >= guess.n_supporting * 9
-        {
-            return Some(region.as_str().to_owned());
-        }
-        Some(guess.region.as_str().to_owned())
-    }
-
-    /// Times of creation and change that cannot be read as any.
-    pub fn unreadable_times(&self) -> u64 {
-        self.unreadable_times
-    }
-
-    /// Times among the sampled ones that can be read in two ways, where neither the config nor the others tell which is meant.
-    pub fn ambiguous_times(&self, config: &ResolveConfig) -> u64 {
-        if self.settle(config).times.is_some() { 0 } else { settle_date_order(self.times.cells()).n_ambiguous as u64 }
-    }
-
-    /// What the sample shows; what the config says wins.
-    pub fn settle(&self, config: &ResolveConfig) -> Conventions {
-        let order = |cells: &LowestHashes| match (
-            config.date_order.filter(|order| *order != ConfiguredOrder::Ymd),
-            settle_date_order(cells.cells()).order(),
-        ) {
-            (Some(said), _) => Some(said),
-            (None, DateOrder::DayFirst) => Some(ConfiguredOrder::Dmy),
-            (None, DateOrder::MonthFirst) => Some(ConfiguredOrder::Mdy),
-            (None, DateOrder::Unknown) => None,
-        };
-        Conventions {
-            phone_region: config.phone_region.clone().or_else(|| self.phone_region()),
-            birth_dates: order(&self.birth_dates),
-            times: order(&self.times),
-        }
-    }
-}
-
-/// The region that occurs most, the first by its code where several do, and how often.
-fn commonest(regions: impl Iterator<Item = Region>) -> Option<(Region, usize)> {
-    let mut counts: BTreeMap<Region, usize> = BTreeMap::new();
-    regions.for_each(|region| *counts.entry(region).or_default() += 1);
-    counts.into_iter().max_by_key(|(region, n)| (*n, std::cmp::Reverse(*region)))
-}
-
-/// The conventions of sources, by name, from their samples; those of all together stand for sources not seen, and for what a source's own
-/// cells do not show.
-pub fn settle_conventions<'a>(
-    samples: impl IntoIterator<Item = (&'a str, &'a ConventionSample)>,
-    config: &ResolveConfig,
-) -> (BTreeMap<String, Conventions>, Conventions) {
-    let mut by_source: BTreeMap<&str, ConventionSample> = BTreeMap::new();
-    let mut all = ConventionSample::default();
-    for (source, sample) in samples {
-        by_source.entry(source).or_default().merge(sample);
-        all.merge(sample);
-    }
-    let others = all.settle(config);
-    let sources = by_source.into_iter().map(|(source, sample)| {
-        let own = sample.settle(config);
-        (source.to_owned(), Conventions { phone_region: own.phone_region.or_else(|| others.phone_region.clone()), ..own })
-    });
-    (sources.collect(), others)
-}
 
 /// Conventions, ready for use.
 #[derive(Debug, Clone, Copy)]
 struct SettledConventions {
     region: Option<Region>,
+    bare_country_codes: bool,
     birth_dates: DateOptions,
     times: DateOptions,
 }
@@ -190,6 +36,7 @@ impl NormalCanonicalizer {
         let options = |order| DateOptions { order: order_of(order), ..DateOptions::default() };
         let settled = |conventions: &Conventions| SettledConventions {
             region: conventions.phone_region.as_deref().and_then(Region::new),
+            bare_country_codes: conventions.bare_country_codes,
             birth_dates: options(conventions.birth_dates),
             times: options(conventions.times),
         };
@@ -202,7 +49,7 @@ impl Canonicalizer for NormalCanonicalizer {
         let conventions = &self.0[layout];
         match role {
             Role::Email => emails(text, buffer),
-            Role::Phone => phones(text, conventions.region, buffer),
+            Role::Phone => phones(text, conventions.region, conventions.bare_country_codes, buffer),
             Role::BirthDate => date(text, &conventions.birth_dates, buffer),
             Role::CreatedAt | Role::UpdatedAt => moment(text, &conventions.times, buffer),
             Role::TaxId => tax_id(text, buffer),
@@ -304,6 +151,7 @@ fn tax_id<'a>(text: &'a str, buffer: &'a mut String) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ResolveConfig;
 
     #[track_caller]
     fn check(role: Role, text: &str, expected: Option<&str>) {
@@ -315,6 +163,15 @@ mod tests {
         sample.add(Role::UpdatedAt, 1, "31.12.2023 10:00");
         let canonicalizer = NormalCanonicalizer::new([&sample.settle(&ResolveConfig::default())]);
         assert_eq!(canonicalizer.canonical(0, role, text, &mut String::new()), expected, "{role} {text:?}");
+    }
+
+    #[test]
+    fn numbers_that_lack_only_their_plus_get_it() {
+        let conventions = Conventions { phone_region: Some("DE".to_owned()), bare_country_codes: true, ..Conventions::default() };
+        let canonicalizer = NormalCanonicalizer::new([&conventions]);
+        for (text, expected) in [("37126555777", "+37126555777"), ("49 171 2345678", "+491712345678"), ("0171 2345678", "+491712345678")] {
+            assert_eq!(canonicalizer.canonical(0, Role::Phone, text, &mut String::new()), Some(expected), "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use crm_core::Role;
 use super::is_filler;
 use crate::merge::canonical::tidy;
 use crate::normalize::{
-    Email, PhoneValidity, Region, looks_like_website, parse_email, parse_phone, split_emails, split_phones, split_websites, website_into,
+    Email, FEWEST_WITH_CODE, Phone, PhoneValidity, Region, looks_like_website, parse_email, parse_phone, split_emails, split_phones,
+    split_websites, website_into,
 };
 
 /// Addresses in canonical form; what cannot be read as one stays as it is written.
@@ -49,12 +50,13 @@ pub fn is_plain_email(bytes: &[u8]) -> bool {
 }
 
 /// E.164, with `;ext=` before an extension (RFC 3966); a number of no known country, without its area code, or that cannot be read as one,
-/// as it is written.
-pub fn phones<'a>(text: &'a str, region: Option<Region>, buffer: &'a mut String) -> Option<&'a str> {
+/// as it is written. `bare_country_codes`: long numbers begin with their country code though no plus says so.
+pub fn phones<'a>(text: &'a str, region: Option<Region>, bare_country_codes: bool, buffer: &'a mut String) -> Option<&'a str> {
     buffer.clear();
     let mut one = String::new();
     for part in split_phones(text) {
-        match parse_phone(part, region) {
+        let international = if bare_country_codes { with_plus(part) } else { None };
+        match international.map_or_else(|| parse_phone(part, region), Ok) {
             // 0000000 is no number; one that only looks made up is still the contact's.
             Ok(phone) if phone.ends_in_one_digit() && phone.validity != PhoneValidity::Valid => {}
             Ok(phone) if phone.is_complete() => {
@@ -70,6 +72,15 @@ pub fn phones<'a>(text: &'a str, region: Option<Region>, buffer: &'a mut String)
         }
     }
     filled(buffer)
+}
+
+/// A number that lacks nothing but its plus.
+fn with_plus(part: &str) -> Option<Phone> {
+    let digits: String = part.chars().filter(char::is_ascii_digit).collect();
+    if digits.len() < FEWEST_WITH_CODE || part.trim_start().starts_with('+') {
+        return None;
+    }
+    parse_phone(&format!("+{}", part.trim_start()), None).ok().filter(|phone| phone.validity == PhoneValidity::Valid)
 }
 
 /// Addresses that still lead where they led; a cell without any as it is written.

@@ -7,7 +7,8 @@ mod split;
 mod tests;
 
 use metadata::{Digits, Length, MAX_DIGITS, Metadata, Plan};
-pub use region::{PhoneRegionGuess, count_phones_of, infer_phone_region};
+pub(crate) use region::FEWEST_WITH_CODE;
+pub use region::{PhoneRegionGuess, count_bare_country_codes, count_phones_of, infer_phone_region};
 use scan::Scan;
 pub(super) use scan::digit_value;
 pub use split::split_phones;

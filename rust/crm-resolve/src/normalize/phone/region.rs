@@ -93,6 +93,31 @@ pub fn count_phones_of<'a>(cells: impl IntoIterator<Item = &'a str>, region: Reg
     cells.into_iter().take(MAX_CELLS).filter(|cell| split_phones(cell).any(is_of_region)).count()
 }
 
+/// Of up to 1,000 cells, how many numbers without a plus begin with their country code all the same, as spreadsheets leave them, and how
+/// many have no plus. The former have at least eleven digits, and are valid in the country whose code they begin with.
+///
+/// ```
+/// use crm_resolve::normalize::count_bare_country_codes;
+/// assert_eq!(count_bare_country_codes(["491712345678", "37126555777", "+37126555777", "0171 2345678"]), (2, 3));
+/// ```
+pub fn count_bare_country_codes<'a>(cells: impl IntoIterator<Item = &'a str>) -> (usize, usize) {
+    let metadata = Metadata::get();
+    let (mut n_with_code, mut n_bare) = (0, 0);
+    for part in cells.into_iter().take(MAX_CELLS).flat_map(split_phones) {
+        let Ok(scan) = Scan::read(part) else { continue };
+        if scan.plus || scan.digits.len < SHORTEST || scan.digits.overflowed {
+            continue;
+        }
+        n_bare += 1;
+        let is_valid = || {
+            let phone = interpret(metadata, true, &scan.digits, None);
+            phone.is_some_and(|phone| phone.validity == PhoneValidity::Valid)
+        };
+        n_with_code += usize::from(scan.digits.len >= FEWEST_WITH_CODE && is_valid());
+    }
+    (n_with_code, n_bare)
+}
+
 /// Whether digits without a plus are a valid number of the plan's own country.
 fn is_national(metadata: &Metadata, plan: &Plan, digits: &Digits) -> bool {
     if plan.id.0 == *b"00" {
@@ -107,6 +132,8 @@ fn is_national(metadata: &Metadata, plan: &Plan, digits: &Digits) -> bool {
 
 /// Numbers with fewer digits say nothing.
 const SHORTEST: usize = 5;
+/// National numbers hardly have more digits than this less one, the leading zero left out.
+pub(crate) const FEWEST_WITH_CODE: usize = 11;
 /// Numbers with more digits are taken as this long.
 const LONGEST: usize = 15;
 /// Percent of the best region's votes at which another is as likely as it: the order of [`TIES`] then decides.
