@@ -159,14 +159,14 @@ def test_what_is_no_value_of_its_column_is_refused_without_a_check(tmp_path: Pat
 
 def test_absorbed_contacts_are_followed(tmp_path: Path) -> None:
     crm.write_cards(contacts(3), tmp_path / "cards.xlsx")
-    fill(
-        tmp_path / "cards.xlsx", tmp_path / "saved.xlsx", lambda sheet, column: setattr(sheet.cell(3, column["status"]), "value", "former")
-    )
+    fill(tmp_path / "cards.xlsx", tmp_path / "saved.xlsx", lambda sheet, column: setattr(sheet.cell(3, column["owner"]), "value", "petrov"))
     now = contacts(1)
     aliases = {"c0000000000001": "c0000000000000", "c0000000000002": "c0000000000000"}
-    edited = crm.read_edits(tmp_path / "cards.xlsx", now, aliases=aliases)
-    # Two of the three ids are one contact by now: the first of them counts, the others are told.
-    assert {p["reason"] for p in edited.problems.to_pylist()} == {"stands in the file twice"}
+    edited = crm.read_edits(tmp_path / "saved.xlsx", now, aliases=aliases)
+    # The three ids are one contact by now; each stands in the file once, and only what was changed counts.
+    assert (edited.problems.num_rows, edited.conflicts.num_rows) == (0, 0)
+    assert [tuple(row.values()) for row in edited.edits.to_pylist()] == [("c0000000000000", "owner", "petrov")]
+    assert (edited.counts["cards_changed"], edited.counts["cards_unchanged"]) == (1, 2)
 
 
 def test_a_csv_has_no_exported_values(tmp_path: Path) -> None:

@@ -8,17 +8,18 @@
 
 The workbook keeps what was exported in a hidden sheet, so a cell has three values: as it was exported, as it is in the sheet, as the
 contact has it now. Only what differs between the first two is an edit; where the third differs as well, it is a conflict, and is not
-taken. What a spreadsheet does to a value by itself (dates, leading zeros, a plus before digits) is no change.
+taken. Contacts that were merged since the export keep a row each: what these rows change differently is a conflict too. What a
+spreadsheet does to a value by itself (dates, leading zeros, a plus before digits) is no change.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -126,7 +127,8 @@ def read_edits(
     """Compares an edited file with the contacts as they are now (``base.contacts()``, or any table with ``contact_id``).
 
     ``aliases`` maps ids that were absorbed since to their survivors. A file without the hidden sheet (a CSV, or a workbook that another
-    program rewrote) has no exported values: then whatever differs from the contact is an edit, and nothing can be a conflict.
+    program rewrote) has no exported values: then whatever differs from the contact is an edit, and a conflict is only what the rows of
+    contacts that were merged since say differently.
     """
     where = os.fspath(path)
     card = CardTemplate.load(template) if template is not None else None
@@ -168,6 +170,20 @@ def has_cards(path: str | os.PathLike[str]) -> list[str] | None:
     return None
 
 
+class _Wanted(NamedTuple):
+    """A changed cell: the place of its row among the file's rows (its number alone is one per sheet), and the cell before and after."""
+
+    place: int
+    before: str | None
+    value: str | None
+
+
+def _met_contacts(written: Iterable[str | None], aliases: Mapping[str, str]) -> set[str]:
+    """The contacts that several ids of a file lead to, because they were merged since."""
+    first: dict[str, str] = {}
+    return {contact for one in written if one and first.setdefault(contact := aliases.get(one, one), one) != one}
+
+
 class _Comparison:
     """The cards of a file beside what was exported and what is now."""
 
@@ -190,12 +206,19 @@ class _Comparison:
         self._problems: list[dict[str, Any]] = []
         self._new: list[dict[str, str | None]] = []
         self._seen: set[str] = set()
+        self._met: set[str] = set()
+        #: Changed cells by contact and column.
+        self._wanted: dict[tuple[str, str], list[_Wanted]] = {}
         self._counts = dict.fromkeys(("cards", "cards_changed", "cards_unchanged", "cards_refused", "cards_new"), 0)
 
     def run(self, rows: Sequence[tuple[int, dict[str, str | None]]]) -> Edits:
-        for number, row in rows:
+        self._met = _met_contacts((row["contact_id"] for _, row in rows), self._aliases)
+        for place, (number, row) in enumerate(rows):
             self._counts["cards"] += 1
-            self._counts[f"cards_{self._take(number, row)}"] += 1
+            self._counts[f"cards_{self._take(place, number, row)}"] += 1
+        n_changed = len(self._settle())
+        self._counts["cards_changed"] += n_changed
+        self._counts["cards_unchanged"] -= n_changed
         new_columns = [name for name in self._columns if name not in _IDENTITY or name == "source_key"]
         new = pa.table({name: pa.array([row.get(name) for row in self._new], pa.string()) for name in new_columns})
         counts = {**self._counts, "edits": len(self._edits), "conflicts": len(self._conflicts), "problems": len(self._problems)}
@@ -207,8 +230,8 @@ class _Comparison:
             counts,
         )
 
-    def _take(self, number: int, row: dict[str, str | None]) -> str:
-        """What becomes of a row: new, refused, changed or unchanged."""
+    def _take(self, place: int, number: int, row: dict[str, str | None]) -> str:
+        """What becomes of a row: new, refused, or unchanged until the edits that it wants are settled."""
         written = row["contact_id"]
         if not written:
             return self.refuse(number, None, self._judge(row)) or self._keep_new(row)
@@ -216,9 +239,9 @@ class _Comparison:
         now = self._now.get(contact)
         if now is None:
             return self.refuse(number, written, [("contact_id", "is the id of no contact")]) or "refused"
-        if contact in self._seen:
+        if written in self._seen:
             return self.refuse(number, written, [("contact_id", "stands in the file twice")]) or "refused"
-        self._seen.add(contact)
+        self._seen.add(written)
         before = self._exported.get(written, now)
         there = [name for name in self._columns if name in row and name not in _IDENTITY]
         changed = {name: row[name] for name in there if not is_same_cell(row[name], before.get(name))}
@@ -228,17 +251,31 @@ class _Comparison:
         wrong += [(name, reason) for name, text in changed.items() if name not in judged and (reason := misfit(name, text))]
         if wrong:
             return self.refuse(number, written, wrong) or "refused"
-        n_taken = 0
+        if contact in self._met and written not in self._exported:
+            # What its row was exported with is not known: a cell beside another row's of the same contact may be what somebody wants.
+            changed = {name: row[name] for name in there}
         for name, value in changed.items():
-            if is_same_cell(value, now.get(name)):
+            self._wanted.setdefault((contact, name), []).append(_Wanted(place, before.get(name), value))
+        return "unchanged"
+
+    def _settle(self) -> set[int]:
+        """Takes the edits, once per cell of a contact, and tells the conflicts; returns the rows that an edit comes from."""
+        taken: set[int] = set()
+        for (contact, name), wanted in self._wanted.items():
+            current = self._now[contact].get(name)
+            differing = [one for one in wanted if not is_same_cell(one.value, current)]
+            if not differing:
                 continue
-            if not is_same_cell(before.get(name), now.get(name)):
-                told = {"exported": before.get(name), "edited": value, "current": now.get(name)}
+            # Contacts that were merged since the export have several rows, and these may want different values.
+            agreed = all(is_same_cell(one.value, wanted[0].value) for one in wanted[1:])
+            if agreed and any(is_same_cell(one.before, current) for one in differing):
+                self._edits.append({"contact_id": contact, "column": name, "value": differing[0].value})
+                taken.update(one.place for one in differing)
+                continue
+            for one in differing:
+                told = {"exported": one.before, "edited": one.value, "current": current}
                 self._conflicts.append({"contact_id": contact, "column": name, **told})
-                continue
-            self._edits.append({"contact_id": contact, "column": name, "value": value})
-            n_taken += 1
-        return "changed" if n_taken else "unchanged"
+        return taken
 
     def _judge(self, row: Mapping[str, str | None]) -> list[tuple[str, str]]:
         return self._card.problems(row) if self._card is not None else []
