@@ -18,6 +18,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 
+from crm_engine import dedupe
 from crm_engine.errors import ConfigError, FileFormatError
 from crm_engine.output import write_table
 from crm_engine.sources import ReadOptions, as_text, open_sources
@@ -188,6 +189,25 @@ def test_a_folder_of_text_files_and_workbooks(tmp_path: Path) -> None:
     sources = open_sources(tmp_path)
     assert [Path(source.name).name for source in sources] == ["a.tsv", "b.csv", "c.csv.gz"]
     assert all(pa.table(source).to_pylist() == [{"name": "Anna", "phone": "29123456"}] for source in sources)
+
+
+def test_a_folder_of_parquet_files_tells_what_is_left_out_beside_them(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"name": ["Anna"], "phone": ["29123456"]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"name": ["Zane"], "phone": ["29123457"]}), tmp_path / "b.parquet")
+    (tmp_path / "notes.txt").write_text("nothing to read")
+
+    def told() -> list[str]:
+        return [warning for source in open_sources(tmp_path) for warning in source.report()["warnings"]]
+
+    assert told() == []
+    (tmp_path / "more.csv").write_text("name,phone\nAnna,29123456\n")
+    assert [warning.split(" was left out")[0] for warning in told()] == ["another file of the folder"]
+    (tmp_path / "most.jsonl").write_text('{"name": "Anna"}\n')
+    (warning,) = told()
+    assert warning.startswith("2 other files of the folder were left out (more.csv, ...)")
+    assert str(tmp_path / "*.csv") in warning
+    assert [source.report()["warnings"] for source in open_sources([tmp_path / "a.parquet", tmp_path / "*.csv"])] == [[], []]
+    assert warning in dedupe(tmp_path).summary["warnings"][0]
 
 
 def test_every_sheet_of_a_workbook_from_a_stream_is_read(tmp_path: Path) -> None:

@@ -47,11 +47,31 @@ def _files_of(folder: str) -> list[str]:
     found = sorted(str(path) for path in Path(folder).rglob("*") if path.suffix.lower() in TYPED_SUFFIXES and path.is_file())
     if found:
         return found
-    found = sorted(str(path) for path in Path(folder).iterdir() if path.is_file() and _is_table_name(path.name))
+    found = _text_tables_of(folder)
     if not found:
         known = " ".join((*TYPED_SUFFIXES[:1], *_TABLE_SUFFIXES))
         raise FileFormatError(f"{folder}: a folder without tables ({known}); name the files, or use a glob", file=folder)
     return found
+
+
+def _text_tables_of(folder: str) -> list[str]:
+    return sorted(str(path) for path in Path(folder).iterdir() if path.is_file() and _is_table_name(path.name))
+
+
+def left_out_of(given: str) -> str | None:
+    """What is to be said of the text files and workbooks beside the Parquet and Arrow files that a folder is read for, if there are any.
+
+    Nothing is to be said of a file, a pattern, or a folder that is read for its text files and workbooks.
+    """
+    if not os.path.isdir(given) or not (beside := _text_tables_of(given)) or _files_of(given) == beside:
+        return None
+    name = os.path.basename(beside[0])
+    what = f"{len(beside):,} other files of the folder were" if len(beside) > 1 else "another file of the folder was"
+    suffix = "".join(Path(name).suffixes[-2:] if name.lower().endswith(_COMPRESSED_SUFFIXES) else Path(name).suffixes[-1:])
+    return (
+        f"{what} left out ({name}{', ...' if len(beside) > 1 else ''}): of a folder that has Parquet or Arrow files only these are read; "
+        f"to read others too name them, or give a pattern such as '{os.path.join(given, '*' + suffix)}'"
+    )
 
 
 def _is_table_name(name: str) -> bool:

@@ -33,7 +33,7 @@ import pyarrow.parquet as pq
 from crm_engine import _core
 from crm_engine.arrow_text import as_text as as_text
 from crm_engine.errors import ConfigError, FileFormatError
-from crm_engine.input_paths import TYPED_SUFFIXES, paths_of
+from crm_engine.input_paths import TYPED_SUFFIXES, left_out_of, paths_of
 from crm_engine.input_paths import nearest_file as nearest_file
 from crm_engine.table_files import UNREADABLE, format_error
 
@@ -171,6 +171,8 @@ class ArrowSource(Source):
         self.columns = unique_names(schema.names)
         self.rejects = []
         self.skipped = []
+        #: What is to be said of how it was found, for the report.
+        self.warnings: list[str] = []
         self._kind = kind
         self._batches = iter(batches)
         self._n_rows = 0
@@ -197,7 +199,8 @@ class ArrowSource(Source):
     def report(self) -> dict[str, Any]:
         counts = {"rows_in": self._n_rows, "yielded": self._n_rows, "rejected": 0, "skipped": 0}
         reasons = [f"{self._kind}: columns are typed and were cast to text"]
-        return {"file": self.name, "format": self._kind, "columns": self.columns, "reasons": reasons, "warnings": [], "counts": counts}
+        about = {"file": self.name, "format": self._kind, "columns": self.columns}
+        return {**about, "reasons": reasons, "warnings": list(self.warnings), "counts": counts}
 
 
 def open_sources(
@@ -233,12 +236,15 @@ def open_sources(
         elif hasattr(source, "read"):
             opened += _open_stream(str(getattr(source, "name", f"stream_{number}")), source, options, progress)
         elif isinstance(source, str | os.PathLike):
+            n_before = len(opened)
             for path in paths_of(os.fspath(source)):
                 key = os.path.realpath(path)
                 # Overlapping globs name a file twice; its rows are there once.
                 if key not in seen:
                     seen.add(key)
                     opened += _open_path(path, options, progress)
+            if len(opened) > n_before and isinstance(first := opened[n_before], ArrowSource) and (told := left_out_of(os.fspath(source))):
+                first.warnings.append(told)
         else:
             raise _no_source(source)
     return opened
