@@ -13,6 +13,7 @@ from base_samples import MAPPING, Template, content, people, record_ids, table, 
 
 import crm_engine as crm
 from crm_engine.base import erasure
+from crm_engine.base.suppression import _keys_in, _numbers_in, _tax_ids_in
 
 COLUMNS = (*MAPPING, "remark")
 CANARY = {
@@ -209,3 +210,14 @@ def test_the_erased_have_not_left_a_segment(template: Template) -> None:
         result = base.segment(rules)
         assert result.left.num_rows == 0
         assert result.entered.num_rows == 0
+
+
+def test_numbers_and_keys_are_found_in_rows_however_they_are_divided() -> None:
+    for text in ("+371 29\u00a0123\u00a0456", "29123456 15.09.1950", "1 29123456 Riga", "x;29/123-456;y", "(29) 12-34-56"):
+        assert {"29123456", "37129123456"} & set(_numbers_in(text)), text
+    assert "12018011111" in _tax_ids_in("Ozola 120180 11111")
+    assert "K 17" in _keys_in("K 17;Anna")
+    assert "CRM-10017" in _keys_in("client CRM-10017 of")
+    # A short key is a whole cell; as a word it may be a house.
+    assert "17" not in _keys_in("Brivibas iela 17;Riga")
+    assert "17" in _keys_in("17;Anna")

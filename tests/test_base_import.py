@@ -53,6 +53,20 @@ def catalog_states(base: crm.Base) -> list[Any]:
         return catalog.execute("SELECT max(snapshot_id), count(*) FROM ducklake_snapshot").fetchall()
 
 
+def test_another_source_may_mean_something_else_by_a_column(template: Template) -> None:
+    rows = pa.table({"id": ["1", "2"], "name": ["Anna Ozola", "Ilze Kalna"], "email": ["a@x.lv", "i@x.lv"]})
+
+    def told(base: crm.Base, source: str, role: str) -> list[str]:
+        run = base.import_contacts(rows, source_name=source, mapping={"columns": {"id": "source_key", "name": role}})
+        return [warning for warning in run.warnings if "understood otherwise" in warning]
+
+    with template.copy() as base:
+        assert told(base, "crm", "full_name") == told(base, "erp", "company_name") == []
+        mended = told(base, "erp", "full_name")
+        assert len(mended) == 1
+        assert "run 2 was the first" in mended[0]
+
+
 def test_what_an_import_brings_beside_rows_makes_a_run(template: Template, tmp_path: Path) -> None:
     """Rejects that were not there, records that were gone, columns understood otherwise: of these the base must know."""
     path = tmp_path / "list.csv"

@@ -75,6 +75,18 @@ def test_tables_and_columns_are_known_by_words_as_analyses_know_them(template: T
         assert {"orders", "interactions"} <= {str(row["table"]) for row in card.table.to_pylist()}
 
 
+def test_deals_of_hubspot_are_known_by_their_record_and_belong_to_the_first_contact(template: Template) -> None:
+    def deals(stage: str) -> pa.Table:
+        return pa.table({"Record ID": ["501"], "Deal Stage": [stage], "Associated Contact IDs": ["1; 2"]})
+
+    with template.copy() as base:
+        take_in(base, [ANNA, JANIS])
+        anna = base.find({"email": ANNA["email"]})[0]["contact_id"]
+        assert base.import_related("deals", deals("Proposal"), source_name="erp").counts["orphans"] == 0
+        assert base.import_related("deals", deals("Won"), source_name="erp").counts["updated"] == 1
+        assert owners(base, "deals", "Deal Stage") == {"Won": anna}
+
+
 def test_rows_without_a_key_that_change_are_told(template: Template, tmp_path: Path) -> None:
     def calls(*outcomes: str, since: int = 0) -> pa.Table:
         return pa.table({"phone": [f"2912345{since + n}" for n in range(len(outcomes))], "outcome": list(outcomes)})
@@ -84,8 +96,9 @@ def test_rows_without_a_key_that_change_are_told(template: Template, tmp_path: P
         again = base.import_related("interactions", calls("a", "x", "y"))
         assert again.counts["perhaps_changed"] == 2
         told = next(warning for warning in again.warnings if "did not come again" in warning)
-        assert told.startswith("interactions: 2 rows are new")
-        assert "name it with row_key=..." in told
+        assert told.startswith("interactions: 2 of the new rows")
+        assert "only its latest rows" in told
+        assert "with row_key=..." in told
         # Further rows are just that, whether they come beside those that were there or for themselves.
         for more in (calls("a", "x", "y", "z"), calls("a", "b", since=7)):
             run = base.import_related("interactions", more)

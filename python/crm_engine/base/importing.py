@@ -192,7 +192,13 @@ class _Taking:
     def _warn_of_other_roles(self, layouts: list[tuple[int, int, int, str, str | None]]) -> None:
         """Rows that are known keep the meaning that their columns had when they came: a mapping that is mended afterwards does not reach them."""
         former: dict[tuple[str, str | None], int] = {}
-        for name, role, run_id in self.writing.transaction.rows("SELECT column_name, role, min(run_id) FROM layouts GROUP BY ALL"):
+        transaction = self.writing.transaction
+        # Another source may mean something else by a column of the same name.
+        with transaction.known(_sources=pa.table({"source": pa.array(sorted(self.sources), pa.string())})):
+            meanings = transaction.rows("""
+                SELECT column_name, role, min(run_id) FROM layouts
+                WHERE layout_id IN (SELECT DISTINCT layout_id FROM records WHERE source IN (SELECT source FROM _sources)) GROUP BY ALL""")
+        for name, role, run_id in meanings:
             former[name, role] = int(run_id)
         names = {name for name, _ in former}
         other = {name: role for _, _, _, name, role in layouts if name in names and (name, role) not in former}

@@ -129,7 +129,7 @@ def _row_keys(name: str, columns: Sequence[str], folded: Mapping[str, str]) -> I
     """Columns that usually tell the rows of the table apart: by our names, then by the words that analyses know them by."""
     one = name.casefold().removesuffix("s")
     stems = (one, name.casefold(), one.replace("_", ""))
-    usual = ["row_key", *(stem + ending for stem in stems for ending in ("_id", "_no", "_number", "_key")), "id"]
+    usual = ["row_key", *(stem + ending for stem in stems for ending in ("_id", "_no", "_number", "_key")), "id", "record_id"]
     yield from (folded[each] for each in usual if each in folded)
     if (own_id := own_id_of(name)) is not None:
         yield from named_for(columns, own_id)
@@ -274,7 +274,11 @@ def _refer(writing: Writing, plan: Plan) -> None:
         return
     n = pairs.num_rows
     if plan.reference == "key":
-        record_ids, values = record_ids_of_keys(pairs["source"], pairs["value"]), pa.nulls(n, pa.string())
+        keys = pairs["value"]
+        if usual_name(plan.contact_key or "").endswith("ids"):
+            # `Associated Contact IDs` lists several, the main one first.
+            keys = pc.utf8_trim_whitespace(pc.replace_substring_regex(keys, ";.*$", ""))
+        record_ids, values = record_ids_of_keys(pairs["source"], keys), pa.nulls(n, pa.string())
     elif plan.reference == "contact":
         record_ids, values = record_ids_of_contacts(pairs["value"]), pa.nulls(n, pa.string())
     else:

@@ -56,9 +56,9 @@ def _warn_of_changed(writing: Writing, plan: Plan) -> None:
     if n_changed:
         counts["perhaps_changed"] = n_changed
         writing.run.warnings.append(
-            f"{plan.table}: {n_changed:,} rows are new, and as many of the same contacts that came the last time did not come again. Without a row "
-            "key a row that was changed is a new one, and the earlier one stays beside it; where a column identifies the rows, undo the imports "
-            "of this table and name it with row_key=..."
+            f"{plan.table}: {n_changed:,} of the new rows are of contacts of whom as many rows of the last import did not come again. Where the list "
+            "holds only its latest rows, that is as it should be; where rows were changed, the earlier ones stay beside them, since rows without a "
+            "key are known by their content: name a column that identifies them with row_key=... in a base of which all files are still there"
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,10 +63,10 @@ class Suppression:
             return [False] * len(texts)
         region = phone_region(self._base)
         erased = np.zeros(len(texts), bool)
-        for kind, pattern in _IN_TEXT.items():
+        for kind, parts_of in _IN_TEXT.items():
             if kind not in self._known:
                 continue
-            found = [(place, part) for place, text in enumerate(texts) if text for part in dict.fromkeys(pattern.findall(text))]
+            found = [(place, part) for place, text in enumerate(texts) if text for part in dict.fromkeys(parts_of(text))]
             places, parts = np.array([place for place, _ in found], np.int64), [part for _, part in found]
             if kind == "source_key":
                 erased[places[self._hits(kind, [source_key(source, part) for part in parts])]] = True
@@ -85,12 +85,47 @@ class Suppression:
         return np.array([value is not None and digests[value] for value in values], bool)
 
 
+#: A shorter key is looked for as a whole cell only: as a word it may be anything, a house or a quantity.
+_SHORTEST_KEY = 5
+#: Most groups of digits that one number is written in.
+_MOST_GROUPS = 8
+_CELL = re.compile(r"[^,;|\t\"]+")
+_EMAIL = re.compile(r"[^,;|\t\"'<>()\s]+@[^,;|\t\"'<>()\s]+")
+_WORD = re.compile(r"\w[\w-]{3,}")
+#: Groups of digits that may be one number: between them stand blanks, of whatever width, or what numbers are written with.
+_DIGIT_GROUPS = re.compile(r"\+?\(?\d+(?:[\s().\-/]{1,3}\d+)*")
+
+
+def _keys_in(text: str) -> list[str]:
+    cells = [cell.strip() for cell in _CELL.findall(text)]
+    return [*cells, *(word for cell in cells for word in cell.split() if len(word) >= _SHORTEST_KEY)]
+
+
+def _numbers_in(text: str) -> list[str]:
+    """All that neighbouring groups of digits could be as one number; which of them belong together is not known."""
+    numbers = []
+    for written in _DIGIT_GROUPS.findall(text):
+        groups = re.findall(r"\d+", written)
+        for first in range(len(groups)):
+            for end in range(first + 1, min(first + _MOST_GROUPS, len(groups)) + 1):
+                digits = "".join(groups[first:end])
+                if 6 <= len(digits) <= 15:
+                    numbers.append(digits)
+                    if first == 0 and written.startswith("+"):
+                        numbers.append(f"+{digits}")
+    return numbers
+
+
+def _tax_ids_in(text: str) -> list[str]:
+    return [*_WORD.findall(text), *_numbers_in(text)]
+
+
 #: Parts of a raw row, whose delimiter is not known, that may be an identifier of the kind.
-_IN_TEXT = {
-    "source_key": re.compile(r"[^,;|\t\"\s]+"),
-    "tax_id": re.compile(r"\w[\w-]{3,}"),
-    "email": re.compile(r"[^,;|\t\"'<>()\s]+@[^,;|\t\"'<>()\s]+"),
-    "phone": re.compile(r"\+?\(?\d[\d ().-]{4,}\d"),
+_IN_TEXT: dict[str, Callable[[str], list[str]]] = {
+    "source_key": _keys_in,
+    "tax_id": _tax_ids_in,
+    "email": _EMAIL.findall,
+    "phone": _numbers_in,
 }
 
 

@@ -123,9 +123,9 @@ def _one_of_each(number: np.ndarray, values: list[str | None]) -> tuple[np.ndarr
     codes_[-1] = codes_[-1] or values[-1]
     if codes_ == values:
         return number, values
-    distinct = [*dict.fromkeys(codes_[:-1]), codes_[-1]]
-    of_value = np.array([*(distinct.index(code) for code in codes_[:-1]), len(distinct) - 1], number.dtype)
-    return of_value[number], distinct
+    places = {code: place for place, code in enumerate(dict.fromkeys(codes_[:-1]))}
+    of_value = np.array([*(places[code] for code in codes_[:-1]), len(places)], number.dtype)
+    return of_value[number], [*places, codes_[-1]]
 
 
 def stage_numbers(deals: pa.Table, options: dict[str, Any], stages: list[str], lost: list[str]) -> np.ndarray:
