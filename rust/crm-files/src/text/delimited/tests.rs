@@ -90,6 +90,13 @@ fn piece(kind: usize, number: usize) -> Vec<u8> {
         }
         28 => return [format!("{number},J\u{101}nis ").as_bytes(), b"\xC4\xFF", format!(",{mail},{day}\n").as_bytes()].concat(),
         29 => format!("{number},Я\u{301}на,{mail},{day}\n"),
+        30 => format!("{number}, Spaced {number}, {mail}, {day}\n"),
+        31 => format!("{number}, \"Spaced, {number}\", {mail}, {day}\n"),
+        32 => format!("{number},\"Half\", {mail}, {day}\n"),
+        33 => format!("'{number}','Single {number}','{mail}','{day}'\n"),
+        34 => format!("{number} \"Blank \"\"{number}\"\"\" {mail} {day}\n"),
+        35 => format!("{number} \"Blank, \"\"{number}\"\" x\" {mail} {day}\n"),
+        36 => format!("{number},\"Kept, {number}\",{mail}{day}\n"),
         _ => format!("{number},Name {number},{mail},{day}\n"),
     };
     text.into_bytes()

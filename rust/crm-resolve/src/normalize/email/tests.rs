@@ -11,6 +11,9 @@ fn check(raw: &str, address: &str, mailbox: &str) {
 fn addresses() {
     check(" John.Doe+x@Gmail.com ", "john.doe+x@gmail.com", "johndoe@gmail.com");
     check("mailto:a.b@outlook.com?subject=Hi", "a.b@outlook.com", "a.b@outlook.com");
+    // Found by fuzzing: what divides addresses begins none behind a label or in brackets either.
+    check("mailto:|a.b@outlook.com", "a.b@outlook.com", "a.b@outlook.com");
+    check("<|a.b@outlook.com>", "a.b@outlook.com", "a.b@outlook.com");
     check("a.b@ya.ru", "a.b@ya.ru", "a-b@yandex.ru");
     check("<x@y.lv>,", "x@y.lv", "x@y.lv");
     check("x@bücher.de", "x@xn--bcher-kva.de", "x@xn--bcher-kva.de");
