@@ -100,7 +100,8 @@ def write(result: Any, table: str | None, output: Path) -> None:
     from crm_engine.analyze import calendar, card_html
     from crm_engine.charts import draw, is_chart_path
     from crm_engine.errors import ConfigError
-    from crm_engine.output import atomic_file, output_format, write_sheets, write_table
+    from crm_engine.figures_workbook import figure_style, write_figures
+    from crm_engine.output import atomic_file, output_format, write_table
 
     suffix = output.suffix.lower()
     if suffix == ".ics":
@@ -120,9 +121,10 @@ def write(result: Any, table: str | None, output: Path) -> None:
             raise ConfigError(f"{output}: a chart shows what {result.name} found as a whole; leave --table out, or write a table")
         draw(result, output)
     elif output_format(output) == ".xlsx" and table is None:
-        write_sheets(result.tables, output)
+        write_figures(result.tables, output)
     else:
-        write_table(chosen(result, table), output)
+        rows = chosen(result, table)
+        write_table(rows, output, style=figure_style(rows.schema))
 
 
 def show(console: Console, result: Any, table_name: str | None = None, names: Sequence[str] | None = None) -> None:

@@ -165,7 +165,8 @@ def _of_files(files: tuple[str, ...], options: dict[str, Any], contacts: str | N
 def _write(funnel: Any, name: str | None, main: str, output: Path) -> None:
     from crm_engine.charts import draw, is_chart_path
     from crm_engine.errors import ConfigError
-    from crm_engine.output import output_format, write_sheets, write_table
+    from crm_engine.figures_workbook import figure_style, write_figures
+    from crm_engine.output import output_format, write_table
 
     if is_chart_path(output):
         if name is not None:
@@ -174,9 +175,10 @@ def _write(funnel: Any, name: str | None, main: str, output: Path) -> None:
         return
     if output_format(output) == ".xlsx" and name is None:
         sheets = {name: funnel.table(name) for name in funnel.table_names() if name not in funnel.LONG_TABLES}
-        write_sheets({name: table for name, table in sheets.items() if table.num_columns}, output)
+        write_figures({name: table for name, table in sheets.items() if table.num_columns}, output)
     else:
-        write_table(funnel.table(name or main), output)
+        rows = funnel.table(name or main)
+        write_table(rows, output, style=figure_style(rows.schema))
 
 
 def _show_table(console: Console, table: Any, name: str | None) -> None:
