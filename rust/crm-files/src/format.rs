@@ -62,7 +62,7 @@ impl Format {
         let inner = head.strip_prefix(b"[").unwrap_or(head).trim_ascii_start();
         let key = inner.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
         let end = memchr::memchr2(b'"', b'\n', key).filter(|end| key[*end] == b'"')?;
-        key[end + 1..].trim_ascii_start().starts_with(b":").then_some(Self::Jsonl)
+        (key[end + 1..].trim_ascii_start().starts_with(b":") && stands_alone(inner)).then_some(Self::Jsonl)
     }
 
     /// The format that a file name claims.
@@ -120,6 +120,45 @@ impl Compression {
             Some(Self::Zstd)
         } else {
             None
+        }
+    }
+}
+
+/// Whether what follows the object is another, its list's end, or the end of the line: in a table of text other cells follow. An object
+/// that goes on behind the head stands alone.
+fn stands_alone(object: &[u8]) -> bool {
+    let (mut depth, mut in_text, mut is_escaped) = (0u32, false, false);
+    for (place, byte) in object.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_text => is_escaped = true,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    let behind = object[place + 1..].iter().find(|byte| **byte != b' ');
+                    return matches!(behind, None | Some(b'\r' | b'\n' | b',' | b']' | b'{'));
+                }
+            }
+            _ => {}
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_what_objects_alone_are() {
+        for head in ["{\"k\": 1}\n{\"k\": 2}", "[{\"k\": \"}\"}, {", "{\"a\": {\"b\": [1]", "{\"k\": 1}{\"k\": 2}", "[{\"k\":1}]"] {
+            assert_eq!(Format::json_from_content(head.as_bytes()), Some(Format::Jsonl), "{head}");
+        }
+        for head in ["{\"k\": 1}\tAnna\n", "{\"k\": \"a\\\"}\"};Anna\n", "{name}\n", "name\n"] {
+            assert_eq!(Format::json_from_content(head.as_bytes()), None, "{head}");
         }
     }
 }

@@ -88,11 +88,16 @@ fn written_for_programs(head: &[u8]) -> Option<(&'static str, &'static str)> {
         Some(("a file of vCards", "export the contacts as CSV"))
     } else if is_one_line(b"BEGIN:VCALENDAR") {
         Some(("a calendar", "export it as CSV"))
-    } else if begins(b"INSERT INTO ") || begins(b"CREATE TABLE ") {
+    } else if (begins(b"INSERT INTO ") || begins(b"CREATE TABLE ")) && is_statement(head) {
         Some(("a list of SQL statements", "export the table as CSV"))
     } else {
         None
     }
+}
+
+/// Whether a bracket opens before any cell could end: a column may well be called `Insert into list`.
+fn is_statement(head: &[u8]) -> bool {
+    head.iter().take(1_000).find(|byte| matches!(byte, b'(' | b',' | b';' | b'\t' | b'|')) == Some(&b'(')
 }
 
 /// Whether the lines below the first are records of SYLK: a letter or two and fields behind semicolons.
@@ -161,7 +166,16 @@ mod tests {
         ] {
             assert!(foreign_content(head, false).is_some_and(|told| told.contains(what)), "{what}");
         }
-        for head in [&b"name,phone\n"[..], b"ID;PLACE\n1;Riga\n", b"TABLE\n12\n", b"<id>,name\n", b"PK,name\n", b"BZh,x\n", b""] {
+        for head in [
+            &b"name,phone\n"[..],
+            b"ID;PLACE\n1;Riga\n",
+            b"TABLE\n12\n",
+            b"<id>,name\n",
+            b"PK,name\n",
+            b"BZh,x\n",
+            b"Create table date,name\n",
+            b"",
+        ] {
             assert_eq!(foreign_content(head, false), None);
         }
         assert!(foreign_content(b"PK\x03\x04", true).is_some());
