@@ -182,6 +182,12 @@ def test_explain(template: Template, capfd: pytest.CaptureFixture[str]) -> None:
         assert explained["same_contact"]
         assert explained["match_probability"] > 0.9
         assert not base.explain(ids["1"], ids["3"])["same_contact"]
+        base.decide([(ids["1"], ids["3"])], "same")
+        chain = base.explain(ids["2"], ids["3"])["chain"]
+        assert [(one["record_id_a"], one["record_id_b"]) for one in chain] == [(ids["2"], ids["1"]), (ids["1"], ids["3"])]
+        assert chain[0]["match_weight"] == pytest.approx(explained["match_weight"], abs=0.01)
+        assert chain[1]["match_weight"] is None
+        assert not {"chain"} & {*base.explain(ids["1"], ids["2"]), *base.explain(ids["1"], ids["3"])}
         pair = [str(ids["1"]), str(ids["2"])]
         shown = []
         for command in (["explain", str(base.path), *pair], ["explain", "--base", str(base.path), *pair]):

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from crm_engine import _core
+from crm_engine.chains import IMPROBABLE, Link, chain_of
 from crm_engine.errors import ConfigError
 from crm_engine.model import Model
 
@@ -24,7 +25,8 @@ def explain_pair(directory: str | os.PathLike[str], a: str | int, b: str | int) 
     """Explains two records of the folder that ``DedupeResult.write`` wrote, under the model that was saved with it.
 
     A record is named by its ``record_id``, or as ``FILE:ROW``. Returns what ``DedupeResult.explain`` returns, with ``contact_id_a``,
-    ``contact_id_b`` and the row in its file of each record.
+    ``contact_id_b`` and the row in its file of each record. Where the two are one contact and their own pair is improbable,
+    ``chain`` has the pairs that hold them together (see ``chain_of``), or ``None``.
     """
     folder = Path(directory)
     summary, model = _read(folder)
@@ -34,8 +36,10 @@ def explain_pair(directory: str | os.PathLike[str], a: str | int, b: str | int) 
         raise ConfigError(f"{a} and {b} name the same record; give two")
     explained = _explain_rows(rows, summary, model)
     contacts = [row["contact_id"] for row in rows]
+    held = contacts[0] == contacts[1] and explained["match_probability"] < IMPROBABLE
     return {
         **explained,
+        **({"chain": _chain(folder, contacts[0], *(row["record_id"] for row in rows))} if held else {}),
         "record_id_a": rows[0]["record_id"],
         "record_id_b": rows[1]["record_id"],
         "contact_id_a": contacts[0],
@@ -44,6 +48,17 @@ def explain_pair(directory: str | os.PathLike[str], a: str | int, b: str | int) 
         "source_a": f"{rows[0]['source_file']}:{rows[0]['source_row']}",
         "source_b": f"{rows[1]['source_file']}:{rows[1]['source_row']}",
     }
+
+
+def _chain(folder: Path, contact: str, a: int, b: int) -> list[dict[str, Any]] | None:
+    """The pairs of the contact that lead from one record to the other."""
+    keys = pq.read_table(folder / "records.parquet", columns=["record_id"], filters=[("contact_id", "=", contact)])
+    members = keys["record_id"].combine_chunks()
+    links: list[Link] = []
+    for batch in pq.ParquetFile(folder / "pairs.parquet").iter_batches(columns=["record_id_a", "record_id_b", "match_weight"]):
+        inside = batch.filter(pc.and_(pc.is_in(batch["record_id_a"], members), pc.is_in(batch["record_id_b"], members)))
+        links += zip(*(column.to_pylist() for column in inside.columns), strict=True)
+    return chain_of(links, a, b)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], Model]:

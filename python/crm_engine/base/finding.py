@@ -10,6 +10,7 @@ from crm_engine.base.cells import from_cells
 from crm_engine.base.decisions import LAST_WORDS, record_of
 from crm_engine.base.lake import quoted
 from crm_engine.base.reading import table_sql
+from crm_engine.chains import IMPROBABLE, Link, chain_of
 from crm_engine.config import nearest, role_names
 from crm_engine.errors import ConfigError
 
@@ -105,11 +106,16 @@ def explain(base: Base, a: Any, b: Any) -> dict[str, Any]:
     model = base.model
     if model is None:
         raise ConfigError("the base has no model yet; the first import fits one")
+    contacts = [row["contact_id"] for row in rows]
     declared = [(row["source"], f"record_{place}", row["columns"]) for place, row in enumerate(rows)]
     explained = explain_records(declared, [row["cells"] for row in rows], options.get("resolve", {}), model)
-    contacts = [row["contact_id"] for row in rows]
+    chain = {}
+    if contacts[0] == contacts[1] and explained["match_probability"] < IMPROBABLE and word != "same":
+        with base._lake.reading() as cursor:
+            chain = {"chain": chain_of(_links(cursor, contacts[0]), rows[0]["record_id"], rows[1]["record_id"])}
     return {
         **explained,
+        **chain,
         "record_id_a": rows[0]["record_id"],
         "record_id_b": rows[1]["record_id"],
         "contact_id_a": contacts[0],
@@ -119,6 +125,21 @@ def explain(base: Base, a: Any, b: Any) -> dict[str, Any]:
         "source_a": _called(rows[0]),
         "source_b": _called(rows[1]),
     }
+
+
+def _links(cursor: Cursor, contact: str) -> list[Link]:
+    """The pairs of records of a contact: those that the engine weighed, and those of which a person said that they are the same."""
+    return [
+        (a, b, weight)
+        for a, b, weight in cursor.rows(
+            f"""WITH members AS (SELECT record_id FROM record_contact WHERE contact_id = ?),
+                links AS (SELECT record_id_a, record_id_b, match_weight FROM edges
+                    UNION ALL SELECT record_id_a, record_id_b, 'inf'::DOUBLE FROM ({LAST_WORDS}) WHERE decision = 'same')
+                SELECT record_id_a, record_id_b, max(match_weight) FROM links
+                WHERE record_id_a IN (FROM members) AND record_id_b IN (FROM members) GROUP BY ALL""",
+            [contact],
+        )
+    ]
 
 
 def _called(row: Mapping[str, Any]) -> str:

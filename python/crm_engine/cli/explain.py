@@ -96,4 +96,11 @@ def _show(console: Console, explained: dict[str, Any]) -> None:
     )
     if explained.get("decision"):
         console.print(f"a person said: {explained['decision']}")
-    console.print(Text.assemble(f"match probability {explained['match_probability']:.4f}: ", verdict))
+    if "chain" not in explained:
+        console.print(Text.assemble(f"match probability {explained['match_probability']:.4f}: ", verdict))
+        return
+    console.print(f"match probability {explained['match_probability']:.4f}: by themselves the two would be two contacts")
+    console.print(Text.assemble(verdict, ": other records hold them together"))
+    for pair in explained["chain"] or ():
+        weight = "a person said: same" if pair["match_weight"] is None else f"match weight {pair['match_weight']:+.1f}"
+        console.print(f"  {pair['record_id_a']} - {pair['record_id_b']}: {weight}")
