@@ -275,7 +275,7 @@ def _refer(writing: Writing, plan: Plan) -> None:
     n = pairs.num_rows
     if plan.reference == "key":
         keys = pairs["value"]
-        if usual_name(plan.contact_key or "").endswith("ids"):
+        if usual_name(plan.contact_key or "").split("_")[-1] == "ids":
             # `Associated Contact IDs` lists several, the main one first.
             keys = pc.utf8_trim_whitespace(pc.replace_substring_regex(keys, ";.*$", ""))
         record_ids, values = record_ids_of_keys(pairs["source"], keys), pa.nulls(n, pa.string())
